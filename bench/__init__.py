@@ -1,6 +1,6 @@
-"""Benchmarks: what the services manage, beside the same job written by hand and as tutorials write it.
+"""Benchmarks: the services, compared with hand-written code and tutorial code for the same job.
 
-Pairs run in turn and the median of their ratios counts, for a machine drifts by a third within minutes. Every
-contestant is a process of its own, on a database of its own made by the real migrations, and is watched from
-outside by the same eyes.
+Pairs run alternately and the median of their ratios counts, because a machine's speed drifts by a third within
+minutes. Every contestant is a process with its own database, created by the real migrations, and is measured from
+outside by the same code.
 """

@@ -1,4 +1,4 @@
-"""``python -m bench``: runs the benchmarks, prints the table, writes the figures; 1 when a target is missed."""
+"""``python -m bench``: runs the benchmarks, prints the table, writes the figures; 1 if a target is missed."""
 
 import argparse
 import asyncio
@@ -17,7 +17,7 @@ FAMILIES = ("pipeline", "analytics", "ingest", "worker", "sweep", "alerts", "tak
 
 
 def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--only", choices=FAMILIES, action="append", help="a family; by default all")
     parser.add_argument("--rounds", type=int, default=3, help="of each pair, in turn")
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     chosen = options(arguments)
     chosen.only = chosen.only or list(FAMILIES)
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a coordinator that is not there yet is no news
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a coordinator that is not ready yet
     started = time.monotonic()
     found: list[Result] = []
     for families in (_full_topics, _empty_topics):
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _full_topics(on: Stage, chosen: argparse.Namespace) -> list[Result]:
-    """What needs the servers only, and fills their topics."""
+    """Runs what needs the servers only, and fills their topics."""
     await stage.prepare(on)
     found: list[Result] = []
     if "pipeline" in chosen.only:
@@ -69,7 +69,7 @@ async def _full_topics(on: Stage, chosen: argparse.Namespace) -> list[Result]:
 
 
 async def _empty_topics(on: Stage, chosen: argparse.Namespace) -> list[Result]:
-    """What a worker with a fresh database is measured by: it reads its topics from their beginning."""
+    """Runs what needs a worker with a fresh database, which reads its topics from the start."""
     await stage.prepare(on)
     found: list[Result] = []
     if "ingest" in chosen.only:
@@ -88,7 +88,7 @@ async def _empty_topics(on: Stage, chosen: argparse.Namespace) -> list[Result]:
 
 
 def _takedowns(chosen: argparse.Namespace) -> list[Result]:
-    """The whole stack, and beside it servers for the chain by hand."""
+    """Runs the whole stack, and next to it servers for the hand-written chain."""
     _say("takedowns, idle and while a full topic drains")
     stage.forget(chosen.run / "stack")
     with stage.opened(chosen.run / "servers") as on, Stack(chosen.run / "stack") as stack:

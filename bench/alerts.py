@@ -1,6 +1,6 @@
-"""``alert.first_mail_s``: from a critical alert on Kafka to the mail about it in the sink.
+"""``alert.first_mail_s``: the time from a critical alert on Kafka to its mail in the sink.
 
-The real worker with the packaged routes; the sink is the local stack's, whose files say when each mail arrived.
+The real worker with the packaged routes; the sink is the local stack's, whose files show when each mail arrived.
 """
 
 import asyncio
@@ -29,14 +29,14 @@ from clawback_local.waiting import answers, until
 TEMPLATE = "bench_template_alerting"
 SERVICE = "ingester"
 EVERY_S = 0.2
-"""Alerts come at this pace: five a second is a bad day."""
+"""The interval between alerts: five a second is a bad day."""
 READY_S_MAX = 60.0
 MAIL_S_MAX = 60.0
 _SAMPLE = re.compile(r"sample (\d{6})")
 
 
 async def run(on: Stage, samples: int) -> list[Result]:
-    """So many alerts, each of a condition of its own."""
+    """Measures this many alerts, each of a separate condition."""
     await stage.make_template(on, TEMPLATE, ALERTING.all_migrations())
     for topic in (AlertRaised.TOPIC, Run.TOPIC, SweepRequested.TOPIC):
         await stage.place_group(on.kafka, "alerting", topic, at_end=True)
@@ -62,7 +62,7 @@ async def run(on: Stage, samples: int) -> list[Result]:
 
 
 async def _sample(kafka: str, folder: Path, samples: int) -> list[float]:
-    """Seconds from each alert to its mail."""
+    """Returns the seconds from each alert to its mail."""
     raised: dict[int, float] = {}
     async with AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True) as producer:
         for number in range(samples):
@@ -80,7 +80,7 @@ async def _sample(kafka: str, folder: Path, samples: int) -> list[float]:
 
 
 def _mails(folder: Path) -> dict[int, float]:
-    """When the first mail about each alert arrived."""
+    """Returns when the first mail about each alert arrived."""
     found: dict[int, float] = {}
     for path in sorted(folder.glob("*.eml")):
         body = message_from_bytes(path.read_bytes(), policy=policy.default).get_body(("plain", "html"))

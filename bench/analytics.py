@@ -21,7 +21,7 @@ SUM = "SELECT coalesce(sum(articles), 0) FROM rollup WHERE dimension = 1"
 
 @dataclass(slots=True)
 class Rates:
-    """Articles a second of each contestant, a value a round."""
+    """Articles per second of each contestant, one value per round."""
 
     worker: list[float] = field(default_factory=list)
     limit: list[float] = field(default_factory=list)
@@ -29,7 +29,7 @@ class Rates:
 
 
 async def run(on: Stage, articles: int, rounds: int) -> list[Result]:
-    """All of them in turn, so many rounds."""
+    """Runs all of them alternately, this many rounds."""
     await stage.make_template(on, TEMPLATE, SERVICE.all_migrations())
     await publish(on.kafka, articles)
     rates = Rates()
@@ -52,7 +52,7 @@ def _result(name: str, ours: list[float], others: list[float], *, least: float) 
 
 
 async def publish(kafka: str, articles: int) -> None:
-    """Publishes so many articles as the ingester does; back when the broker has confirmed all."""
+    """Publishes this many articles as the ingester does; returns when the broker has confirmed all."""
     producer = AIOKafkaProducer(
         bootstrap_servers=kafka,
         enable_idempotence=True,
@@ -65,7 +65,7 @@ async def publish(kafka: str, articles: int) -> None:
 
 
 async def by_hand(on: Stage, module: str, articles: int) -> float:
-    """One of the contestants of this folder."""
+    """Runs one of the contestants of this folder."""
     async with stage.database(on, TEMPLATE) as url:
         env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url, "GROUP": f"bench-{next(on.numbers)}"}
         with contestant(module, "-m", f"bench.{module}", env=env, logs=on.logs) as who:
@@ -73,7 +73,7 @@ async def by_hand(on: Stage, module: str, articles: int) -> float:
 
 
 async def worker(on: Stage, articles: int) -> float:
-    """The real worker."""
+    """Runs the real worker."""
     await stage.place_group(on.kafka, "analytics", ArticlePublished.TOPIC)
     async with stage.database(on, TEMPLATE) as url:
         env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url, "HTTP_PORT": str(stage.free_port())}
@@ -82,9 +82,9 @@ async def worker(on: Stage, articles: int) -> float:
 
 
 async def rate(who: Contestant, database_url: str, articles: int) -> float:
-    """Articles a second from the last look at which none was counted, to the first at which all are.
+    """Returns the articles per second from the last poll with none counted to the first with all counted.
 
-    Looked at seldom while there is much to do, for counting rows costs the contestant time, and often at the end.
+    Polls rarely at first, because counting rows slows the contestant down, and often near the end.
 
     Raises:
         BenchError: it ended, took too long, or counted something else.

@@ -1,4 +1,4 @@
-"""What all contestants by hand share: the job itself, with the statements of the ingester and the contract's model."""
+"""What all hand-written contestants share: the job, with the statements of the ingester and the contract's model."""
 
 import asyncio
 import os
@@ -20,11 +20,11 @@ GROUP = os.environ.get("GROUP", "by-hand")
 TOPIC = ArticleSubmitted.TOPIC
 
 Submitted = tuple[ArticleSubmitted, str | None]
-"""An article, and the trace that it came in."""
+"""An article, and its trace."""
 
 
 async def store(connection: Any, batch: Sequence[Submitted]) -> None:
-    """Rows taken, documents stored, outbox filled, what result of each recorded: one transaction."""
+    """Locks rows, stores documents, fills the outbox and records the result of each, in one transaction."""
     now = datetime.now(UTC)
     by_id = {article.article_id: (article, trace) for article, trace in batch}
     ids = sorted(by_id)
@@ -73,12 +73,12 @@ async def _keep(connection: Any, stored: Sequence[Any], by_id: dict[str, Submitt
 
 
 def document(article: ArticleSubmitted) -> str:
-    """What is stored of an article: all but the sender's numbering."""
+    """Returns what is stored of an article: everything except the sender's numbering."""
     return article.model_dump_json(exclude_none=True, exclude={"source_order"})
 
 
 def trace_of(headers: Sequence[tuple[str, bytes]]) -> str | None:
-    """The ``traceparent`` of a record."""
+    """Returns the ``traceparent`` of a record."""
     return next((value.decode() for name, value in headers if name == "traceparent"), None)
 
 
@@ -87,7 +87,7 @@ def run(work: Callable[[], Awaitable[None]], *, tuned: bool = False) -> None:
 
     Args:
         work: the contestant.
-        tuned: the limits leave what is loaded to itself and collect garbage seldom, as our services do.
+        tuned: whether to tune the garbage collector as our services do.
     """
     if tuned:
         tune_gc()

@@ -1,4 +1,4 @@
-"""A chain of takedown under a stopwatch: notices go in, and a trigger tells when an obligation is verified."""
+"""Measures a takedown chain: notices are sent, and a trigger reports when an obligation is verified."""
 
 import asyncio
 import sqlite3
@@ -44,7 +44,7 @@ class Chain:
     @classmethod
     @asynccontextmanager
     async def watched(cls, kafka: str, database_url: str, table: str, article: str) -> AsyncIterator[Self]:
-        """Puts the trigger on ``table`` and listens; ``article`` is SQL for the id of a row's article."""
+        """Creates the trigger on ``table`` and listens; ``article`` is SQL for the article id of a row."""
         connection = await asyncpg.connect(database_url)
         try:
             await connection.execute(TELL.format(channel=CHANNEL, table=table, article=article))
@@ -65,10 +65,10 @@ class Chain:
         return self._verified.setdefault((article_id, holder), asyncio.get_running_loop().create_future())
 
     async def take_down(self, article_id: str) -> float:
-        """Seconds from the notice on Kafka until it is verified at our stores and answered downstream.
+        """Returns the seconds from the notice on Kafka until our stores are verified and the consumer has answered.
 
         Raises:
-            BenchError: not within a minute.
+            BenchError: it took more than a minute.
         """
         notice = RevocationNoticed(
             notice_id=uuid4(),
@@ -91,7 +91,7 @@ class Chain:
 
 @contextmanager
 def downstream(kafka: str, group: str, folder: Path, logs: Path) -> Iterator[Path]:
-    """The consumer of the contracts' README; gives the file of its store."""
+    """Runs the consumer of the contracts' README; yields the file of its store."""
     store = folder / f"{group}.sqlite"
     for path in folder.glob(f"{group}.sqlite*"):
         path.unlink()
@@ -110,7 +110,7 @@ async def until_held(store: Path, article_ids: Iterable[str], deadline_s: float 
     """Waits until the consumer holds all of these.
 
     Raises:
-        BenchError: it does not come to hold them.
+        BenchError: it does not hold them in time.
     """
     wanted = set(article_ids)
     give_up = time.monotonic() + deadline_s

@@ -1,7 +1,7 @@
-"""What the contestants by hand share where articles are counted: the job itself, with the statements of analytics.
+"""What the hand-written contestants share for counting: the job, with the statements of analytics.
 
-Identity, facets, rollups. What it leaves out is what makes the counts hold: no floor, no mark for caches, no end of
-values that nothing needs any more, no second try.
+Ids, facets, rollups. It omits what makes the counts reliable: the retention floor, the cache version, the deletion of
+unreferenced values, and retries.
 """
 
 from collections.abc import Sequence
@@ -10,28 +10,28 @@ from typing import Any
 import orjson
 
 from analytics.domain.counting import Delta
-from analytics.domain.facets import ArticleFacts, Cell, Facets, Term, newest
+from analytics.domain.facets import ArticleFacts, Facets, FilterKey, Term, newest
 from analytics.storage import facets, rollups, values
 from clawback_contracts.article.v1 import ArticlePublished
 
 
 class Words:
-    """Numbers of words, looked up once."""
+    """The ids of values, looked up once."""
 
     def __init__(self) -> None:
-        self.cells: dict[Cell, int] = {}
+        self.cells: dict[FilterKey, int] = {}
         self.values: dict[Term, int] = {}
 
     async def learn(self, connection: Any, batch: Sequence[ArticleFacts]) -> None:
-        """Makes what a batch needs known."""
-        cells = {one.cell for one in batch if one.cell not in self.cells}
+        """Looks up or creates the ids for a batch."""
+        cells = {one.filter_key for one in batch if one.filter_key not in self.cells}
         if cells:
-            by_digest = {values._digest(cell): cell for cell in cells}  # noqa: SLF001 - the same digest
+            by_digest = {values._digest(filter_key): filter_key for filter_key in cells}  # noqa: SLF001 - the same digest
             digests = sorted(by_digest)
             made = [by_digest[digest] for digest in digests]
-            licences = [orjson.dumps(cell[2]).decode() for cell in made]
+            licences = [orjson.dumps(filter_key[2]).decode() for filter_key in made]
             await connection.execute(
-                values.SQL["make_cells"], digests, [c[0] for c in made], [c[1] for c in made], licences
+                values.SQL["insert_cells"], digests, [c[0] for c in made], [c[1] for c in made], licences
             )
             rows = await connection.fetch(values.SQL["cells"], digests)
             self.cells.update({by_digest[row["digest"]]: row["id"] for row in rows})
@@ -40,24 +40,24 @@ class Words:
             labels = {term: label for one in batch for term, label in one.labels.items() if term in missing}
             terms = sorted(labels)
             numbers, texts = [term[0] for term in terms], [term[1] for term in terms]
-            await connection.fetch(values.SQL["make"], numbers, texts, [labels[term] for term in terms])
-            rows = await connection.fetch(values.SQL["known"], numbers, texts)
+            await connection.fetch(values.SQL["insert"], numbers, texts, [labels[term] for term in terms])
+            rows = await connection.fetch(values.SQL["find"], numbers, texts)
             self.values.update({(row["dimension"], row["text"]): row["id"] for row in rows})
 
     def facets(self, one: ArticleFacts) -> Facets:
-        """An article in numbers."""
+        """Returns the facets of an article."""
         source_id, *topic_ids = [self.values[term] for term in one.terms]
-        return Facets(one.day, self.cells[one.cell], one.words, source_id, tuple(topic_ids))
+        return Facets(one.day, self.cells[one.filter_key], one.words, source_id, tuple(topic_ids))
 
 
 async def count(connection: Any, articles: Sequence[ArticlePublished], words: Words) -> None:
-    """Facet rows taken, counts changed: one transaction."""
+    """Locks facet rows and changes the counts, in one transaction."""
     batch = newest(articles)
     await words.learn(connection, batch)
     by_id = {one.article_id: words.facets(one) for one in batch}
     async with connection.transaction():
         rows = await connection.fetch(
-            facets.SQL["take"],
+            facets.SQL["save_accepted"],
             list(by_id),
             [one.version for one in batch],
             [one.after_order for one in batch],
@@ -76,7 +76,7 @@ async def count(connection: Any, articles: Sequence[ArticlePublished], words: Wo
 
 
 async def uncount(connection: Any, rows: Sequence[Any]) -> None:
-    """Counts no longer what these rows were counted by; in the transaction that emptied them."""
+    """Subtracts the facets of these rows, in the transaction that emptied them."""
     delta = Delta()
     _take_away(delta, rows)
     await _apply(connection, delta)
@@ -88,7 +88,7 @@ def _take_away(delta: Delta, rows: Sequence[Any]) -> None:
             before = Facets(
                 row["day"], row["cell_id"], row["words"], row["source_id"], tuple(row["topic_ids"])
             )
-            delta.take_away(before)
+            delta.subtract(before)
 
 
 async def _apply(connection: Any, delta: Delta) -> None:
@@ -96,7 +96,7 @@ async def _apply(connection: Any, delta: Delta) -> None:
     if changes:
         dimensions, days, cells, numbers = zip(*(change.key for change in changes), strict=True)
         await connection.fetch(
-            rollups.SQL["count"],
+            rollups.SQL["add"],
             dimensions,
             days,
             cells,

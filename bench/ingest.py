@@ -1,4 +1,4 @@
-"""``pipeline.ingest``: from the simulator's pages, rendered beforehand, to confirmed on ``articles.v1``."""
+"""``pipeline.ingest``: from the simulator's pages, rendered in advance, to confirmed on ``articles.v1``."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ TOOK_S = """
 
 
 async def run(on: Stage, articles: int, rounds: int) -> list[Result]:
-    """Both in turn, so many rounds."""
+    """Runs both alternately, this many rounds."""
     pairs: list[tuple[float, float]] = []
     async with simulator(on, articles) as url:
         for _ in range(rounds):
@@ -42,7 +42,7 @@ async def run(on: Stage, articles: int, rounds: int) -> list[Result]:
 
 @asynccontextmanager
 async def simulator(on: Stage, articles: int) -> AsyncIterator[str]:
-    """The provider with so many articles on its feed, every page rendered; its address."""
+    """Runs the provider with this many articles on its feed and all pages rendered; yields its address."""
     port = stage.free_port()
     with contestant("simulator", "-m", "clawback_simulator", "--port", str(port), env={}, logs=on.logs):
         if not await until(lambda: listens(port), deadline_s=15):
@@ -54,7 +54,7 @@ async def simulator(on: Stage, articles: int) -> AsyncIterator[str]:
 
 
 async def by_hand(on: Stage, provider: str, articles: int) -> float:
-    """The limit's articles a second."""
+    """Returns the limit's articles per second."""
     async with stage.database(on) as url:
         env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url, "METABASE_URL": provider}
         with contestant("limit_ingest", "-m", "bench.limit_ingest", env=env, logs=on.logs) as who:
@@ -66,7 +66,7 @@ async def by_hand(on: Stage, provider: str, articles: int) -> float:
 
 
 async def ingester(on: Stage, provider: str, articles: int) -> float:
-    """The real worker's."""
+    """Returns the real worker's articles per second."""
     feeds = on.logs / "bench-feeds.yaml"
     await asyncio.to_thread(Path.write_text, feeds, FEEDS)
     async with stage.database(on) as url:

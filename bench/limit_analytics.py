@@ -1,7 +1,7 @@
-"""The limit: a loop by hand that takes articles from Kafka to facets stored and counts changed.
+"""The limit: a hand-written loop from articles on Kafka to stored facets and changed counts.
 
-aiokafka, the contract's model, the statements of analytics, several batches in flight, no framework. It checks
-nothing, retries nothing, sets nothing aside.
+aiokafka, the contract's model, the statements of analytics, several batches in flight, no framework. It validates
+nothing, retries nothing, quarantines nothing.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ ADAPTER = TypeAdapter(ArticlePublished)
 
 
 async def main() -> None:
-    """One consumer; its partitions are dealt out to so many loops."""
+    """One consumer; its partitions are distributed to several loops."""
     assigned = Assigned()
     consumer = AIOKafkaConsumer(
         bootstrap_servers=by_hand.KAFKA,

@@ -1,4 +1,4 @@
-"""The limit: pages of the provider parsed, stored and published by hand, the next page fetched meanwhile.
+"""The limit: hand-written parsing, storing and publishing of the provider's pages, prefetching the next page.
 
 The ingester's parser and its own statements; no cursor, no outbox, no record of calls, no retry.
 """
@@ -30,7 +30,7 @@ LIMIT = 500
 
 
 async def main() -> None:
-    """Drains the feed once; prints articles and seconds."""
+    """Reads the feed once to its end; prints articles and seconds."""
     producer = AIOKafkaProducer(
         bootstrap_servers=by_hand.KAFKA,
         enable_idempotence=True,
@@ -74,7 +74,7 @@ async def _page(http: httpx.AsyncClient, cursor: str) -> Page:
 
 
 async def _store(connection: Any, page: Page, now: datetime) -> Sequence[dict[str, Any]]:
-    """Rows taken and documents stored in one transaction; gives what is to be published."""
+    """Locks rows and stores documents in one transaction; returns what must be published."""
     by_id = {article.article_id: article for article in page.articles}
     taking = [by_id[article_id] for article_id in sorted(by_id)]
     async with connection.transaction():

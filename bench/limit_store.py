@@ -1,7 +1,7 @@
-"""The limit: a loop by hand that takes submissions from Kafka to rows stored and outbox filled.
+"""The limit: a hand-written loop from submissions on Kafka to stored rows and a filled outbox.
 
-aiokafka, the contract's model, the ingester's own statements, several batches in flight, no framework. It checks
-nothing, retries nothing, sets nothing aside.
+aiokafka, the contract's model, the ingester's own statements, several batches in flight, no framework. It validates
+nothing, retries nothing, quarantines nothing.
 """
 
 import asyncio
@@ -19,22 +19,22 @@ ADAPTER = TypeAdapter(ArticleSubmitted)
 
 
 class Assigned(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    """Tells which partitions are ours; alone in its group, it is told once."""
+    """Receives the assigned partitions; it is called once, because the group has no other member."""
 
     def __init__(self) -> None:
         self.places: asyncio.Future[list[TopicPartition]] = asyncio.get_running_loop().create_future()
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Only at the end."""
+        """Called at the end only."""
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """The one time."""
+        """Called once."""
         if not self.places.done():
             self.places.set_result(sorted(assigned))
 
 
 async def main() -> None:
-    """One consumer; its partitions are dealt out to so many loops."""
+    """One consumer; its partitions are distributed to several loops."""
     assigned = Assigned()
     consumer = AIOKafkaConsumer(
         bootstrap_servers=by_hand.KAFKA,

@@ -1,7 +1,7 @@
-"""The limit of a takedown: notice, order, removal, receipt, question, verified; each by hand, committed each time.
+"""The limit of a takedown: notice, order, removal, receipt, check, verified; hand-written, one commit each.
 
 Three processes, as in the real chain: ``compliance``, ``ingester`` and ``analytics``. The downstream consumer is the
-real one. No outbox: what is committed is sent at once, and lost when the process dies in between.
+real one. No outbox: after the commit a message is sent directly, and is lost if the process dies in between.
 """
 
 import asyncio
@@ -41,21 +41,21 @@ Handle = Callable[[Any], Awaitable[None]]
 
 
 class Hand:
-    """What either role works with."""
+    """What each role needs."""
 
     def __init__(self, pool: asyncpg.Pool, producer: AIOKafkaProducer) -> None:
         self.pool = pool
         self.producer = producer
 
     async def say(self, event: Event, identity: object, cause: Any) -> None:
-        """Sends at once, and waits for the broker."""
+        """Sends directly, and waits for the broker."""
         at = datetime.now(UTC)
         message = cloudevents.write(event, event_id(identity), "/bench/by-hand", at, cause.headers)
         await self.producer.send_and_wait(**message)
 
 
 async def compliance(hand: Hand) -> None:
-    """Notices become orders; receipts are looked after and become verified."""
+    """Turns notices into orders; checks receipts and marks them as verified."""
     async with httpx.AsyncClient() as http:
 
         async def noticed(record: Any) -> None:
@@ -88,7 +88,7 @@ async def _order(hand: Hand, notice: RevocationNoticed, record: Any) -> None:
 
 
 async def _close(hand: Hand, http: httpx.AsyncClient, answer: ArticleRemoved) -> None:
-    """A store is asked; a consumer is believed."""
+    """Checks the holdings of a store; the receipt of a consumer is sufficient."""
     if answer.holder in PORTS:
         question = {"article_ids": [answer.article_id]}
         said = (await http.post(f"http://127.0.0.1:{PORTS[answer.holder]}/holdings", json=question)).json()
@@ -98,12 +98,12 @@ async def _close(hand: Hand, http: httpx.AsyncClient, answer: ArticleRemoved) ->
 
 
 async def ingester(hand: Hand) -> None:
-    """Removes what an order names, answers it, and answers what is held."""
+    """Removes what an order names, answers the order, and answers holdings requests."""
     await _store(hand, INGESTER, contents.SQL["held"], _remove)
 
 
 async def analytics(hand: Hand) -> None:
-    """Counts no longer what an order names, answers it, and answers what is held."""
+    """Stops counting what an order names, answers the order, and answers holdings requests."""
     await _store(hand, ANALYTICS, facets.SQL["held"], _uncount)
 
 
@@ -159,7 +159,7 @@ async def _listen(topic: str, handle: Handle) -> None:
 
 
 async def main() -> None:
-    """The role that the command line names."""
+    """The role on the command line."""
     role = {"compliance": compliance, INGESTER: ingester, ANALYTICS: analytics}[sys.argv[1]]
     producer = AIOKafkaProducer(bootstrap_servers=by_hand.KAFKA, enable_idempotence=True, linger_ms=0)
     async with producer, asyncpg.create_pool(by_hand.DATABASE_URL, min_size=2, max_size=4) as pool:

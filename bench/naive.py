@@ -1,4 +1,4 @@
-"""A message at a time, as tutorials write it: typed handler, one transaction and one commit each."""
+"""One message at a time, as in tutorials: typed handler, one transaction and one commit each."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""``pipeline.store``, ``pipeline.batch``, ``pipeline.naive``: from a full topic to rows stored and outbox filled."""
+"""``pipeline.store``, ``pipeline.batch``, ``pipeline.naive``: from a full topic to stored rows and a filled outbox."""
 
 from dataclasses import dataclass, field
 
@@ -9,13 +9,13 @@ from bench.watch import contestant, rate
 from clawback_contracts.article.v1 import ArticleSubmitted
 
 NEVER_READ = "feeds: [{name: never-read, kind: revoked}]"
-"""The first start of an ingester publishes nothing before its revocations were read: so here it stores only."""
+"""A new ingester publishes nothing before its revocations were read, so this one only stores."""
 NOWHERE = "http://127.0.0.1:9"
 
 
 @dataclass(slots=True)
 class Rates:
-    """Articles a second of each contestant, a value a round."""
+    """Articles per second of each contestant, one value per round."""
 
     worker: list[float] = field(default_factory=list)
     publishing: list[float] = field(default_factory=list)
@@ -25,7 +25,7 @@ class Rates:
 
 
 async def run(on: Stage, articles: int, naive_articles: int, rounds: int) -> list[Result]:
-    """All of them in turn, so many rounds."""
+    """Runs all of them alternately, this many rounds."""
     rates = Rates()
     rss_mb: list[float] = []
     for _ in range(rounds):
@@ -57,7 +57,7 @@ def _result(name: str, ours: list[float], others: list[float], *, least: float |
 
 
 async def by_hand(on: Stage, module: str, articles: int) -> float:
-    """One of the contestants of this folder."""
+    """Runs one of the contestants of this folder."""
     async with stage.database(on) as url:
         env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url, "GROUP": f"bench-{next(on.numbers)}"}
         with contestant(module, "-m", f"bench.{module}", env=env, logs=on.logs) as who:
@@ -65,7 +65,7 @@ async def by_hand(on: Stage, module: str, articles: int) -> float:
 
 
 async def worker(on: Stage, articles: int, *, publishing: bool = False) -> tuple[float, float]:
-    """The real worker; it stores only, or publishes at the same time what it stored. Gives its memory in MB, too."""
+    """Runs the real worker; it only stores, or also publishes what it stored. Returns its memory in MB too."""
     await stage.place_group(on.kafka, "ingester", ArticleSubmitted.TOPIC)
     async with stage.database(on) as url:
         env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url, "HTTP_PORT": str(stage.free_port())}

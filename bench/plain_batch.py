@@ -1,4 +1,4 @@
-"""FastStream's batch subscriber as its documentation shows it: typed, one batch in flight, as large as ours."""
+"""FastStream's batch subscriber as in its documentation: typed, one batch in flight, of the same size as ours."""
 
 import asyncio
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One figure. ``limit`` is the same done by hand, ``ratio`` what the target is on where there is one."""
+    """One figure. ``limit`` is the hand-written equivalent, ``ratio`` is compared with the target if there is one."""
 
     name: str
     value: float
@@ -21,7 +21,7 @@ class Result:
     """None: reported only."""
 
     def as_json(self) -> dict[str, str | float | None]:
-        """The form of ``bench.json``."""
+        """Returns the format of ``bench.json``."""
         return {
             "name": self.name,
             "value": round(self.value, 4),
@@ -39,7 +39,7 @@ def of_pairs(
     least: float | None = None,
     most: float | None = None,
 ) -> Result:
-    """The medians of (ours, other) taken in turn, and the median of their ratios."""
+    """Returns the medians of (ours, other), and the median of their ratios."""
     ratio = statistics.median(ours / other for ours, other in pairs)
     met = (least is None or ratio >= least) and (most is None or ratio <= most)
     target = f"≥ {least}" if least is not None else f"≤ {most}" if most is not None else ""
@@ -55,7 +55,7 @@ def of_pairs(
 
 
 def at_most(name: str, value: float, unit: str, most: float) -> Result:
-    """A figure with a bound on itself."""
+    """Returns a figure with an upper bound."""
     return Result(name, value, unit, target=f"≤ {most:g} {unit}", met=value <= most)
 
 
@@ -66,7 +66,7 @@ def write(results: Sequence[Result], file: Path) -> None:
 
 
 def table(results: Sequence[Result]) -> str:
-    """For people."""
+    """Returns the table to print."""
     lines = [f"{'':24}{'value':>12} {'unit':12}{'by hand':>12}{'ratio':>8}  target"]
     for one in results:
         limit = "" if one.limit is None else f"{one.limit:,.4g}"

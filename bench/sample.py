@@ -1,4 +1,4 @@
-"""Articles as an upstream system submits them: seeded, about 4 KB of words each, on the contract's model."""
+"""Articles as submitted by an upstream system: seeded, about 4 KB of words each, with the contract's model."""
 
 import random
 from collections.abc import Iterator
@@ -31,9 +31,9 @@ SYLLABLES = (
     "xi",
 )
 TOPICS = 60
-"""Names of topics; an article has two of them, and some are more frequent."""
+"""Number of topics; an article has two of them, and some are more frequent."""
 DAYS = 20
-"""Over which the articles are dated: one or two months of content."""
+"""Number of days of the articles' dates: one or two months of content."""
 
 
 @cache
@@ -43,12 +43,12 @@ def _words() -> tuple[str, ...]:
 
 
 def article_id(number: int) -> str:
-    """The id of the article of that number."""
+    """Returns the id of an article by its number."""
     return f"{PROVIDER}:{number:08d}"
 
 
 def submission(number: int, now: datetime) -> ArticleSubmitted:
-    """The article of that number."""
+    """Returns an article by its number."""
     chance = random.Random(number)  # noqa: S311 - variety, not secrecy
     text = " ".join(chance.choices(_words(), k=BODY_CHARS // 6))
     published_at = now - timedelta(seconds=chance.randrange(DAYS * 86_400))
@@ -74,7 +74,7 @@ def submission(number: int, now: datetime) -> ArticleSubmitted:
 
 
 def messages(count: int, first: int = 0) -> Iterator[cloudevents.Message]:
-    """So many submissions as records, each in a trace of its own."""
+    """Returns this many submissions as records, each with its own trace."""
     at = datetime.now(UTC)
     for number in range(first, first + count):
         trace = f"00-{number + 1:032x}-{number + 1:016x}-01".encode()
@@ -88,7 +88,7 @@ def messages(count: int, first: int = 0) -> Iterator[cloudevents.Message]:
 
 
 def publication(number: int, now: datetime) -> ArticlePublished:
-    """The same, as the ingester publishes it, with topics of its own."""
+    """Returns the same as published by the ingester, with its own topics."""
     chance = random.Random(number)  # noqa: S311 - variety, not secrecy
     article = submission(number, now)
     names = {f"Topic {int(TOPICS * chance.random() ** 2)}" for _ in range(2)}
@@ -105,7 +105,7 @@ def publication(number: int, now: datetime) -> ArticlePublished:
 
 
 def published(count: int) -> Iterator[cloudevents.Message]:
-    """So many published articles as records."""
+    """Returns this many published articles as records."""
     at = datetime.now(UTC)
     for number in range(count):
         yield cloudevents.write(

@@ -1,4 +1,4 @@
-"""Where the contestants run: a stack of our own, a fresh database for each, a topic filled beforehand."""
+"""The environment of the contestants: our own stack, a fresh database for each, a topic filled in advance."""
 
 import asyncio
 import socket
@@ -30,7 +30,7 @@ PLACE_TRIES = 200
 
 
 class BenchError(Exception):
-    """A contestant did not do its job; the message says which and where its log is."""
+    """A contestant failed; the message says which, and where its log is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,13 @@ class Stage:
     numbers: Iterator[int]
 
     def url(self, database: str) -> str:
-        """The address of one of our databases."""
+        """Returns the address of one of our databases."""
         return urlunsplit(urlsplit(self.admin_url)._replace(path=f"/{database}"))
 
 
 @contextmanager
 def opened(place: Path) -> Iterator[Stage]:
-    """Kafka with its topics, nothing in them, and PostgreSQL, for the length of a block."""
+    """Runs Kafka with empty topics, and PostgreSQL, for the duration of a block."""
     forget(place)
     with Stack(place, parts=["topics", "postgres"]) as stack:
         yield Stage(
@@ -63,14 +63,14 @@ def forget(place: Path) -> None:
 
 
 async def make_template(stage: Stage, name: str, migrations: Sequence[Migration]) -> None:
-    """Makes a migrated database that others are copies of."""
+    """Creates a migrated database that is copied for the contestants."""
     await _administer(stage, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}")
     async with Database.connect(stage.url(name)) as db:
         await migrate(db, migrations, ("pre", "post"))
 
 
 async def prepare(stage: Stage) -> None:
-    """Makes the ingester's template, with the months that the articles need."""
+    """Creates the ingester's template, with the partitions for the months of the articles."""
     await make_template(stage, TEMPLATE, INGESTER.all_migrations())
     now = datetime.now(UTC)
     async with Database.connect(stage.url(TEMPLATE)) as db:
@@ -79,7 +79,7 @@ async def prepare(stage: Stage) -> None:
 
 @asynccontextmanager
 async def database(stage: Stage, template: str = TEMPLATE) -> AsyncIterator[str]:
-    """The address of a fresh database, dropped afterwards. The server starts each with a clean slate."""
+    """Yields the address of a fresh database, which is dropped afterwards. A checkpoint precedes each contestant."""
     name = f"bench_{next(stage.numbers)}"
     await _administer(
         stage,
@@ -103,7 +103,7 @@ async def _administer(stage: Stage, *statements: str) -> None:
 
 
 async def submit(kafka: str, articles: int, first: int = 0, topic: str = ArticleSubmitted.TOPIC) -> None:
-    """Publishes so many articles on a topic of submissions; back when the broker has confirmed all."""
+    """Publishes this many articles on a topic of submissions; returns when the broker has confirmed all."""
     producer = AIOKafkaProducer(
         bootstrap_servers=kafka,
         enable_idempotence=True,
@@ -120,7 +120,7 @@ async def place_group(kafka: str, group: str, topic: str, *, at_end: bool = Fals
     """Sets a group to the start of a topic, or to its end; waits until its last member has left.
 
     Raises:
-        BenchError: somebody still consumes in it.
+        BenchError: the group still has members.
     """
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=group, enable_auto_commit=False)
     async with consumer:
@@ -138,7 +138,7 @@ async def place_group(kafka: str, group: str, topic: str, *, at_end: bool = Fals
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Returns a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""``worker.ready_s``, ``worker.back_s``, ``stack.warm_s``: how long until work is done, the first time and again."""
+"""``worker.ready_s``, ``worker.back_s``, ``stack.warm_s``: the time from a start until work is done, and a restart."""
 
 import statistics
 import subprocess
@@ -16,12 +16,12 @@ from clawback_local.waiting import answers, until
 
 READY_S_MAX = 60.0
 ARTICLES = 60
-"""Enough that every partition has some: a worker consumes again when it has stored all of them."""
+"""Enough that every partition has some: a restarted worker consumes again when it has stored all of them."""
 FIRST = 2_000_000
 
 
 async def worker(on: Stage, rounds: int) -> list[Result]:
-    """Start to ready, and SIGKILL to consuming again."""
+    """Measures start to ready, and SIGKILL to consuming again."""
     ready_s, back_s = [], []
     for number in range(rounds):
         async with stage.database(on) as url:
@@ -37,7 +37,7 @@ async def worker(on: Stage, rounds: int) -> list[Result]:
 
 
 async def _round(on: Stage, env: Mapping[str, str], url: str, before: int) -> tuple[float, float]:
-    """With a fresh database, which takes what the rounds ``before`` left on the topic too."""
+    """Measures one round with a fresh database, which also processes the records of the rounds ``before``."""
     started = time.monotonic()
     port = stage.free_port()
     with _worker(on, env, port) as first:
@@ -63,7 +63,7 @@ async def _ready(who: Contestant, port: int, started: float) -> float:
 
 
 def stack(place: Path) -> Result:
-    """``make up`` when everything is set up: the second time in a folder."""
+    """Measures the second ``make up`` in a folder, with everything set up."""
     local = [sys.executable, "-m", "clawback_local", "--run-dir", str(place)]
     took_s = 0.0
     for _ in range(2):
@@ -77,6 +77,6 @@ def stack(place: Path) -> Result:
 
 
 def _do(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - arguments are ours
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
     if done.returncode:
         raise BenchError(f"{' '.join(command[2:])} failed: {done.stderr[-500:]}")

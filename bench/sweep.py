@@ -1,4 +1,4 @@
-"""``sweep.partition``: from a request on the topic to the result, beside a DELETE and a VACUUM of the same by hand."""
+"""``sweep.partition``: from a request on the topic to the result, compared with DELETE and VACUUM of the same rows."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ from ingester.storage.contents import Months
 MONTH = datetime(2024, 3, 1, tzinfo=UTC)
 BEFORE = datetime(2024, 4, 2, tzinfo=UTC)
 YOUNG = 1_000
-"""Articles of today, which stay."""
+"""Today's articles, which stay."""
 READY_S_MAX = 60.0
 ANSWER_S_MAX = 120.0
 FILL_S_MAX = 600.0
@@ -45,14 +45,14 @@ VACUUM = "VACUUM article_content"
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """A database that all contestants get a copy of."""
+    """A database that is copied for all contestants."""
 
     name: str
     articles: int
 
 
 async def run(on: Stage, articles: int, rounds: int) -> list[Result]:
-    """Both in turn, so many rounds, in articles a second."""
+    """Runs both alternately, this many rounds; figures are articles per second."""
     pairs = []
     async with _full(on, articles) as full:
         for _ in range(rounds):
@@ -84,7 +84,7 @@ async def _full(on: Stage, articles: int) -> AsyncIterator[Full]:
 
 
 async def by_hand(on: Stage, full: Full) -> float:
-    """Seconds that it takes to delete the same rows, and to give their room back to the table."""
+    """Returns the seconds to delete the same rows, and to return their space to the table."""
     async with stage.database(on, full.name) as url:
         connection = await asyncpg.connect(url, command_timeout=FILL_S_MAX)
         try:
@@ -100,7 +100,7 @@ async def by_hand(on: Stage, full: Full) -> float:
 
 
 async def owner(on: Stage, full: Full) -> float:
-    """Seconds from the request on its topic to the owner's result on another, by the real worker."""
+    """Returns the seconds from the request on its topic to the result on another, with the real worker."""
     await stage.place_group(on.kafka, "ingester.sweeps", SweepRequested.TOPIC, at_end=True)
     async with stage.database(on, full.name) as url:
         port = stage.free_port()
@@ -123,7 +123,7 @@ async def _asked(kafka: str) -> tuple[float, SweepCompleted]:
         places = [TopicPartition(SweepAnswer.TOPIC, number) for number in range(partitions)]
         consumer.assign(places)
         await consumer.seek_to_end(*places)
-        for place in places:  # where the end is must be known before anything is sent
+        for place in places:  # the end offsets must be known before anything is sent
             await consumer.position(place)
         started = time.monotonic()
         await producer.send_and_wait(

@@ -1,7 +1,7 @@
 """``takedown.idle``, ``takedown.loaded``: from a notice on Kafka to verified at our stores and answered downstream.
 
-The real chain is a whole stack of its own: all services, the APIs that are asked for holdings, the consumer of the
-contracts. Beside it stands the chain by hand, with a consumer of its own; idle samples alternate between the two.
+The real chain is a complete stack: all services, the APIs that report holdings, the consumer of the contracts. The
+hand-written chain has its own consumer; idle samples alternate between the two.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from clawback_local.services import SUBMISSIONS
 from clawback_local.waiting import until
 
 FIRST = 1_000_000
-"""Articles that are taken down are numbered from here, apart from those that make the load."""
+"""Numbers of the articles that are taken down start here, separate from those of the load."""
 WARM_UP = 10
 """Samples of each chain that do not count: first connections, first partitions."""
 GROUP = "bench-downstream"
@@ -42,7 +42,7 @@ BY_HAND_TABLES = """
     );
 """
 LOADED_EVERY_S = 0.1
-"""Notices under load come at this pace, whatever result of those before."""
+"""The interval of notices under load, regardless of the results of earlier ones."""
 WORKER = "ingester-worker"
 READ = (
     ("compliance", RevocationNoticed.TOPIC),
@@ -50,11 +50,11 @@ READ = (
     (INGESTER, ArticleRevoked.TOPIC),
     (ANALYTICS, ArticleRevoked.TOPIC),
 )
-"""Who reads what in the chain by hand."""
+"""The groups and topics of the hand-written chain."""
 
 
 async def run(on: Stage, stack: Stack, samples: int, load: int) -> list[Result]:
-    """Idle beside the limit, then loaded."""
+    """Measures idle with the limit, then loaded."""
     await stage.prepare(on)
     await stage.make_template(on, analytics.TEMPLATE, SERVICE.all_migrations())
     async with _real(stack, 2 * samples + WARM_UP) as real:
@@ -84,7 +84,7 @@ def _of_medians(name: str, ours: Sequence[float], limit: float, most: float | No
 
 
 async def _alternate(real: Chain, limit: Chain, samples: int) -> list[tuple[float, float]]:
-    """One of ours, one by hand, and so on; the first few of each do not count."""
+    """Alternates between our chain and the hand-written one; the first few of each do not count."""
     pairs = []
     for number in range(FIRST, FIRST + WARM_UP + samples):
         article_id = sample.article_id(number)
@@ -93,7 +93,7 @@ async def _alternate(real: Chain, limit: Chain, samples: int) -> list[tuple[floa
 
 
 async def _loaded(real: Chain, stack: Stack, first: int, samples: int, load: int) -> list[float]:
-    """Notices at a steady pace while the ingester drains a full topic."""
+    """Sends notices at a constant rate while the ingester processes a full topic."""
     await asyncio.to_thread(stack.stop, WORKER)
     print(f"  filling the topic with {load:,} articles", flush=True)
     await stage.submit(stack.env["KAFKA_BOOTSTRAP_SERVERS"], load, topic=SUBMISSIONS)
@@ -126,7 +126,7 @@ async def _stored(stack: Stack) -> int:
 
 @asynccontextmanager
 async def _real(stack: Stack, articles: int) -> AsyncIterator[Chain]:
-    """The real chain, holding so many articles at the ingester and downstream."""
+    """Runs the real chain, with this many articles at the ingester and downstream."""
     env = stack.env
     await _register(stack)
     kafka, logs = env["KAFKA_BOOTSTRAP_SERVERS"], stack.places.logs
@@ -158,7 +158,7 @@ async def _register(stack: Stack) -> None:
 
 @asynccontextmanager
 async def _limit(on: Stage, articles: int) -> AsyncIterator[Chain]:
-    """The chain by hand, holding as many articles, on servers of its own."""
+    """Runs the hand-written chain, with as many articles, on its own servers."""
     number = next(on.numbers)
     ports = {f"{name}_PORT".upper(): str(stage.free_port()) for name in (INGESTER, ANALYTICS)}
     async with AsyncExitStack() as running:
@@ -190,7 +190,7 @@ async def _limit(on: Stage, articles: int) -> AsyncIterator[Chain]:
 
 
 async def _hold(url: str, articles: int) -> None:
-    """Stores what is to be taken down."""
+    """Stores the articles that are taken down."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(BY_HAND_TABLES)
@@ -202,7 +202,7 @@ async def _hold(url: str, articles: int) -> None:
 
 
 async def _count(url: str, articles: int) -> None:
-    """Counts what is to be taken down."""
+    """Counts the articles that are taken down."""
     connection = await asyncpg.connect(url)
     try:
         now = datetime.now(UTC)
@@ -213,7 +213,7 @@ async def _count(url: str, articles: int) -> None:
 
 
 async def _publish(kafka: str, articles: int) -> None:
-    """Gives the consumer what is to be taken down."""
+    """Publishes the articles that are taken down to the consumer."""
     now = datetime.now(UTC)
     async with AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, linger_ms=20) as producer:
         sent = []

@@ -1,4 +1,4 @@
-"""Contestants as processes, and the clock that is held on them from outside."""
+"""Contestants as processes, and their timing from outside."""
 
 import asyncio
 import os
@@ -21,20 +21,20 @@ GIVE_UP_S = 240.0
 END_S = 25.0
 LAUNCH = ROOT / "deploy" / "local" / "src" / "clawback_local" / "launch.py"
 BEGUN = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_news_id_seq"
-"""Costs nothing to ask, and runs ahead of the committed rows by what is in flight."""
+"""A cheap query that is ahead of the committed rows by what is in flight."""
 STORED = "SELECT least((SELECT count(*) FROM article_content), (SELECT count(*) FROM outbox_news))"
 
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """A process that is timed."""
+    """A timed process."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
 
     def must_live(self) -> None:
-        """Nothing while it runs.
+        """Does nothing while it is running.
 
         Raises:
             BenchError: it has ended by itself.
@@ -44,7 +44,7 @@ class Contestant:
             raise BenchError(f"{self.name} ended with {code}; see {self.log}")
 
     def rss_mb(self) -> float:
-        """What it holds in memory now."""
+        """Returns its memory in MB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
         return int(line.split()[1]) / 1024
@@ -52,11 +52,11 @@ class Contestant:
 
 @contextmanager
 def contestant(name: str, *arguments: str, env: Mapping[str, str], logs: Path) -> Iterator[Contestant]:
-    """Runs Python with these arguments for the length of a block; ended by SIGTERM, and never outlives us."""
+    """Runs Python with these arguments for the duration of a block; ends at the latest with this process."""
     log = logs / f"bench-{name}.log"
     tied = [sys.executable, "-I", "-S", str(LAUNCH), str(os.getpid()), str(int(signal.SIGKILL)), "self", "--"]
     with log.open("wb") as out:
-        process = subprocess.Popen(  # noqa: S603 - arguments are ours
+        process = subprocess.Popen(  # noqa: S603 - our own arguments
             [*tied, sys.executable, *arguments], env={**os.environ, **env}, stdout=out, stderr=out
         )
         try:
@@ -66,7 +66,7 @@ def contestant(name: str, *arguments: str, env: Mapping[str, str], logs: Path) -
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM, and SIGKILL for who does not heed it."""
+    """Sends SIGTERM, and SIGKILL after a timeout."""
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(timeout=END_S)
@@ -76,7 +76,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 async def rate(who: Contestant, database_url: str, articles: int) -> float:
-    """Articles a second from the first stored row to the last, with a row in the outbox for each.
+    """Returns the articles per second from the first stored row to the last, with an outbox row for each.
 
     Raises:
         BenchError: it ended, took too long, or stored something else.
@@ -89,7 +89,7 @@ async def rate(who: Contestant, database_url: str, articles: int) -> float:
 
 
 async def stored(who: Contestant, database_url: str, articles: int) -> tuple[float, int]:
-    """Waits until so many articles are stored; when that was, and how many there were then.
+    """Waits until this many articles are stored; returns when that was, and how many there were then.
 
     Raises:
         BenchError: it ended or took too long.

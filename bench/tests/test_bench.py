@@ -1,4 +1,4 @@
-"""The benchmarks still run, at tiny sizes. Their figures mean nothing here."""
+"""The benchmarks run, at tiny sizes. Their figures are meaningless here."""
 
 import json
 import os
@@ -23,7 +23,7 @@ SIZES = {
     "--alerts": 5,
 }
 TRACED = "COVERAGE_"
-"""Variables by which a process measures its coverage; what is timed does not."""
+"""Variables that make a process measure its coverage; timed processes do not."""
 NAMES = {
     "pipeline.store",
     "pipeline.batch",
@@ -49,7 +49,7 @@ def test_the_benchmarks_run_and_leave_their_figures(tmp_path: Path) -> None:
     families = [part for name in short for part in ("--only", name)]
     sizes = [str(part) for pair in SIZES.items() for part in pair]
     places = ["--run", str(tmp_path / "run"), "--out", str(tmp_path / "bench.json")]
-    done = subprocess.run(  # noqa: S603 - arguments are ours
+    done = subprocess.run(  # noqa: S603 - our own arguments
         [sys.executable, "-m", "bench", *families, *sizes, *places],
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if not name.startswith(TRACED)},
@@ -69,7 +69,7 @@ def test_a_ratio_is_the_median_of_the_pairs_and_not_the_ratio_of_the_medians() -
     assert (found.value, found.limit, found.ratio, found.met) == (20, 20, 1.0, False)
 
 
-def test_a_missed_target_is_said_in_the_table() -> None:
+def test_a_missed_target_is_shown_in_the_table() -> None:
     table = results.table([results.at_most("x.s", 3.5, "s", 3), Result("y", 1.0, "s")])
     assert "✗ NOT MET" in table.splitlines()[1]
     assert "MET" not in table.splitlines()[2]

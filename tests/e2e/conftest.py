@@ -12,9 +12,9 @@ from clawback_local import Stack
 from clawback_local.order import ANY_PART
 from clawback_story import chapters
 from clawback_story.evidence import Evidence
-from clawback_story.looking import gather
+from clawback_story.inspection import gather
+from clawback_story.output import Printer
 from clawback_story.plan import SMALL
-from clawback_story.telling import Teller
 from clawback_story.world import OWN_SERVERS, QUICK_ENV, World, opened
 from tests.e2e.collector import Collector
 
@@ -39,7 +39,7 @@ async def world(collector: Collector) -> AsyncIterator[World]:
         for name in OWN_SERVERS:
             patch.delenv(name, raising=False)
         with Stack(env=env, production=True) as stack:
-            async with opened(stack, SMALL, SEED, Teller()) as world:
+            async with opened(stack, SMALL, SEED, Printer()) as world:
                 await chapters.play(world)
                 yield world
 

@@ -4,7 +4,7 @@ import pytest
 
 from clawback_story import checkers
 from clawback_story.evidence import Evidence
-from clawback_story.promises import validate_items
+from clawback_story.promises import verify_all
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="session")]
 
@@ -16,7 +16,7 @@ async def test_no_checker_finds_anything_wrong(evidence: Evidence, name: str) ->
 
 @pytest.mark.parametrize("number", range(14))
 async def test_every_promise_is_kept(evidence: Evidence, number: int) -> None:
-    promise = validate_items(evidence)[number]
+    promise = verify_all(evidence)[number]
     assert promise.problems == (), promise.text
 
 

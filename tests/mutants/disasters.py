@@ -82,11 +82,11 @@ MUTANTS = (
         (
             Change(
                 f"{ALERTING}/use_cases/folding.py",
-                "                await say(tx, await _not_listed(tx, listing, now), service, now)\n",
+                "                await fold_events(tx, await _not_listed(tx, listing, now), service, now)\n",
                 "                pass\n",
             ),
         ),
-        at(f"{ALERTING_TESTS}/test_telling.py", "test_what_its_service_lists_no_longer_has_ended"),
+        at(f"{ALERTING_TESTS}/test_telling.py", "test_an_alert_that_its_service_no_longer_lists_is_resolved"),
     ),
     Mutant(
         "an alert that nobody lists is ended by a list",
@@ -97,6 +97,6 @@ MUTANTS = (
                 "WHERE status = 'firing' AND service = $1",
             ),
         ),
-        at(f"{ALERTING_TESTS}/test_telling.py", "test_what_its_service_lists_no_longer_has_ended"),
+        at(f"{ALERTING_TESTS}/test_telling.py", "test_an_alert_that_its_service_no_longer_lists_is_resolved"),
     ),
 )

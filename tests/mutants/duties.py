@@ -31,7 +31,7 @@ MUTANTS = (
                 STALE,
             ),
         ),
-        at(ANALYTICS_RULES, "test_who_waits_for_another_worker_takes_away_what_that_one_counted"),
+        at(ANALYTICS_RULES, "test_a_waiting_worker_subtracts_what_the_other_counted"),
     ),
     Mutant(
         "count not restored on a replay after a reinstatement",
@@ -44,7 +44,7 @@ MUTANTS = (
         ),
         at(
             ANALYTICS_RULES,
-            "test_what_was_published_after_a_reinstatement_counts_also_when_it_overtakes_the_orders",
+            "test_an_article_published_after_a_reinstatement_counts_even_if_it_arrives_first",
         ),
     ),
     Mutant(
@@ -52,7 +52,7 @@ MUTANTS = (
         (
             Change(
                 f"{ANALYTICS}/use_cases/counting.py",
-                "            if row.before is not None:\n                delta.take_away(row.before)\n",
+                "            if row.before is not None:\n                delta.subtract(row.before)\n",
                 "",
             ),
         ),
@@ -105,7 +105,7 @@ MUTANTS = (
     Mutant(
         "hold ignored by analytics",
         (Change(f"{ANALYTICS}/storage/facets.sql", " AND article_id <> ALL ($2::text[])\n", "\n"),),
-        at(ANALYTICS_SWEEPS, "test_what_is_old_goes_and_what_is_held_stays"),
+        at(ANALYTICS_SWEEPS, "test_old_articles_are_removed_and_held_ones_stay"),
     ),
     Mutant(
         "hold that no request reads_body of",
@@ -118,7 +118,7 @@ MUTANTS = (
         ),
         at(
             f"{RETENTION_TESTS}/test_sweeps.py",
-            "test_a_request_sent_again_says_the_holds_that_are_in_force_then",
+            "test_a_resent_request_names_the_current_holds",
         ),
     ),
     Mutant(
@@ -130,7 +130,7 @@ MUTANTS = (
                 "",
             ),
         ),
-        at(f"{ALERTING_TESTS}/test_telling.py", "test_two_workers_tell_it_once"),
+        at(f"{ALERTING_TESTS}/test_telling.py", "test_two_workers_notify_once"),
     ),
     Mutant(
         "an event that is told again when it arrives again",
@@ -141,7 +141,7 @@ MUTANTS = (
                 "        if one:\n",
             ),
         ),
-        at(f"{ALERTING_TESTS}/test_promises.py", "test_a_run_that_arrives_twice_is_told_once"),
+        at(f"{ALERTING_TESTS}/test_promises.py", "test_a_run_received_twice_is_notified_once"),
     ),
     Mutant(
         "alert lost when the channel is down",
@@ -154,7 +154,7 @@ MUTANTS = (
         ),
         at(
             f"{ALERTING_TESTS}/test_channels.py",
-            "test_it_is_tried_again_after_1_5_and_15_minutes_and_then_hourly",
+            "test_a_message_is_retried_after_1_5_and_15_minutes_and_then_hourly",
         ),
     ),
     Mutant(
@@ -162,13 +162,13 @@ MUTANTS = (
         (
             Change(
                 f"{ALERTING}/use_cases/runs.py",
-                "        await _judge_age(tx, service, service.clock.now())\n",
-                "        await watches.seen(tx, service.clock.now())\n",
+                "        await _check_age(tx, service, service.clock.now())\n",
+                "        await watches.load(tx, service.clock.now())\n",
             ),
         ),
         at(
             f"{ALERTING_TESTS}/test_promises.py",
-            "test_an_overdue_run_is_told_by_mail_and_phone_within_five_minutes_of_hour_25",
+            "test_an_overdue_run_is_sent_by_mail_and_sms_within_five_minutes_of_hour_25",
         ),
     ),
 )

@@ -110,7 +110,7 @@ MUTANTS = (
         ),
         at(
             "services/alerting/tests/integration/test_telling.py",
-            "test_a_sender_that_was_frozen_frees_no_claim_of_another",
+            "test_a_suspended_sender_cannot_release_the_claim_of_another",
         ),
     ),
 )

@@ -161,7 +161,7 @@ MUTANTS = (
         ),
         at(
             "services/analytics/tests/integration/test_rules.py",
-            "test_where_we_are_on_the_articles_is_kept_with_the_counts",
+            "test_the_offset_is_saved_in_the_transaction_of_the_counts",
         ),
     ),
     Mutant(

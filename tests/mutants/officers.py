@@ -71,7 +71,7 @@ MUTANTS = (
         ),
         at(
             "services/alerting/tests/integration/test_api.py",
-            "test_the_notifications_of_an_alert_are_cut_at_their_maximum_and_not_before",
+            "test_the_notifications_of_an_alert_are_truncated_at_their_maximum",
         ),
     ),
     Mutant(

@@ -62,12 +62,12 @@ MUTANTS = (
         (Change(f"{LOCAL}/keys.py", " + _partners(places)\n", "\n"),),
         at(
             f"{LOCAL_TESTS}/test_keys.py",
-            "test_the_next_start_keeps_it_and_a_second_time_replaces_what_it_may_do",
+            "test_a_restart_keeps_the_key_and_repeating_the_command_replaces_its_permissions",
         ),
     ),
     Mutant(
         "setting of the running stack that is unset now and not named",
         (Change(f"{LOCAL}/given.py", "else name in users)", "else False)"),),
-        at(f"{LOCAL_TESTS}/test_given.py", "test_what_was_the_users_and_is_unset_now_differs"),
+        at(f"{LOCAL_TESTS}/test_given.py", "test_a_variable_that_is_unset_now_differs"),
     ),
 )

@@ -10,8 +10,8 @@ import pytest_asyncio
 
 from clawback_local import Stack
 from clawback_story import chapters, faults
+from clawback_story.output import Printer
 from clawback_story.plan import Sizes
-from clawback_story.telling import Teller
 from clawback_story.world import AUTHENTICATED_ENV, OWN_SERVERS, POLICIES, QUICK_ENV, World, opened
 
 SEED = 777
@@ -31,7 +31,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         for name in OWN_SERVERS:
             patch.delenv(name, raising=False)
         with Stack(env=env, replicas=REPLICAS) as stack:
-            async with opened(stack, SIZES, SEED, Teller()) as world:
+            async with opened(stack, SIZES, SEED, Printer()) as world:
                 await faults.begin(world)
                 live = sorted((await world.simulator.truth()).live_ids)
                 reading = asyncio.create_task(chapters.a_reader(world, live))

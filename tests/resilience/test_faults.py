@@ -8,9 +8,9 @@ from functools import partial
 
 import pytest
 
-from clawback_story import asking, counting, faults, health, jobs, looking, told
-from clawback_story.duties import MAIL, OFFICER, SMS
+from clawback_story import counting, faults, health, inspection, jobs, notifications, queries
 from clawback_story.faults import Dump
+from clawback_story.operation_checkers import MAIL, OFFICER, SMS
 from clawback_story.world import METABASE, World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="session")]
@@ -32,12 +32,12 @@ async def all_is_well(world: World) -> None:
 async def test_a_worker_killed_in_the_middle_of_a_batch_loses_nothing(world: World, worker: str) -> None:
     storing = asyncio.create_task(faults.articles(world, NEW, submitted=SUBMITTED))
     await faults.revoke(world, REVOKED)
-    counted = await world.value("analytics", asking.COUNTED)
+    counted = await world.value("analytics", queries.COUNTED)
     begun = (
         partial(_counts_more, world, counted) if worker == "analytics-worker" else partial(_in_hand, world)
     )
     await world.until("work in hand", begun, within_s=20, every_s=0.005)
-    world.broke(f"SIGKILL of {worker}", await asking.in_flight(world))
+    world.broke(f"SIGKILL of {worker}", await queries.in_flight(world))
     await world.in_thread(world.stack.kill, worker)
     await storing
     await world.in_thread(world.stack.wait_ready, worker)
@@ -46,7 +46,7 @@ async def test_a_worker_killed_in_the_middle_of_a_batch_loses_nothing(world: Wor
 
 
 async def test_alerting_killed_with_messages_due_sends_each_once(world: World) -> None:
-    before = set(told.read(world.stack.run_dir))
+    before = set(notifications.read(world.stack.run_dir))
     workers = world.stack.processes("alerting-worker")
     for worker in workers:
         os.kill(await world.in_thread(world.stack.pid, worker), signal.SIGSTOP)
@@ -57,8 +57,8 @@ async def test_alerting_killed_with_messages_due_sends_each_once(world: World) -
     for worker in workers:
         await world.in_thread(world.stack.kill, worker)
     await world.in_thread(world.stack.wait_ready, *workers)
-    await told.until_all_is_told(world)
-    sent = set(told.read(world.stack.run_dir)) - before
+    await notifications.until_all_sent(world)
+    sent = set(notifications.read(world.stack.run_dir)) - before
     assert sorted((one.by, one.to) for one in sent) == TEST_ALERT
 
 
@@ -85,7 +85,7 @@ async def test_valkey_may_be_away_and_everything_goes_on(world: World) -> None:
     await world.in_thread(world.stack.stop, "valkey")
     storing = asyncio.create_task(faults.articles(world, NEW, submitted=SUBMITTED))
     await faults.revoke(world, REVOKED)
-    world.broke("Valkey away", await asking.in_flight(world))
+    world.broke("Valkey away", await queries.in_flight(world))
     await storing
     await faults.drained(world, "revocations without the cache")
     await counting.compare(world, "without the cache, after revocations")
@@ -101,7 +101,7 @@ async def test_a_consumer_killed_in_the_middle_of_a_batch_answers_again(world: W
     await faults.revoke(world, REVOKED)
     await world.until("work in hand", lambda: _in_hand(world), within_s=20, every_s=0.005)
     await world.downstream.stop(signal.SIGKILL)
-    world.broke("SIGKILL of the consumer", await asking.in_flight(world))
+    world.broke("SIGKILL of the consumer", await queries.in_flight(world))
     await storing
     await world.downstream.start()
     await faults.drained(world, "SIGKILL of the consumer")
@@ -136,9 +136,9 @@ async def test_a_restored_store_converges_before_it_serves(world: World, store: 
     await faults.articles(world, NEW)
     await faults.drained(world, "more articles")
     await dump.take()
-    expected = await looking.expectation(world)
+    expected = await inspection.expectation(world)
     revoked = await faults.revoke(world, REVOKED)
-    world.broke(f"restore of the database of {name}", await asking.in_flight(world))
+    world.broke(f"restore of the database of {name}", await queries.in_flight(world))
     await faults.drained(world, "revocations after the dump")
     for process in (worker, api):
         await world.stop(process)
@@ -169,9 +169,9 @@ async def test_kafka_may_lose_everything_with_revocations_open(world: World) -> 
     await faults.revoke(world, REVOKED)
     await world.until("notices sent", lambda: _notices_sent(world), within_s=30)
     await world.forget_producer()
-    unanswered = await world.value("ingester", asking.UNANSWERED)
+    unanswered = await world.value("ingester", queries.UNANSWERED)
     assert unanswered == REVOKED
-    world.broke("Kafka's data wiped", await asking.in_flight(world))
+    world.broke("Kafka's data wiped", await queries.in_flight(world))
     await world.in_thread(world.stack.wipe, "kafka")
     await world.start("compliance-worker")
     await world.in_thread(world.stack.wait_ready)
@@ -189,18 +189,18 @@ async def _answers(world: World, count: int) -> bool:
 
 
 async def _counts_more(world: World, than: int) -> bool:
-    return bool(await world.value("analytics", asking.COUNTED) > than)
+    return bool(await world.value("analytics", queries.COUNTED) > than)
 
 
 async def _in_hand(world: World) -> bool:
-    return await asking.in_flight(world) > 0
+    return await queries.in_flight(world) > 0
 
 
 async def _only_the_consumer_owes(world: World) -> bool:
-    open_ = await world.value("compliance", asking.OPEN)
-    unanswered = await world.value("ingester", asking.UNANSWERED)
+    open_ = await world.value("compliance", queries.OPEN)
+    unanswered = await world.value("ingester", queries.UNANSWERED)
     return bool(open_ == REVOKED and unanswered == 0)
 
 
 async def _notices_sent(world: World) -> bool:
-    return not await world.value("ingester", asking.UNSENT)
+    return not await world.value("ingester", queries.UNSENT)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from clawback_story import asking, faults
+from clawback_story import faults, queries
 from clawback_story.world import METABASE, World
 from tests.resilience.test_faults import NEW, REVOKED, SUBMITTED, all_is_well
 
@@ -21,7 +21,7 @@ async def test_kafka_may_be_away_and_nobody_dies_of_it(world: World, away_s: flo
     await world.forget_producer()
     await world.in_thread(world.stack.stop, "kafka")
     await faults.revoke(world, REVOKED)
-    world.broke("Kafka away", await asking.in_flight(world))
+    world.broke("Kafka away", await queries.in_flight(world))
     await faults.none_ready(world, faults.WORKERS)
     await asyncio.sleep(away_s)
     await world.in_thread(world.stack.start, "kafka")
@@ -36,7 +36,7 @@ async def test_postgresql_may_be_away_and_nobody_dies_of_it(world: World, away_s
     before = await faults.pids(world)
     await faults.articles(world, NEW, submitted=SUBMITTED)
     await faults.revoke(world, REVOKED)
-    world.broke("PostgreSQL away", await asking.in_flight(world))
+    world.broke("PostgreSQL away", await queries.in_flight(world))
     await world.in_thread(world.stack.stop, "postgres")
     await faults.none_ready(world, faults.SERVICES)
     answer = await world.compliance.post(

@@ -21,10 +21,10 @@ from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_local import Stack
 from clawback_local.services import replica
 from clawback_local.site import DATABASES
-from clawback_story import chapters, jobs, scanning, told
-from clawback_story.duties import SUMMARY
+from clawback_story import chapters, jobs, notifications, scanning
+from clawback_story.operation_checkers import SUMMARY
+from clawback_story.output import Printer
 from clawback_story.plan import Sizes
-from clawback_story.telling import Teller
 from clawback_story.world import (
     AUTHENTICATED_ENV,
     FEED,
@@ -76,7 +76,7 @@ async def _running(folder: Path) -> AsyncIterator[World]:
         stack = Stack(parts=[*workers, *APIS], env=env, replicas=REPLICAS)
         try:
             stack.up(STARTED_S_MAX)
-            async with opened(stack, SIZES, SEED, Teller()) as world:
+            async with opened(stack, SIZES, SEED, Printer()) as world:
                 yield world
         finally:
             stack.down()
@@ -98,7 +98,7 @@ async def test_three_replicas_alert_poll_and_report_once_while_some_are_killed_a
         await _until_status(world, "TakedownOverdue", "resolved")
         await world.simulator.revoke(count=REVOKED_LATER)
         runs = await asyncio.gather(*(jobs.daily_run(world, "one of three") for _ in range(REPLICAS)))
-        await told.until_all_is_told(world)
+        await notifications.until_all_sent(world)
         assert [run.exit_code for run in runs] == [0] * REPLICAS
         problems = await _polls(world, resumed), await _flaps(world), await _doubled_reports(world)
         assert problems == ([], [], [])
@@ -254,7 +254,7 @@ async def _doubled_reports(world: World) -> list[str]:
         return bool(notified) and min(notified.values()) >= runs
 
     await world.until("every run's summary has been sent", all_notified, within_s=WITHIN_S)
-    sent = told.read(world.stack.run_dir)
+    sent = notifications.read(world.stack.run_dir)
     copies = Counter((one.by, one.to, one.reference) for one in sent)
     doubled = [f"{which} came {count} times" for which, count in copies.items() if count > 1]
     return doubled + [f"{who} of {count} of {runs} runs" for who, count in notified.items() if count != runs]

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from clawback_local.site import DATABASES
-from clawback_story import faults, looking, restores
+from clawback_story import faults, inspection, restores
 from clawback_story.numbers import NumbersSeen
 from clawback_story.problems import missing
 from clawback_story.restores import Backups, Published, Watching
@@ -44,7 +44,7 @@ def numbers() -> NumbersSeen:
 async def test_a_database_is_restored_alone(
     world: World, backups: Backups, numbers: NumbersSeen, service: str, *, broker_wiped: bool
 ) -> None:
-    done, published, gone = backups.done, Published(), (await looking.expectation(world)).gone
+    done, published, gone = backups.done, Published(), (await inspection.expectation(world)).gone
     changed_at = await restores.change_holder(world)
     await restores.stop_feeds(world)
     await numbers.look(world)

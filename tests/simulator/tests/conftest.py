@@ -1,4 +1,4 @@
-"""A simulator in process, its control side, and a client that reads it as an ingester would."""
+"""A simulator in the same process, its control client, and a reader that behaves like an ingester."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -14,32 +14,32 @@ from clawback_simulator.simulator import Simulator
 
 
 class Reader:
-    """Calls the provider with a key; every method answers what a client makes of the body."""
+    """Calls the provider with a key; every method returns the parsed body."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self.http = http
 
     async def get(self, name: str, *, key: str = "k", **params: Any) -> httpx.Response:
-        """One call."""
+        """Makes one call."""
         return await self.http.get(f"/api/v10/{name}", params={"key": key, **params})
 
     async def xml(self, name: str, **params: Any) -> Element:
-        """The root of an XML answer."""
+        """Returns the root of an XML answer."""
         root: Element = ElementTree.fromstring((await self.get(name, **params)).content)
         return root
 
     async def json(self, name: str, **params: Any) -> dict[str, Any]:
-        """A JSON answer."""
+        """Returns a JSON answer."""
         body: dict[str, Any] = (await self.get(name, format="json", **params)).json()
         return body
 
     async def code(self, name: str, **params: Any) -> str | None:
-        """The message code; None on success."""
+        """Returns the message code; None on success."""
         code: str | None = (await self.json(name, **params)).get("messageCode")
         return code
 
     async def walk(self, limit: int = 500, **params: Any) -> list[dict[str, Any]]:
-        """The whole feed from 0 on, page by page."""
+        """Reads the whole feed from 0 on, page by page."""
         cursor, found = "0", list[dict[str, Any]]()
         while True:
             page = (await self.json("articles", sequence_id=cursor, limit=limit, **params))["articles"]

@@ -1,4 +1,4 @@
-"""Refusals: each code, in each dress."""
+"""Rejections: each code, in each format."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ async def test_an_unknown_format_is_refused_in_xml(reader: Any) -> None:
     assert root.findtext("messageCode") == "1016"
 
 
-async def test_keys_are_refused_as_told(control: SimulatorClient, reader: Any) -> None:
+async def test_keys_are_rejected_as_configured(control: SimulatorClient, reader: Any) -> None:
     await control.set(keys=["good"], key_codes={"expired": 1003}, slicing="refused")
     assert await reader.code("articles", key="good") is None
     assert await reader.code("articles", key="bad") == "1000"
@@ -75,7 +75,7 @@ async def test_a_failure_comes_with_200_or_4xx_and_in_new_or_old_words(
     assert (await reader.get("articles", limit=0)).status_code == 418
 
 
-async def test_a_call_within_the_pause_is_refused_and_does_not_prolong_it(
+async def test_a_call_within_the_pause_is_rejected_and_does_not_prolong_it(
     control: SimulatorClient, reader: Any
 ) -> None:
     await control.script({"action": "set_clock", "at": "2026-11-01T00:00:00Z", "frozen": True})

@@ -1,4 +1,4 @@
-"""The control side: scripts, their errors, and the README's examples."""
+"""The control paths: scripts, their errors, and the README's examples."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ def test_the_readme_names_every_mode_and_setting(name: str) -> None:
     assert re.search(rf"`{name}`", README)
 
 
-async def test_one_action_may_stand_without_its_list(reader: Any) -> None:
+async def test_a_single_action_needs_no_list(reader: Any) -> None:
     answer = await reader.http.post("/control", json={"action": "publish", "count": 2})
     assert len(answer.json()["done"][0]["ids"]) == 2
 
@@ -42,16 +42,14 @@ async def test_one_action_may_stand_without_its_list(reader: Any) -> None:
         b'[{"action": "publish", "count": 3}, {"action": "fail", "mode": "odd"}]',
     ],
 )
-async def test_a_script_that_cannot_be_read_does_nothing(
-    control: SimulatorClient, reader: Any, body: bytes
-) -> None:
+async def test_an_invalid_script_runs_nothing(control: SimulatorClient, reader: Any, body: bytes) -> None:
     answer = await reader.http.post("/control", content=body)
     assert answer.status_code == 422
     assert answer.json()["error"]
     assert (await control.truth()).articles == []
 
 
-async def test_a_script_stops_where_it_cannot_be_carried_out(control: SimulatorClient, reader: Any) -> None:
+async def test_a_script_stops_at_an_impossible_action(control: SimulatorClient, reader: Any) -> None:
     script = [
         {"action": "publish", "count": 1},
         {"action": "revoke", "count": 2},
@@ -60,11 +58,11 @@ async def test_a_script_stops_where_it_cannot_be_carried_out(control: SimulatorC
     answer = await reader.http.post("/control", json=script)
     assert answer.status_code == 409
     assert [done["action"] for done in answer.json()["done"]] == ["publish"]
-    with pytest.raises(Refused, match="2 live articles wanted, there are 1"):
+    with pytest.raises(Refused, match="2 live articles requested, there are 1"):
         await control.revoke(count=2)
 
 
-async def test_a_reset_forgets_everything_but_the_rules_of_the_start(
+async def test_a_reset_restores_the_initial_state_and_rules(
     control: SimulatorClient, simulator: Simulator
 ) -> None:
     await control.publish(3)

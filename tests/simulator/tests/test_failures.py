@@ -1,4 +1,4 @@
-"""Answers that fail on request, and articles that are wrong on request."""
+"""Injected failures of answers, and injected errors of articles."""
 
 import asyncio
 import gzip
@@ -16,7 +16,7 @@ from clawback_simulator.client import SimulatorClient
 from clawback_simulator.faults import DEPTH
 
 
-async def test_a_key_that_comes_too_often_gets_429_with_retry_after(
+async def test_a_key_that_calls_too_often_gets_429_with_retry_after(
     control: SimulatorClient, reader: Any
 ) -> None:
     await control.fail("articles", "rate_limited", times=2, retry_after_s=7)
@@ -44,13 +44,15 @@ async def test_a_call_before_a_retry_after_is_over_counts_as_hasty_at_any_endpoi
 
 
 @pytest.mark.parametrize(("mode", "status"), [("error", 500), ("unavailable", 503)])
-async def test_trouble_has_its_status(control: SimulatorClient, reader: Any, mode: Any, status: int) -> None:
+async def test_server_errors_have_their_status(
+    control: SimulatorClient, reader: Any, mode: Any, status: int
+) -> None:
     await control.fail("*", mode)
     await control.fail("*", mode, status=502)
     assert [(await reader.get("articles")).status_code for _ in range(3)] == [status, 502, 200]
 
 
-async def test_a_late_answer_is_the_right_one(control: SimulatorClient, reader: Any) -> None:
+async def test_a_late_answer_is_correct(control: SimulatorClient, reader: Any) -> None:
     await control.publish(2)
     await control.fail("articles", "hang", hang_s=0.15)
     started = time.monotonic()
@@ -61,7 +63,7 @@ async def test_a_late_answer_is_the_right_one(control: SimulatorClient, reader: 
 
 @pytest.mark.parametrize("form", ["xml", "json"])
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])
-async def test_a_truncated_answer_is_the_beginning_of_the_right_one(
+async def test_a_truncated_answer_is_the_start_of_the_correct_one(
     control: SimulatorClient, reader: Any, form: str, encoding: str
 ) -> None:
     await control.publish(5)
@@ -117,7 +119,7 @@ async def test_a_gzip_bomb_is_small_on_the_wire_and_large_unpacked(
     assert len(gzip.decompress(raw)) > 8 << 20
 
 
-async def test_what_says_gzip_may_be_none(control: SimulatorClient, reader: Any) -> None:
+async def test_a_body_labelled_gzip_may_not_be_gzip(control: SimulatorClient, reader: Any) -> None:
     await control.fail("articles", "not_gzip")
     with pytest.raises(httpx.DecodingError) as told:
         await reader.get("articles")
@@ -130,7 +132,7 @@ async def test_a_failure_has_its_code_and_status(control: SimulatorClient, reade
     assert (answer.status_code, answer.json()["messageCode"]) == (503, "9002")
 
 
-async def test_failures_wait_in_line_for_their_endpoint_and_can_be_forgotten(
+async def test_failures_are_queued_by_endpoint_and_can_be_removed(
     control: SimulatorClient, reader: Any
 ) -> None:
     await control.script(
@@ -156,7 +158,7 @@ async def test_an_injected_failure_does_not_use_up_the_pause(control: SimulatorC
 
 
 async def spoilt(control: SimulatorClient, reader: Any, mode: Corruption) -> dict[str, Any]:
-    """The middle one of three articles, the one that is wrong."""
+    """Returns the middle one of three articles, which has the error."""
     await control.publish(1)
     await control.publish(1, corrupt=mode)
     await control.publish(1)
@@ -166,7 +168,7 @@ async def spoilt(control: SimulatorClient, reader: Any, mode: Corruption) -> dic
     return page[1]
 
 
-async def test_one_article_can_lack_what_it_is_known_by(control: SimulatorClient, reader: Any) -> None:
+async def test_one_article_can_lack_its_identifiers(control: SimulatorClient, reader: Any) -> None:
     assert "id" not in await spoilt(control, reader, "no_id")
     await control.reset()
     assert "sequenceId" not in await spoilt(control, reader, "no_sequence")
@@ -183,7 +185,7 @@ async def test_one_article_can_lack_what_it_is_known_by(control: SimulatorClient
     ("mode", "field"),
     [("bad_date", "publishedDate"), ("bad_embargo", "embargoDate"), ("bad_license_end", "licenseEndDate")],
 )
-async def test_one_article_can_have_a_date_that_is_none(
+async def test_one_article_can_have_an_invalid_date(
     control: SimulatorClient, reader: Any, mode: Any, field: str
 ) -> None:
     assert (await spoilt(control, reader, mode))[field] == "the 31st of February"
@@ -227,7 +229,7 @@ async def test_drift_adds_unknown_elements_to_every_article(control: SimulatorCl
     assert all(one.find("source/trustLabel") is not None for one in page)
 
 
-async def test_the_clock_can_go_wrong(control: SimulatorClient, reader: Any) -> None:
+async def test_the_clock_can_be_wrong(control: SimulatorClient, reader: Any) -> None:
     await control.script({"action": "set_clock", "at": "2026-11-01T12:00:00Z", "frozen": True})
     await control.advance_clock(hours=-2)
     answer = await reader.get("articles")

@@ -56,7 +56,7 @@ async def test_without_a_cursor_only_the_newest_comes(control: SimulatorClient, 
     assert [one["id"] for one in page["articles"]] == published.ids[-1:]
 
 
-async def test_both_forms_say_the_same(control: SimulatorClient, reader: Any) -> None:
+async def test_both_formats_have_the_same_content(control: SimulatorClient, reader: Any) -> None:
     await control.publish(200)
     as_json = (await reader.json("articles", sequence_id=0))["articles"]
     as_xml = (await reader.xml("articles", sequence_id=0)).findall("articles/article")

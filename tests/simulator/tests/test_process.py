@@ -14,11 +14,11 @@ from clawback_simulator.client import SimulatorClient
 
 ANNOUNCED = "listening on "
 PAUSE_S = 60.0
-"""Longer than any machine takes between two calls; the test ends it."""
+"""Longer than any machine needs between two calls; the test stops it."""
 
 
 async def start(*arguments: str) -> tuple[asyncio.subprocess.Process, str]:
-    """A simulator of its own process, and its address as it says it."""
+    """Starts a simulator process; returns it and the address that it prints."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -44,7 +44,7 @@ async def url() -> AsyncIterator[str]:
     assert await asyncio.wait_for(process.wait(), 10) in {0, -signal.SIGTERM}
 
 
-async def test_it_serves_fails_and_stops_as_told(url: str) -> None:
+async def test_it_serves_fails_and_stops_on_request(url: str) -> None:
     async with SimulatorClient(url) as control, httpx.AsyncClient(base_url=url, timeout=5) as http:
         truth = await control.truth()
         assert truth.seed == 23
@@ -71,7 +71,7 @@ async def test_it_serves_fails_and_stops_as_told(url: str) -> None:
         assert "impatient" not in {one.key for one in (await control.truth()).consumers}
 
 
-async def test_it_says_when_its_port_is_taken() -> None:
+async def test_a_port_in_use_is_reported() -> None:
     process, url = await start()
     try:
         second = await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""The log of revocations: what it holds, and every shape its answer may have."""
+"""The log of revocations: its content, and every shape of its answer."""
 
 from typing import Any
 

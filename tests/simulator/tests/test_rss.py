@@ -1,4 +1,4 @@
-"""Feeds of RSS and Atom as the simulator serves and spoils them."""
+"""RSS and Atom feeds as served by the simulator, with faults."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""Search: a subset of the query language, paging, and what is counted."""
+"""Search: a subset of the query language, paging, and counts."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def has(one: dict[str, Any], word: str) -> bool:
     return word in one["title"].lower() or word in one["content"].lower()
 
 
-async def test_words_and_operators_find_what_they_say(reader: Any, found: list[dict[str, Any]]) -> None:
+async def test_words_and_operators_are_evaluated(reader: Any, found: list[dict[str, Any]]) -> None:
     answer = await reader.json("searchArticles", query="ferry AND NOT (glacier OR tariff)", limit=200)
     wanted = [
         one["id"] for one in found if has(one, "ferry") and not has(one, "glacier") and not has(one, "tariff")
@@ -28,7 +28,7 @@ async def test_words_and_operators_find_what_they_say(reader: Any, found: list[d
     assert answer["totalResults"] == str(len(wanted))
 
 
-async def test_fields_phrases_and_ranges_find_what_they_say(reader: Any, found: list[dict[str, Any]]) -> None:
+async def test_fields_phrases_and_ranges_are_evaluated(reader: Any, found: list[dict[str, Any]]) -> None:
     middle = sorted(one["harvestDate"] for one in found)[75]
     query = f'languageCode:en source.name:"{found[0]["source"]["name"]}" harvestDate:[{middle} TO *]'
     answer = await reader.json("searchArticles", query=query, limit=200)

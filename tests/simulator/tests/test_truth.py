@@ -1,4 +1,4 @@
-"""The truth must be exact, since everything else is judged by it."""
+"""The truth must be exact, because all checks depend on it."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,7 +38,7 @@ async def test_the_truth_knows_every_revocation_in_order(control: SimulatorClien
     assert len(truth.live_ids) == 25
 
 
-async def test_the_truth_knows_who_was_given_what(control: SimulatorClient, reader: Any) -> None:
+async def test_the_truth_has_what_each_reader_received(control: SimulatorClient, reader: Any) -> None:
     published = await control.publish(10)
     revoked = await control.revoke(count=2)
     await reader.json("articles", key="a", sequence_id=0, limit=6)
@@ -68,9 +68,7 @@ async def test_an_answer_that_was_spoilt_served_nothing(control: SimulatorClient
     assert truth.calls["articles"].total == 4
 
 
-async def test_every_canary_stands_in_its_text_and_nowhere_else(
-    control: SimulatorClient, reader: Any
-) -> None:
+async def test_every_canary_is_in_its_text_and_nowhere_else(control: SimulatorClient, reader: Any) -> None:
     await control.publish(300)
     await control.update(count=20)
     found = await reader.walk()
@@ -119,7 +117,7 @@ async def test_tokens_can_be_asked_for_some_articles(control: SimulatorClient) -
     assert set(truth.tokens(gone).values()) == gone - set(truth.unknown)
 
 
-async def test_the_truth_keeps_its_promised_shape(control: SimulatorClient, reader: Any) -> None:
+async def test_the_truth_has_its_documented_shape(control: SimulatorClient, reader: Any) -> None:
     await control.publish(2, embargo_s=60)
     raw = (await reader.http.get("/control/truth?served=1&canaries=1&facets=1")).json()
     assert set(raw) == set(Truth.model_fields)

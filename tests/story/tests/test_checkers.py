@@ -1,13 +1,13 @@
-"""A checker proves nothing until it has found what was planted: each defect, and who must find it."""
+"""Each defect is planted in the evidence, and the responsible checker must find it."""
 
 from datetime import timedelta
 
 import pytest
 
-from clawback_story import checkers, duties, promises
+from clawback_story import checkers, operation_checkers, promises
 from clawback_story.history import CountsSeen, FailedPoll, Fault, Refusal, RunSeen, Served
 from clawback_story.plan import Sizes
-from tests.story.tests.sound import (
+from tests.story.tests.sound_evidence import (
     DAY,
     GONE,
     GONE_TEXT,
@@ -134,9 +134,9 @@ DEFECTS: list[tuple[str, str, Plant]] = [
         lambda e: replace(e, history=replace(e.history, counts=e.history.counts[:3])),
     ),
     ("nothing counted", "C12 miscounted", evidence(rollups=0)),
-    ("a summary that nobody was sent", "C13 untold", without("mail", duties.SUMMARY)),
-    ("a failed run without a text message", "C13 untold", without("sms", duties.FAILED)),
-    ("revoked articles without a mail", "C13 untold", without("mail", duties.FOUND)),
+    ("a summary that nobody was sent", "C13 untold", without("mail", operation_checkers.SUMMARY)),
+    ("a failed run without a text message", "C13 untold", without("sms", operation_checkers.FAILED)),
+    ("revoked articles without a mail", "C13 untold", without("mail", operation_checkers.FOUND)),
     (
         "two mails on one failed run",
         "C13 untold",
@@ -169,7 +169,7 @@ DEFECTS: list[tuple[str, str, Plant]] = [
 
 def test_sound_evidence_satisfies_every_checker_and_promise() -> None:
     assert {name: said for name, check in checkers.ALL.items() if (said := check(sound()))} == {}
-    assert promises.broken(promises.validate_items(sound())) == []
+    assert promises.broken(promises.verify_all(sound())) == []
 
 
 @pytest.mark.parametrize(("what", "name", "plant"), DEFECTS, ids=[what for what, _, _ in DEFECTS])
@@ -205,6 +205,6 @@ BREACHES: list[tuple[str, str, Plant]] = [
 
 
 @pytest.mark.parametrize(("what", "number", "plant"), BREACHES, ids=[what for what, _, _ in BREACHES])
-def test_a_planted_breach_breaks_its_promise(what: str, number: str, plant: Plant) -> None:
-    judged = {one.text.partition(" ")[0]: one for one in promises.validate_items(plant(sound()))}
+def test_a_planted_breach_breaks_its_guarantee(what: str, number: str, plant: Plant) -> None:
+    judged = {one.text.partition(" ")[0]: one for one in promises.verify_all(plant(sound()))}
     assert judged[number].problems, what

@@ -1,4 +1,4 @@
-"""What the counts are held against is counted right itself."""
+"""The expected counts are computed correctly."""
 
 from datetime import UTC, date, datetime
 
@@ -23,14 +23,14 @@ def test_articles_are_counted_by_source_day_and_topic() -> None:
     assert Question("topics", {}).answer(ALL) == {"Energy": 2, "Banking": 1}
 
 
-def test_each_way_of_narrowing_leaves_the_others_out() -> None:
+def test_each_filter_excludes_other_articles() -> None:
     assert Question("topics", {"language": "de"}).answer(ALL) == {"Energy": 1}
     assert Question("sources", {"license": "Web Crawl"}).answer(ALL) == {"feed:1": 1}
     assert Question("timeline", {"source": "story-wire"}).answer(ALL) == {"2016-02-03": 1}
     assert Question("sources", {"from": "2026-11-01", "to": "2026-11-01"}).answer(ALL) == {"feed:1": 1}
 
 
-def test_every_way_of_narrowing_is_asked() -> None:
+def test_every_filter_is_queried() -> None:
     asked = questions(datetime(2026, 11, 3, tzinfo=UTC))
     assert {name for question in asked for name in question.params} == {
         "from",
@@ -41,7 +41,7 @@ def test_every_way_of_narrowing_is_asked() -> None:
     }
 
 
-def test_what_differs_is_named_with_what_it_should_be() -> None:
+def test_differences_are_reported_with_the_expected_value() -> None:
     assert differences({"a": 1, "b": 2}, {"a": 1, "b": 2}) == ()
     assert differences({"a": 1, "b": 2}, {"b": 3, "c": 1}) == (
         "a: 0 instead of 1",

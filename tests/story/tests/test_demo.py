@@ -1,4 +1,4 @@
-"""The demo ends when it is stopped."""
+"""The demo stops when it is interrupted."""
 
 import asyncio
 from contextlib import suppress
@@ -8,7 +8,7 @@ import pytest
 from clawback_story import demo
 
 
-async def test_a_story_that_swallows_a_cancellation_is_cancelled_again(
+async def test_a_scenario_that_swallows_a_cancellation_is_cancelled_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(demo, "CANCEL_EVERY_S", 0.01)

@@ -1,4 +1,4 @@
-"""The story's own files are the packaged ones but for what the story says of them."""
+"""The scenario's files equal the packaged ones, except for the documented differences."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ PACKAGED_ROUTES = ROOT / "services/alerting/src/alerting/routes.example.yaml"
 
 
 def _differing(ours: Path, packaged: Path) -> list[tuple[str, str]]:
-    """Lines that are not the same; ours begins with a line of its own."""
+    """Returns the lines that differ; ours begins with an additional line."""
     lines = ours.read_text().splitlines()[1:]
     pairs = zip(lines, packaged.read_text().splitlines(), strict=True)
     return [(mine.strip(), theirs.strip()) for mine, theirs in pairs if mine != theirs]

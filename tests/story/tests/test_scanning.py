@@ -1,4 +1,4 @@
-"""The search for words of articles finds them wherever they could lie."""
+"""The search for words of articles finds them wherever they may be."""
 
 import gzip
 from pathlib import Path

@@ -18,7 +18,7 @@ from clawback_local.status import table
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Do one command; 0 done, 1 failed and said why."""
+    """Runs one command. Returns 0 on success, 1 on failure with a message."""
     options = _parser().parse_args(argv)
     places = Places(options.run_dir.absolute())
     try:
@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def up(places: Places, options: argparse.Namespace) -> None:
-    """Start what is not started, and wait for all of it."""
+    """Starts what is not running, and waits until everything is ready."""
     began = time.monotonic()
     parts = tuple(options.only.split(",")) if options.only else None
     if control.runs(places):
@@ -47,7 +47,7 @@ def up(places: Places, options: argparse.Namespace) -> None:
         stack.end_background(places)
         raise
     print(f"all ready after {time.monotonic() - began:.1f} s")
-    print(f"addresses: {places.env}, logs: {places.logs}, one API key a role: {places.keys}")
+    print(f"addresses: {places.env}, logs: {places.logs}, one API key per role: {places.keys}")
 
 
 def _refuse_other_settings(places: Places) -> None:
@@ -55,44 +55,44 @@ def _refuse_other_settings(places: Places) -> None:
     others = differing(os.environ, running["values"], running["users"])
     if others:
         raise StackError(
-            f"the stack in {places.run} runs with other settings than these: {', '.join(others)}. "
-            "'make down' first, or set them as they were"
+            f"the stack in {places.run} runs with other settings: {', '.join(others)}. "
+            "Run 'make down' first, or restore the settings"
         )
 
 
 def run(places: Places, options: argparse.Namespace) -> None:
-    """Run a job of a service, such as `run retention sweep --dry-run`, with exactly its worker's settings."""
+    """Runs a job of a service with the settings of its worker, for example `run retention sweep --dry-run`."""
     if not options.words:
-        raise StackError("name a service and its command, such as: retention sweep --dry-run")
+        raise StackError("give a service and its command, for example: retention sweep --dry-run")
     service, *command = options.words
     part = f"{service}-worker"
     environment = control.ask(places, {"op": "environment", "part": part}, timeout_s=10)
-    os.execve(sys.executable, [sys.executable, "-m", service, *command], environment)  # noqa: S606 - it is the job
+    os.execve(sys.executable, [sys.executable, "-m", service, *command], environment)  # noqa: S606 - this process becomes the job
 
 
 def keys(places: Places, options: argparse.Namespace) -> None:
-    """Make an API key for a partner: `keys --subject acme --role upstream --provider acme`."""
+    """Creates an API key for a partner: `keys --subject acme --role upstream --provider acme`."""
     providers = [one for one in options.provider.split(",") if one]
     key, entry = api_keys.partner_key(places, options.subject, options.role, providers)
-    print(f"key, which its owner alone gets: {key}")
+    print(f"key (for its owner only): {key}")
     print(
-        f"the stack in {places.run} takes it; elsewhere add to API_KEYS_FILE, which is read again by itself:"
+        f"the stack in {places.run} accepts it; elsewhere add this to API_KEYS_FILE, which is reloaded automatically:"
     )
     print(entry, end="")
 
 
 def down(places: Places, _: argparse.Namespace) -> None:
-    """End everything."""
-    print("stopped" if stack.end_background(places) else f"no stack runs in {places.run}")
+    """Stops everything."""
+    print("stopped" if stack.end_background(places) else f"no stack is running in {places.run}")
 
 
 def status(places: Places, _: argparse.Namespace) -> None:
-    """Print the table."""
+    """Prints the status table."""
     print(table(places, control.ask(places, {"op": "status"}, timeout_s=10)))
 
 
 def logs(places: Places, options: argparse.Namespace) -> None:
-    """Print the end of each log, or all of one."""
+    """Prints the end of each log, or one complete log."""
     chosen = [places.log(options.part)] if options.part else sorted(places.logs.glob("*.log"))
     for path in chosen:
         if not path.exists():
@@ -103,25 +103,25 @@ def logs(places: Places, options: argparse.Namespace) -> None:
 
 
 def reset(places: Places, _: argparse.Namespace) -> None:
-    """End everything and delete the run folder."""
+    """Stops everything and deletes the run folder."""
     stack.end_background(places)
     stack.delete(places)
     print(f"deleted {places.run}")
 
 
 def fetch(_: Places, __: argparse.Namespace) -> None:
-    """Fetch what is downloaded once."""
+    """Downloads what is downloaded once."""
     if not kafka.folder().is_dir():
-        print("Kafka's jars: 55 MB by Maven, a minute or so", flush=True)
+        print("Kafka's jars: 55 MB by Maven, about a minute", flush=True)
     libs = kafka.jars()
     if not kafka.class_archive(libs).exists():
-        print("Kafka's classes: an image of them, for fast starts", flush=True)
+        print("Kafka's classes: an archive of them, for faster starts", flush=True)
         kafka.make_class_archive(libs)
     print(f"Kafka's jars are in {libs}")
 
 
 def operate(places: Places, options: argparse.Namespace) -> None:
-    """Stop, start, kill or wipe one part."""
+    """Stops, starts, kills or wipes one part."""
     request = {"op": options.command, "part": options.part}
     control.ask(places, request, timeout_s=stack.OPERATION_DEADLINE_S, on_event=_tell)
 
@@ -143,20 +143,26 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="clawback_local", description=__doc__)
     run_dir = Path(os.environ.get("CLAWBACK_RUN_DIR") or DEFAULT_RUN)
     parser.add_argument(
-        "--run-dir", type=Path, default=run_dir, help="or CLAWBACK_RUN_DIR; .run without either"
+        "--run-dir", type=Path, default=run_dir, help="run folder (default: CLAWBACK_RUN_DIR, or .run)"
     )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, does in COMMANDS.items():
         command = commands.add_parser(name, help=does.__doc__)
         if name == "up":
-            command.add_argument("--only", help="parts by name, with a comma between")
-            command.add_argument("--production", action="store_true", help="with TLS and keys everywhere")
+            command.add_argument("--only", help="names of parts, separated by commas")
+            command.add_argument(
+                "--production",
+                action="store_true",
+                help="with TLS and keys everywhere",
+            )
         if name == "logs":
             command.add_argument("part", nargs="?")
         if name == "keys":
-            command.add_argument("--subject", required=True, help="whom it is for; a holder's name")
-            command.add_argument("--role", required=True, help="what it may do")
-            command.add_argument("--provider", default="", help="whose articles, with a comma between")
+            command.add_argument("--subject", required=True, help="owner of the key; for a holder its name")
+            command.add_argument("--role", required=True, help="role of the key")
+            command.add_argument(
+                "--provider", default="", help="providers of its articles, separated by commas"
+            )
         if name == "run":
             command.add_argument("words", nargs=argparse.REMAINDER, metavar="SERVICE COMMAND", type=str)
         if does is operate:

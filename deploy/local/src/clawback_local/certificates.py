@@ -1,4 +1,4 @@
-"""A certificate authority of one stack: made when it is missing, good for loopback, for tests and nothing else."""
+"""A certificate authority for one stack: created if missing, valid for loopback, for tests only."""
 
 import os
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ HOSTS = (LOOPBACK, "localhost")
 
 @dataclass(frozen=True)
 class Certificate:
-    """Where a certificate with its key is, PEM; the chain ends at the authority."""
+    """The files of a certificate and its key, as PEM; the chain ends at the authority."""
 
     certfile: Path
     keyfile: Path
@@ -43,7 +43,7 @@ class Authority:
             self._begin()
 
     def certificate(self, name: str, hosts: Sequence[str] = HOSTS) -> Certificate:
-        """A certificate for these hosts; the one of before where it is there and not about to end."""
+        """Returns a certificate for these hosts; an existing one is reused unless it expires soon."""
         made = Certificate(self._folder / f"{name}.crt", self._folder / f"{name}.key")
         if not (made.store.exists() and _lasts(made.certfile)):
             self._sign(made, name, hosts)
@@ -65,7 +65,7 @@ class Authority:
     def _sign(self, made: Certificate, name: str, hosts: Sequence[str]) -> None:
         authority = x509.load_pem_x509_certificate(self.cafile.read_bytes())
         signer = serialization.load_pem_private_key(self._keyfile.read_bytes(), None)
-        assert isinstance(signer, ec.EllipticCurvePrivateKey)  # noqa: S101 - we made it
+        assert isinstance(signer, ec.EllipticCurvePrivateKey)  # noqa: S101 - created here
         key = ec.generate_private_key(ec.SECP256R1())
         purposes = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         certificate = (
@@ -138,7 +138,7 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Never readable by others, never half written."""
+    """Writes atomically; others can never read the file."""
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
     with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123 - a descriptor

@@ -1,6 +1,6 @@
-"""How others speak with a supervisor: one JSON line in, JSON lines out, over a unix socket in the run folder.
+"""The protocol of a supervisor: one JSON line in, JSON lines out, over a unix socket in the run folder.
 
-The last line has `ok` (true, or false with `error`); lines before it are events of parts.
+The last line has `ok` (true, or false with `error`); the lines before it are events of parts.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ Event = dict[str, Any]
 
 @contextmanager
 def _short_path(places: Places) -> Iterator[str]:
-    """The socket's path through a descriptor of its folder: such a path may have 107 characters only."""
+    """Yields a path to the socket through a descriptor of its folder: socket paths have at most 107 characters."""
     folder = os.open(places.run, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{folder}/{NAME}"
@@ -35,7 +35,7 @@ def _short_path(places: Places) -> Iterator[str]:
 
 @asynccontextmanager
 async def serve(supervisor: "Supervisor", places: Places) -> AsyncIterator[None]:
-    """Listen for the length of a block."""
+    """Listens for the duration of the block."""
     (places.run / NAME).unlink(missing_ok=True)
 
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -113,14 +113,21 @@ async def _obey(supervisor: "Supervisor", request: Event) -> Any:
 def ask(
     places: Places, request: Event, *, timeout_s: float, on_event: Callable[[Event], None] | None = None
 ) -> Any:
-    """Ask the supervisor of a run folder; the answer's result, StackError when it says no or is not there."""
+    """Sends a request to the supervisor of a run folder.
+
+    Returns:
+        The result.
+
+    Raises:
+        StackError: the request failed, or no supervisor is running.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout_s)
         try:
             with _short_path(places) as path:
                 connection.connect(path)
         except OSError:
-            raise StackError(f"no stack runs in {places.run}") from None
+            raise StackError(f"no stack is running in {places.run}") from None
         end = time.monotonic() + timeout_s
         try:
             connection.sendall(json.dumps(request).encode() + b"\n")
@@ -140,9 +147,9 @@ def ask(
             ) from None
         except (
             ConnectionError
-        ):  # it ended while it was asked, which a closed socket says in one way or another
+        ):  # it stopped during the request; a closed socket reports that in different ways
             pass
-    raise StackError("the supervisor ended before it answered")
+    raise StackError("the supervisor stopped before it answered")
 
 
 def runs(places: Places) -> bool:

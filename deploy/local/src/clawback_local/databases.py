@@ -1,4 +1,4 @@
-"""The services' databases and roles on a PostgreSQL server, ours or one that was given."""
+"""The services' databases and roles, on our own PostgreSQL server or an external one."""
 
 import asyncio
 import os
@@ -14,13 +14,13 @@ LEAST_VERSION = 18
 
 
 async def ensure(site: Site) -> None:
-    """Make what is missing; every role can connect to its own database alone."""
+    """Creates what is missing; each role can connect to its own database only."""
     passwords = {name: secret(site.places, f"database-{name}") for name in DATABASES}
     await ensure_on(site.facts["postgres_admin"], passwords)
 
 
 async def ensure_on(admin: str, passwords: Mapping[str, str]) -> None:
-    """The same on an administrator's server, with the passwords that the roles shall have."""
+    """Does the same on any server, with these passwords for the roles."""
     connection = await _connect(admin)
     try:
         major = connection.get_server_version().major
@@ -44,7 +44,7 @@ async def _ensure_one(connection: asyncpg.Connection, name: str, password: str) 
 
 
 async def _connect(dsn: str) -> asyncpg.Connection:
-    """The server listens before it lets anybody in: after a crash it first reads its log."""
+    """Connects. The server listens before it accepts connections, because after a crash it replays its log first."""
     loop = asyncio.get_running_loop()
     end = loop.time() + CONNECT_DEADLINE_S
     while True:
@@ -53,13 +53,13 @@ async def _connect(dsn: str) -> asyncpg.Connection:
         except (OSError, asyncpg.CannotConnectNowError, TimeoutError) as error:
             if loop.time() >= end:
                 raise StackError(
-                    f"PostgreSQL lets nobody in after {CONNECT_DEADLINE_S:.0f} s: {error}"
+                    f"PostgreSQL accepts no connection after {CONNECT_DEADLINE_S:.0f} s: {error}"
                 ) from error
             await asyncio.sleep(0.05)
 
 
 def main() -> None:
-    """`python -m clawback_local.databases`: for containers; `POSTGRES_URL` and a `<DATABASE>_PASSWORD` each."""
+    """`python -m clawback_local.databases`: for containers; needs `POSTGRES_URL` and a `<DATABASE>_PASSWORD` each."""
     passwords = {name: os.environ[f"{name.upper()}_PASSWORD"] for name in DATABASES}
     asyncio.run(ensure_on(os.environ["POSTGRES_URL"], passwords))
 

@@ -1,9 +1,9 @@
-"""What can go wrong with the local stack, in words for the person at the terminal."""
+"""The errors of the local stack, with messages for its user."""
 
 
 class StackError(Exception):
-    """The local stack cannot do what was asked; the text says what to do about it."""
+    """The local stack cannot do what was requested; the message says what to do."""
 
 
 class MissingTool(StackError):
-    """A program that the machine should have is not there, or is too old."""
+    """A required program is missing, or too old."""

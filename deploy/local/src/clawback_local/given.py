@@ -1,4 +1,4 @@
-"""What the user's environment says to a stack: named when it cannot be honoured, instead of silently ignored."""
+"""Settings of the user's environment: reported if a running stack cannot apply them, instead of ignored."""
 
 from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
@@ -28,14 +28,14 @@ READ_AT_START = (
     "METABASE_WINDOW_H",
     "KAFKA_HEAP_OPTS",
 )
-"""Variables that a stack reads when it starts, and not again."""
+"""Variables that a stack reads only when it starts."""
 OWN_SIMULATOR = "the simulator"
 
 
 def differing(wanted: Mapping[str, str], running: Mapping[str, str], users: Collection[str]) -> list[str]:
-    """The variables of `READ_AT_START` that the user sets to something else than the running stack was given.
+    """Returns the variables of `READ_AT_START` that differ from those of the running stack.
 
-    Also those that were the user's (`users`) when it started, and are unset now.
+    Includes those that the user (`users`) had set when it started and has unset since.
     """
     return [
         name
@@ -45,26 +45,26 @@ def differing(wanted: Mapping[str, str], running: Mapping[str, str], users: Coll
 
 
 def refuse_another_provider(places: Places, environment: Mapping[str, str]) -> None:
-    """Articles, cursors and orders of a run folder belong to one provider; remembers which at the first start.
+    """Records the provider of a run folder at its first start, and rejects another one later.
 
     Raises:
-        StackError: the folder is another provider's, or the provider's key is empty.
+        StackError: the folder belongs to another provider, or the provider's key is empty.
     """
     if environment.get("METABASE_API_KEY") == "":
         raise StackError(
-            "METABASE_API_KEY is empty: give the provider's key, or unset it for the simulator's"
+            "METABASE_API_KEY is empty: set the provider's key, or unset it to use the simulator"
         )
     provider = _provider(environment)
     known = places.provider.read_text().strip() if places.provider.exists() else provider
     if known != provider:
         raise StackError(
-            f"{places.run} holds articles and cursors of {known}, not of {provider}: "
-            "'make reset' deletes them, or --run-dir names another folder"
+            f"{places.run} has articles and cursors of {known}, not of {provider}: "
+            "'make reset' deletes them, or --run-dir selects another folder"
         )
     places.provider.write_text(f"{provider}\n")
 
 
 def _provider(environment: Mapping[str, str]) -> str:
-    """Without credentials, which an address may carry."""
+    """Returns the address without credentials."""
     url = environment.get("METABASE_URL")
     return f"{urlsplit(url).scheme}://{urlsplit(url).netloc.rpartition('@')[2]}" if url else OWN_SIMULATOR

@@ -67,7 +67,7 @@ authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users={super_users}
 """
 NOBODY = "ANONYMOUS"
-"""Kafka's name for its own controller, which listens without TLS on the loopback address alone."""
+"""Kafka's name for its own controller, which listens without TLS on the loopback address only."""
 SCRAM_ITERATIONS = 4_096
 FORMAT_DEADLINE_S = 60.0
 
@@ -81,18 +81,18 @@ class Security:
     users: Mapping[str, str]
     """Passwords by name."""
     administrators: tuple[str, ...]
-    """Users who may do everything, as the broker may; all others need a right for each thing."""
+    """Users with all rights, like the broker; all others need explicit rights."""
 
 
 def folder() -> Path:
-    """The place of the jars, named by the pom's hash: other versions are other folders."""
+    """The folder of the jars. Its name contains the pom's hash, so other versions have other folders."""
     return CACHE / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
 
 
 def jars() -> Path:
-    """The folder of the jars, fetched by Maven when it is not there.
+    """Returns the folder of the jars, which Maven downloads if it is missing.
 
-    Moved into place when complete: a broken download is never taken for one.
+    The download is moved into place when it is complete, so an interrupted one is never used.
     """
     libs = folder()
     if not libs.is_dir():
@@ -106,10 +106,10 @@ def jars() -> Path:
 def configure(
     home: Path, *, port: int, controller: int, security: Security | None = None, host: str = LOOPBACK
 ) -> Path:
-    """Write the broker's configuration and, for a new one, what makes its folder a formatted one.
+    """Writes the broker's configuration and, for a new broker, what marks its folder as formatted.
 
-    With `security`, a new one must be formatted before it starts: see `format_with_users`.
-    A static quorum of one: a dynamic one remembers its port, and ours may move between two starts.
+    With `security`, a new broker must be formatted before it starts: see `format_with_users`. The quorum is static,
+    because a dynamic one stores its port, which may change between two starts.
     """
     data = home / "data"
     data.mkdir(parents=True, exist_ok=True)
@@ -138,10 +138,12 @@ def configure(
 
 
 def format_with_users(libs: Path, properties: Path, users: Mapping[str, str]) -> None:
-    """Format a new broker's folder, with its users; they are told as salted hashes. Nothing for one that is formatted.
+    """Formats a new broker's folder with its users, whose passwords are passed as salted hashes.
+
+    Does nothing if it is formatted.
 
     Raises:
-        StackError: Kafka refused.
+        StackError: Kafka rejected it.
     """
     if (properties.parent / "data/meta.properties").exists():
         return
@@ -149,7 +151,7 @@ def format_with_users(libs: Path, properties: Path, users: Mapping[str, str]) ->
     words = ["format", "--cluster-id", cluster, "--config", str(properties)]
     for name, password in users.items():
         words += ["--add-scram", _scram(name, password)]
-    answer = subprocess.run(  # noqa: S603 - arguments are ours
+    answer = subprocess.run(  # noqa: S603 - our own arguments
         _argv(libs, *_shared(libs), main=("kafka.tools.StorageTool", *words)),
         capture_output=True,
         text=True,
@@ -173,7 +175,7 @@ def _scram(name: str, password: str) -> str:
 
 
 def argv(libs: Path, properties: Path) -> tuple[str, ...]:
-    """The broker's command line; `KAFKA_HEAP_OPTS` replaces the size of its heap."""
+    """Returns the broker's command line; `KAFKA_HEAP_OPTS` overrides the size of its heap."""
     return _argv(libs, *_shared(libs), main=("kafka.Kafka", str(properties)))
 
 
@@ -185,16 +187,16 @@ def _shared(libs: Path) -> tuple[str, ...]:
 
 
 def class_archive(libs: Path) -> Path:
-    """The JVM's image of the broker's classes: with it, a start costs 4.4 s of CPU instead of 7.4.
+    """Returns the JVM's class archive of the broker: with it, a start takes 4.4 s of CPU instead of 7.4.
 
-    Good for one JVM; another one does without it until the next `fetch`.
+    It works with one JVM; another one ignores it until the next `fetch`.
     """
     jvm = f"{tools.java().resolve()} {tools.java_says(str(tools.java()))}"
     return libs.with_name(f"{libs.name}-{hashlib.sha256(jvm.encode()).hexdigest()[:12]}.jsa")
 
 
 def make_class_archive(libs: Path) -> None:
-    """Start a broker once for its image; without it all works as well, only later."""
+    """Starts a broker once to create its class archive, which is optional."""
     wanted = class_archive(libs)
     with (
         tempfile.TemporaryDirectory(dir=CACHE, prefix="classes-") as scratch,
@@ -203,7 +205,7 @@ def make_class_archive(libs: Path) -> None:
         made = Path(scratch) / "classes.jsa"
         properties = configure(Path(scratch), port=ports["kafka"], controller=ports["kafka_controller"])
         command = _argv(libs, f"-XX:ArchiveClassesAtExit={made}", main=("kafka.Kafka", str(properties)))
-        with subprocess.Popen(  # noqa: S603 - arguments are ours
+        with subprocess.Popen(  # noqa: S603 - our own arguments
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as broker:
             end = time.monotonic() + TRAINING_DEADLINE_S
@@ -216,7 +218,7 @@ def make_class_archive(libs: Path) -> None:
 
 def _argv(libs: Path, *options: str, main: tuple[str, ...]) -> tuple[str, ...]:
     heap = os.environ.get("KAFKA_HEAP_OPTS", "-Xms256m -Xmx1g").split()
-    # A broker that lives for minutes takes half the CPU without the JVM's second compiler.
+    # Without the JVM's second compiler, a broker that runs for minutes needs half the CPU.
     fixed = (
         "-XX:TieredStopAtLevel=1",
         "-Djava.awt.headless=true",
@@ -231,7 +233,7 @@ def _copy_dependencies(libs: Path) -> None:
     command = [str(tools.maven()), "--batch-mode", "--quiet", "-Dstyle.color=never", *_repository()]
     command += ["--file", str(POM), "dependency:copy-dependencies"]
     command += ["-DincludeScope=runtime", f"-DoutputDirectory={libs}"]
-    answer = subprocess.run(  # noqa: S603 - arguments are ours
+    answer = subprocess.run(  # noqa: S603 - our own arguments
         command, capture_output=True, text=True, check=False
     )
     if answer.returncode != 0:
@@ -239,11 +241,11 @@ def _copy_dependencies(libs: Path) -> None:
             line.removeprefix("[ERROR]").strip() for line in (answer.stdout + answer.stderr).splitlines()
         ]
         tail = "\n  ".join([line for line in lines if line][:4])
-        raise StackError(f"Maven could not fetch Kafka's jars (is there a network?):\n  {tail}")
+        raise StackError(f"Maven could not download Kafka's jars (is there a network?):\n  {tail}")
 
 
 def _repository() -> list[str]:
-    """Maven keeps its downloads in the user's home; a user who has none gets a folder among our downloads."""
+    """Maven stores its downloads in the user's home folder; without a home, they are stored among our downloads."""
     try:
         home = Path(pwd.getpwuid(os.geteuid()).pw_dir)
     except KeyError:

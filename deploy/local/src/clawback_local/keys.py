@@ -1,4 +1,4 @@
-"""What the services of a local stack are given as files: API keys, webhook secrets, feeds."""
+"""The files that the services of a local stack need: API keys, webhook secrets, feeds."""
 
 import base64
 import hashlib
@@ -19,7 +19,7 @@ from clawback_local.places import Places
 from clawback_local.site import DATABASES, Site, write_private
 
 ROLES = ("officer", "approver", "operator", "reader", "upstream", "licensor", "holder", "alertmanager")
-"""Who may act over HTTP; one key each, in `<role>.key`."""
+"""The roles over HTTP; one key each, in `<role>.key`."""
 
 SERVICE_KEYS = {
     "ingester": "reader",
@@ -29,10 +29,10 @@ SERVICE_KEYS = {
     "alerting": "reader",
     "retention": "reader",
 }
-"""A key for each call between services, in `<subject>.key`, with the least role that the call needs."""
+"""One key per caller among the services, in `<subject>.key`, with the least role it needs."""
 
 PROVIDERS = {"upstream": ("upstream",), "licensor": ("metabase",)}
-"""Whose articles a key may submit or revoke; an officer's any."""
+"""The providers whose articles a key may submit or revoke; an officer's may revoke any."""
 
 SIGNERS = (*DATABASES, "upstream")
 """Who signs records: our services, and the upstream system its notices. The private key is in `<subject>.pem`."""
@@ -40,20 +40,20 @@ SIGNERS = (*DATABASES, "upstream")
 WEBHOOK_PROVIDER = "partner"
 API_KEYS_FILE = "api_keys.yaml"
 PARTNERS_FILE = "partners.yaml"
-"""The entries that `partner_key` made, kept over restarts."""
+"""The entries that `partner_key` created, kept over restarts."""
 _SUBJECT = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
-"""As the contract has a holder's name, which the subject of its key must be."""
+"""The same pattern as a holder's name in the contract, which is the subject of its key."""
 _PROVIDER = re.compile(r"[a-z0-9-]{1,32}")
 WEBHOOK_SECRETS_FILE = "webhook_secrets.yaml"
 
 
 async def make(site: Site) -> None:
-    """Make what is missing; keys and secrets are random and kept over restarts."""
+    """Creates what is missing; keys and secrets are random and kept over restarts."""
     make_in(site.places)
 
 
 def make_in(places: Places) -> None:
-    """The same, for a folder without a stack."""
+    """Does the same for a folder without a stack."""
     subjects: dict[str, str | None] = {
         **dict.fromkeys(SIGNERS),
         **{role: role for role in ROLES},
@@ -68,12 +68,15 @@ def make_in(places: Places) -> None:
 
 
 def partner_key(places: Places, subject: str, role: str, providers: Sequence[str] = ()) -> tuple[str, str]:
-    """A key for somebody else: the key itself, and its entry for an `API_KEYS_FILE`, which has its hash alone.
+    """Creates a key for a partner.
 
-    The stack of this folder takes it at once. For the same subject the key stays, and what it may do is replaced.
+    The stack of this folder accepts it immediately. An existing subject keeps its key, and gets the new permissions.
+
+    Returns:
+        The key, and its entry for an `API_KEYS_FILE`, which contains only its hash.
 
     Raises:
-        StackError: no subject, role or providers that a key could have, or a subject of the stack itself.
+        StackError: invalid subject, role or providers, or a subject of the stack itself.
     """
     _refuse_entry(subject, role, providers)
     entry = _entry(places, subject, role)
@@ -87,17 +90,15 @@ def partner_key(places: Places, subject: str, role: str, providers: Sequence[str
 
 def _refuse_entry(subject: str, role: str, providers: Sequence[str]) -> None:
     if not _SUBJECT.fullmatch(subject):
-        raise StackError(
-            "a subject is a name in a-z, 0-9 and . _ -; a holder's is the name that it registers"
-        )
+        raise StackError("a subject consists of a-z, 0-9 and . _ -; for a holder it is its registered name")
     if subject in {*SIGNERS, *ROLES, *SERVICE_KEYS}:
-        raise StackError(f"{subject} has a key of the stack's own: choose another subject")
+        raise StackError(f"{subject} is a subject of the stack itself: choose another one")
     if role not in {*ROLES, *SERVICE_KEYS.values()}:
-        raise StackError(f"there is no role {role!r}. There are: {', '.join(ROLES)}")
+        raise StackError(f"there is no role {role!r}. Roles: {', '.join(ROLES)}")
     if role in PROVIDERS and not providers:
-        raise StackError(f"the role {role} needs provider=: whose articles it may act on")
+        raise StackError(f"the role {role} needs provider=, the providers of its articles")
     if not all(_PROVIDER.fullmatch(one) for one in providers):
-        raise StackError("a provider is a name in a-z, 0-9 and -; more of them have a comma between")
+        raise StackError("a provider consists of a-z, 0-9 and -; separate several with commas")
 
 
 def _partners(places: Places) -> list[dict[str, Any]]:
@@ -106,7 +107,7 @@ def _partners(places: Places) -> list[dict[str, Any]]:
 
 
 def write_feeds(places: Places) -> None:
-    """The provider's two feeds, polled as its premium tier would be."""
+    """Writes the provider's two feeds, polled as in its premium tier."""
     feeds = [
         {"name": f"metabase-{kind}", "kind": kind, "provider": "metabase", "tier": "premium"}
         for kind in ("articles", "revoked")

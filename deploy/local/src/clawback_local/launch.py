@@ -1,12 +1,12 @@
-"""Become another program that cannot outlive its supervisor.
+"""Executes another program that ends with its supervisor.
 
-Run as a script of its own (`python -I -S launch.py SUPERVISOR_PID DEATH_SIGNAL IDENTITY -- argv…`), because
-what it does between fork and exec must not happen inside the supervisor. IDENTITY is one of
+Run as a separate script (`python -I -S launch.py SUPERVISOR_PID DEATH_SIGNAL IDENTITY -- argv…`), because its work
+between fork and exec must not happen inside the supervisor. IDENTITY is one of
 
-- `self`: as we are;
-- `namespace`: nobody in a new user namespace, who is still us outside. PostgreSQL refuses to run as root or
-  as a user without a name, and another user could not enter a folder that only we can enter;
-- a number: that user and group, for machines where root may not make a user namespace.
+- `self`: the current user;
+- `namespace`: nobody in a new user namespace, which is still the current user outside. PostgreSQL refuses to run as
+  root or as a user without a name, and another user could not enter a folder that only the current user can enter;
+- a number: that user and group, for machines where root may not create a user namespace.
 """
 
 import ctypes
@@ -20,19 +20,19 @@ NOBODY = 65534
 
 
 def main(argv: list[str]) -> None:
-    """Take the identity, tie our life to the supervisor's, and become the program."""
+    """Sets the identity, ties the process to the supervisor, and executes the program."""
     supervisor, death_signal, identity, _, *program = argv
     try:
         take_identity(identity)
         tie_to(int(supervisor), int(death_signal))
-        os.execvp(program[0], program)  # noqa: S606 - becoming another program is the purpose
+        os.execvp(program[0], program)  # noqa: S606 - executing another program is the purpose
     except OSError as error:
         sys.stderr.write(f"cannot start {program[0]} as {identity}: {error}\n")
         raise SystemExit(CANNOT) from None
 
 
 def take_identity(identity: str) -> None:
-    """Change who we are; errors are OSError."""
+    """Changes the user; errors are OSError."""
     if identity == "namespace":
         uid, gid = os.geteuid(), os.getegid()
         _checked(ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWUSER))
@@ -47,7 +47,10 @@ def take_identity(identity: str) -> None:
 
 
 def tie_to(supervisor: int, death_signal: int) -> None:
-    """Ask the kernel to signal us when the supervisor dies; after the identity, whose change forgets it."""
+    """Makes the kernel signal this process when the supervisor dies.
+
+    Called after a change of user, which resets this.
+    """
     _checked(ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0))
     if os.getppid() != supervisor:
         raise SystemExit(CANNOT)

@@ -1,4 +1,4 @@
-"""End what a killed supervisor left behind. Usually nothing: the kernel ends its children with it."""
+"""Stops what a killed supervisor left running. Usually nothing: the kernel stops its children with it."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ DEADLINE_S = 10.0
 
 
 def clean_up(places: Places) -> list[str]:
-    """End every remembered process that still runs; the names of those."""
+    """Stops every recorded process that is still running. Returns their names."""
     ended = [note.name for note in sorted(places.pids.iterdir()) if _end(note)]
     for note in places.pids.iterdir():
         note.unlink()
@@ -35,6 +35,6 @@ def _end(note: Path) -> bool:
     end = time.monotonic() + DEADLINE_S
     while started(pid) == start:
         if time.monotonic() > end:
-            raise StackError(f"{note.name} (pid {pid}) of an earlier run does not end")
+            raise StackError(f"{note.name} (pid {pid}) of an earlier run does not stop")
         time.sleep(0.02)
     return True

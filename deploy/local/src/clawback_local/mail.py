@@ -1,4 +1,4 @@
-"""A mail sink: takes every message and writes it to a folder, one .eml each."""
+"""A mail sink: accepts every message and writes it to a folder, one .eml each."""
 
 import argparse
 import asyncio
@@ -17,7 +17,7 @@ MESSAGE_BYTES_MAX = 25_000_000
 
 
 class Sink:
-    """Writes what arrives; names sort by time of arrival."""
+    """Writes received messages; file names sort by time of arrival."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -26,7 +26,7 @@ class Sink:
     async def handle_DATA(  # noqa: N802 - the name that aiosmtpd calls
         self, _server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
-        """Keep one message, with its envelope as headers that no sender can forge away."""
+        """Stores one message, with its envelope as headers that no sender can forge."""
         content = (
             envelope.content if isinstance(envelope.content, bytes) else (envelope.content or "").encode()
         )
@@ -35,11 +35,11 @@ class Sink:
         partial = path.with_suffix(".partial")
         partial.write_bytes(header.encode() + content)
         partial.rename(path)
-        return "250 kept"
+        return "250 accepted"
 
 
 async def serve(host: str, port: int, folder: Path, context: ssl.SSLContext | None = None) -> None:
-    """Listen until SIGTERM; with a context, TLS comes first (smtps)."""
+    """Listens until SIGTERM; with a context, over implicit TLS (smtps)."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     sink = Sink(folder)

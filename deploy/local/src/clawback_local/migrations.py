@@ -1,7 +1,7 @@
 """The services' migrations, run within the supervisor.
 
-What `python -m <service> migrate` does, without the five processes that would each load a whole service first: they
-cost a third of a start.
+Does what `python -m <service> migrate` does, without five processes that each load a complete service, which takes a
+third of the start-up time.
 """
 
 from typing import Literal
@@ -16,12 +16,12 @@ CONNECTIONS_MAX = 2
 
 
 def of(service: str) -> Work:
-    """The work that brings a service's database up to date."""
+    """Returns the function that migrates a service's database."""
 
     async def migrate(site: Site) -> None:
         from clawback_common.errors import ClawbackError  # noqa: PLC0415
         from clawback_common.postgres import Database  # noqa: PLC0415 - most stacks of tests have no service
-        from clawback_common.postgres import migrate as migrations  # noqa: PLC0415
+        from clawback_common.postgres import migrate as migrations  # noqa: PLC0415 - most stacks of tests have no service
 
         url = site.facts[f"{service}_database"]
         if site.production:

@@ -1,4 +1,4 @@
-"""What a supervisor is asked to run, on its way over a command line."""
+"""The order to a supervisor, passed on its command line."""
 
 import dataclasses
 import json
@@ -9,11 +9,11 @@ ANY_PART = "*"
 
 @dataclasses.dataclass(frozen=True)
 class Order:
-    """What a supervisor is asked to run.
+    """What a supervisor runs.
 
-    `env` has extra variables by part, `*` for every part. `documented_ports` prefers those that users know;
-    `lifeline` ends everything when stdin closes, so a stack cannot outlive the test that made it. `production` runs
-    every process in production mode; `replicas` is how many processes each worker and API has.
+    `env` has extra variables by part, `*` for every part. `documented_ports` prefers the documented ports;
+    `lifeline` stops everything when stdin closes, so a stack cannot outlive the test that created it. `production` runs
+    every process in production mode; `replicas` is the number of processes of each worker and API.
     """
 
     run: str
@@ -25,11 +25,11 @@ class Order:
     replicas: int = 1
 
     def to_json(self) -> str:
-        """For a command line."""
+        """Converts it for a command line."""
         return json.dumps(dataclasses.asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "Order":
-        """From a command line."""
+        """Parses it from a command line."""
         known = json.loads(text)
         return cls(**{**known, "parts": None if known["parts"] is None else tuple(known["parts"])})

@@ -1,4 +1,4 @@
-"""What a part of the stack is: a description, not a process. `processes.py` lists them all."""
+"""The description of a part of the stack. `processes.py` lists all parts."""
 
 import signal
 from collections.abc import Awaitable, Callable, Mapping
@@ -28,7 +28,7 @@ class Finishes:
 
 @dataclass(frozen=True)
 class Command:
-    """A command line, and as whom it runs (an identity of `launch.py`)."""
+    """A command line, and the user it runs as (an identity of `launch.py`)."""
 
     argv: tuple[str, ...]
     identity: str = "self"
@@ -40,13 +40,14 @@ Work = Callable[["Site"], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Part:
-    """One part: how it is started, what it needs first, and how one sees that it is ready.
+    """One part: how it is started, what it depends on, and when it is ready.
 
-    `argv` and the values of `env` are templates over the site's facts (`{kafka}`, `{ingester_api_port}`…). A
-    part with `command` instead does there what must be done before each start, and gets its command line. A
-    part with `inside` is a one-shot within the supervisor. `settle` runs each time the part meets its ready
-    condition and belongs to being ready. `ports` are the documented ones; the first is the address. A part with
-    `replica_of` is one more process of that part: it has its extra variables.
+    `argv` and the values of `env` are templates over the site's facts (`{kafka}`, `{ingester_api_port}`…). A part with
+    `command` calls it before each start, for preparations and the command line. A part with `inside` is a one-shot
+    within
+    the supervisor. `settle` runs each time the part meets its ready condition, and must succeed for it to be ready.
+    `ports` are the documented ones; the first is the address. A part with `replica_of` is an additional process of that
+    part, with its extra variables.
     """
 
     name: str
@@ -68,10 +69,10 @@ class Part:
 
     @property
     def is_one_shot(self) -> bool:
-        """Whether it does its work once, and then is done."""
+        """Whether it runs once and is then done."""
         return isinstance(self.ready, Finishes)
 
     @property
     def port_name(self) -> str | None:
-        """The name of its first port, under which the site knows the number."""
+        """The name of its first port, by which the site has its number."""
         return next(iter(self.ports), None)

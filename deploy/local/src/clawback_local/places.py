@@ -1,36 +1,36 @@
-"""Where everything of one local stack lies: all of it below one run directory."""
+"""The files of one local stack, all below one run folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[4]
-"""The clone. The package is always installed in editable form, so the file's place tells it."""
+"""The clone. The package is always installed in editable form, so it is found from this file."""
 
 CACHE = ROOT / ".cache"
-"""What is downloaded once and shared by all run directories; it outlives `make reset`."""
+"""Downloads that are shared by all run folders; `make reset` keeps them."""
 
 DEFAULT_RUN = ROOT / ".run"
 
 
 @dataclass(frozen=True)
 class Places:
-    """The files of one stack, named after what they hold."""
+    """The files of one stack."""
 
     run: Path
 
     @property
     def logs(self) -> Path:
-        """One file a process, appended to over restarts."""
+        """One file per process, appended to over restarts."""
         return self.run / "logs"
 
     @property
     def pids(self) -> Path:
-        """Who was started, so that the next supervisor can end what a killed one left behind."""
+        """The started processes, so that the next supervisor can stop what a killed one left running."""
         return self.run / "pids"
 
     @property
     def keys(self) -> Path:
-        """Secrets of this stack, random, kept over restarts; readable by their owner only."""
+        """Secrets of this stack: random, kept over restarts, readable by their owner only."""
         return self.run / "keys"
 
     @property
@@ -40,12 +40,12 @@ class Places:
 
     @property
     def mail(self) -> Path:
-        """What the mail sink received, one .eml a message."""
+        """Mails received by the mail sink, one .eml each."""
         return self.run / "mail"
 
     @property
     def sms(self) -> Path:
-        """What the SMS sink received, one .json a message."""
+        """Messages received by the SMS sink, one .json each."""
         return self.run / "sms"
 
     @property
@@ -65,7 +65,7 @@ class Places:
 
     @property
     def env(self) -> Path:
-        """The addresses that are true, one NAME=value a line."""
+        """The actual addresses, one NAME=value per line."""
         return self.run / "env"
 
     @property
@@ -75,17 +75,17 @@ class Places:
 
     @property
     def provider(self) -> Path:
-        """Whose articles this folder holds."""
+        """The provider of this folder's articles."""
         return self.run / "provider"
 
     @property
     def lock(self) -> Path:
-        """Held by the one supervisor of this run directory."""
+        """Locked by the supervisor of this run folder."""
         return self.run / "lock"
 
     @property
     def supervisor_log(self) -> Path:
-        """What the supervisor itself has to say."""
+        """The log of the supervisor."""
         return self.logs / "supervisor.log"
 
     def log(self, part: str) -> Path:
@@ -93,7 +93,7 @@ class Places:
         return self.logs / f"{part}.log"
 
     def make(self) -> None:
-        """Create the folders; only their owner can enter, for the logs and keys of a stack are private."""
+        """Creates the folders; only their owner can enter, because the logs and keys of a stack are private."""
         self.run.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self.logs, self.pids, self.keys, self.mail, self.sms, self.archive, self.kafka):
             folder.mkdir(mode=0o700, exist_ok=True)

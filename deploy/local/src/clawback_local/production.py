@@ -1,7 +1,6 @@
 """A stack in production mode: TLS and credentials on every connection, a user, key and certificate for each service.
 
-What the parts are told besides, or instead of, what they are told in development. Nothing that a service refuses in
-production is relaxed for it.
+These settings are added to, or replace, those of development. No production check of a service is relaxed.
 """
 
 import ssl
@@ -42,13 +41,13 @@ SERVICE_ENV = {
     "HOLDER_NETWORKS": "127.0.0.0/8",
     "ALERT_ROUTES": "{alert_routes}",
 }
-"""For all services: each reads its own of them."""
+"""For all services; each reads the ones it needs."""
 PROXIED = {"postgres": 5434, "valkey": 6381}
-"""The wheels' servers are built without TLS: a proxy of each has it, at this port."""
+"""The wheels' servers are built without TLS: each has a proxy with TLS at this port."""
 
 
 def facts(places: Places, ports: Mapping[str, int], known: Mapping[str, str]) -> dict[str, str]:
-    """What differs from development. Makes certificates and passwords when they are not there yet."""
+    """Returns what differs from development. Creates missing certificates and passwords."""
     authority = Authority(places.tls)
     for name in (*DATABASES, *SERVERS, *CONSUMERS):
         authority.certificate(name)
@@ -77,7 +76,7 @@ def _over_tls(url: str, port: int) -> str:
 
 
 def secured(parts: Mapping[str, Part]) -> dict[str, Part]:
-    """The same parts as they are in production mode, and what they need besides."""
+    """Returns the parts as they are in production mode, and the additional ones."""
     return {part.name: part for part in _secured(parts)}
 
 
@@ -121,7 +120,7 @@ def _service_env(service: str) -> dict[str, str]:
 
 
 def consumer_env(places: Places, name: str) -> dict[str, str]:
-    """What a downstream system is told of the broker, and of the certificate for its holdings."""
+    """Returns a downstream system's settings for the broker, and for the certificate of its holdings."""
     return {
         "KAFKA_SASL_USERNAME": name,
         "KAFKA_SASL_PASSWORD": secret(places, f"kafka-{name}"),
@@ -132,7 +131,7 @@ def consumer_env(places: Places, name: str) -> dict[str, str]:
 
 
 def kafka_arguments(places: Places, bootstrap_servers: str, name: str = "operator") -> dict[str, Any]:
-    """How a client of aiokafka reaches the broker as this user; without TLS where the stack has none."""
+    """Returns how an aiokafka client connects to the broker as this user; without TLS if the stack has none."""
     cafile = places.tls / "ca.crt"
     if not cafile.exists():
         return {"bootstrap_servers": bootstrap_servers}
@@ -147,5 +146,5 @@ def kafka_arguments(places: Places, bootstrap_servers: str, name: str = "operato
 
 
 def kafka_user(name: str) -> dict[str, str]:
-    """Who a client of the broker is."""
+    """Returns the identity of a client of the broker."""
     return {"KAFKA_SASL_USERNAME": name, "KAFKA_SASL_PASSWORD": f"{{kafka_{name}_password}}"}

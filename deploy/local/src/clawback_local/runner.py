@@ -1,4 +1,4 @@
-"""The life of one part: started when what it needs is ready, watched, started again when it dies."""
+"""The life cycle of one part: started when its dependencies are ready, monitored, and restarted when it dies."""
 
 import asyncio
 import contextlib
@@ -19,14 +19,14 @@ from clawback_local.site import Site
 BACKOFF_S_FIRST = 0.1
 BACKOFF_S_MAX = 5.0
 STEADY_S = 20.0
-"""A process that was ready this long starts again without the backoff of its earlier deaths."""
+"""A process that was ready this long is restarted without the backoff of its earlier deaths."""
 ATTEMPTS_MAX = 5
 EXIT_A_PERSON_MUST_LOOK = 2
 LOG_TAIL_LINES = 12
 
 
 class State(enum.StrEnum):
-    """Where a part is in its life."""
+    """The state of a part."""
 
     WAITING = "waiting"
     STARTING = "starting"
@@ -41,7 +41,7 @@ UP = frozenset({State.READY, State.DONE})
 
 
 class Runner:
-    """Runs one part until it is told to stop. One task; everything else only asks or tells it."""
+    """Runs one part until it is stopped. It is one task; its methods send it requests."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Runner:
         self.restarts = 0
         self.pid: int | None = None
         self.failure: str | None = None
-        """Why it is given up, in words; of what it needs, when that is the cause."""
+        """Why it has failed permanently, as text; the failure of a dependency, if that is the cause."""
         self._site = site
         self._extra_env = extra_env
         self._needs = needs
@@ -68,14 +68,14 @@ class Runner:
         self._settled = asyncio.Condition()
 
     def start(self) -> None:
-        """Begin, or begin again after a stop; nothing when it runs already."""
+        """Starts it, also after a stop; does nothing if it is running."""
         if self._task is None or self._task.done():
             self._stopping, self.failure = False, None
             self._set(State.WAITING)
             self._task = asyncio.create_task(self._guarded_life(), name=self.part.name)
 
     async def stop(self) -> None:
-        """End it: with its own signal first, with SIGKILL when that took too long."""
+        """Stops it: with its own signal first, with SIGKILL after a timeout."""
         self._stopping = True
         process, task = self._process, self._task
         if process is not None:
@@ -88,23 +88,27 @@ class Runner:
         self._set(State.STOPPED)
 
     async def kill(self) -> None:
-        """SIGKILL it, as a fault; it will be started again. Returns when the process is gone."""
+        """Sends SIGKILL, as a fault; it will be restarted. Returns when the process has ended."""
         process = self._process
         if process is None or process.returncode is not None:
-            raise StackError(f"{self.part.name} has no process now ({self.state})")
+            raise StackError(f"{self.part.name} has no running process ({self.state})")
         self._set(State.RESTARTING, "killed on request")
         process.kill()
         await process.wait()
 
     async def wait_up(self) -> None:
-        """Wait until it is ready (a one-shot: done); StackError when it has failed."""
+        """Waits until it is ready (a one-shot: done).
+
+        Raises:
+            StackError: it has failed.
+        """
         async with self._settled:
             await self._settled.wait_for(lambda: self.state in UP or self.state is State.FAILED)
         if self.failure is not None:
             raise StackError(self.failure)
 
     def environment(self) -> dict[str, str]:
-        """The user's, with what the part says and what was asked for on top."""
+        """Returns the user's environment, overridden by the part's and the requested variables."""
         own = {name: self._site.fill(value) for name, value in self.part.env.items()}
         return {**self._site.environment, **own, **self._extra_env}
 
@@ -113,13 +117,13 @@ class Runner:
             for need in self._needs.values():
                 await need.wait_up()
         except StackError as error:
-            self._fail(str(error), "what it needs has failed")
+            self._fail(str(error), "a dependency has failed")
             return
         try:
             await self._life()
         except StackError as error:
             self._fail(f"{self.part.name} failed: {error}", str(error))
-        except Exception as error:  # noqa: BLE001 - the outermost loop of a part: it reports, the others go on
+        except Exception as error:  # noqa: BLE001 - the outermost loop of a part: the error is reported, other parts continue
             self._fail(f"{self.part.name} failed: {type(error).__name__}: {error}", type(error).__name__)
 
     def _fail(self, failure: str, detail: str) -> None:
@@ -144,7 +148,7 @@ class Runner:
             backoff_s = min(backoff_s * 2, BACKOFF_S_MAX)
 
     async def _one_process(self) -> bool:
-        """From start to end; whether it was ready in between. What it died of is in `detail`."""
+        """Runs one process to its end. Returns whether it was ready meanwhile; `detail` has the cause of its end."""
         self._set(State.STARTING)
         if self.part.inside is not None:
             await self.part.inside(self._site)
@@ -185,7 +189,7 @@ class Runner:
         return process
 
     async def _become_ready(self, process: asyncio.subprocess.Process) -> bool:
-        """Wait for the ready condition or the process's end, whichever is first."""
+        """Waits for the ready condition or the end of the process, whichever is first."""
         if self.part.is_one_shot:
             return False
         ended = asyncio.create_task(process.wait())
@@ -244,7 +248,7 @@ class Runner:
             await process.wait()
 
     async def _bury(self, process: asyncio.subprocess.Process) -> None:
-        """Nothing of its session may stay; then forget it."""
+        """Stops all processes of its session, and deletes its record."""
         if process.returncode is None:
             process.kill()
             await process.wait()
@@ -269,12 +273,12 @@ class Runner:
 
 
 def remember(path: Path, pid: int) -> None:
-    """Note a process by pid and start time: a pid alone may be somebody else's by now."""
+    """Records a process by pid and start time, because a pid may be reused."""
     path.write_text(json.dumps({"pid": pid, "started": started(pid)}))
 
 
 def started(pid: int) -> str | None:
-    """The kernel's start time of a process; None when there is no such process."""
+    """Returns the kernel's start time of a process; None if it does not exist."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

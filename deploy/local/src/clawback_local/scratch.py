@@ -1,6 +1,6 @@
-"""Where a stack that lives for minutes has its data: in memory where there is plenty, else where temporary files are.
+"""Selects the data folder of a short-lived stack: in memory if there is enough, otherwise the temporary folder.
 
-Databases are made and dropped by the hundred in tests; on a disk most of their time goes into files of those.
+Tests create and drop databases by the hundred; on a disk, their files take most of the time.
 """
 
 import os
@@ -9,31 +9,31 @@ import tempfile
 import time
 from pathlib import Path
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - folders in it are made by `mkdtemp`
+MEMORY = Path("/dev/shm")  # noqa: S108 - folders in it are created by `mkdtemp`
 ROOM = 4 * 1024**3
-"""Bytes that a stack may come to need, most of them PostgreSQL's log of writes."""
+"""Bytes that a stack may need, most of them for PostgreSQL's write-ahead log."""
 AVAILABLE = 3 * ROOM
-"""Bytes of memory that must be free before: others need some as well."""
+"""Bytes of free memory that are required, because others need some as well."""
 ABANDONED_S = 3600.0
-"""After which a folder that no supervisor has is deleted."""
+"""After this time a folder without a supervisor is deleted."""
 _PREFIX = "clawback-"
 _MEMINFO = Path("/proc/meminfo")
 
 
 def base() -> Path:
-    """The folder to make a folder in; `TMPDIR` decides where it is set."""
+    """The parent folder; `TMPDIR` overrides it."""
     if "TMPDIR" not in os.environ and _has_room():
         return MEMORY
     return Path(tempfile.gettempdir())
 
 
 def make() -> Path:
-    """A new folder of a stack."""
+    """Creates the folder of a stack."""
     return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base()))
 
 
 def abandoned() -> list[Path]:
-    """Folders of ours in memory in which nothing was made for long: whoever made them may have been killed."""
+    """Returns our folders in memory that were unused for long: their creator may have been killed."""
     before = time.time() - ABANDONED_S
     folders = MEMORY.glob(f"{_PREFIX}????????") if MEMORY.is_dir() else ()
     return [path for path in folders if _is_ours(path, before)]
@@ -48,7 +48,7 @@ def _is_ours(path: Path, before: float) -> bool:
 
 
 def beside(folder: Path) -> Path:
-    """The base that a folder is in, for what cannot be in the folder itself."""
+    """Returns the parent of a folder, for what cannot be in the folder itself."""
     return MEMORY if folder.is_relative_to(MEMORY) else Path(tempfile.gettempdir())
 
 
@@ -58,7 +58,7 @@ def _has_room() -> bool:
 
 
 def _available() -> int:
-    """Bytes of memory that the machine can give."""
+    """Returns the bytes of memory that the machine has available."""
     for line in _MEMINFO.read_text().splitlines() if _MEMINFO.exists() else ():
         name, _, value = line.partition(":")
         if name == "MemAvailable":

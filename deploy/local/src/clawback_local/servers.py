@@ -1,4 +1,4 @@
-"""What must be done around the servers that are not ours: before a start, after it, instead of it."""
+"""Actions around the third-party servers: before a start, after it, or instead of it."""
 
 import asyncio
 import shutil
@@ -15,7 +15,7 @@ REDIS_PORT = 6379
 
 
 async def kafka_command(site: Site) -> Command:
-    """Fetch the jars if need be, write the configuration, and say the command line."""
+    """Downloads the jars if needed, writes the configuration, and returns the command line."""
     libs = await asyncio.to_thread(kafka.jars)
     ports = site.ports
     security = _kafka_security(site) if site.production else None
@@ -34,12 +34,12 @@ def _kafka_security(site: Site) -> kafka.Security:
 
 
 async def wipe_kafka(site: Site) -> None:
-    """Forget every topic, record and offset."""
+    """Deletes every topic, record and offset."""
     await asyncio.to_thread(shutil.rmtree, site.places.kafka / "data", ignore_errors=True)
 
 
 async def given_kafka(site: Site) -> None:
-    """Check that the Kafka of the environment is there."""
+    """Checks that the Kafka of the environment is reachable."""
     address = site.facts["kafka"].split(",")[0].strip()
     host, _, port = address.rpartition(":")
     if not port.isdecimal():
@@ -48,7 +48,7 @@ async def given_kafka(site: Site) -> None:
 
 
 async def given_valkey(site: Site) -> None:
-    """Check that the Valkey or Redis of the environment is there."""
+    """Checks that the Valkey or Redis of the environment is reachable."""
     address = urlsplit(site.facts["redis_url"])
     if address.scheme not in {"redis", "rediss"} or not address.hostname:
         raise StackError("REDIS_URL must be redis://host:port/database")
@@ -61,19 +61,19 @@ async def _require(host: str, port: int, variable: str) -> None:
 
 
 async def postgres_command(site: Site) -> Command:
-    """Make the data folder if need be, and say the command line and its user."""
+    """Creates the data folder if needed, and returns the command line and its user."""
     place = await asyncio.to_thread(postgres.home, site.places.postgres)
     await asyncio.to_thread(postgres.create, place, secret(site.places, "postgres"))
     return Command(postgres.argv(place, site.ports["postgres"]), place.identity)
 
 
 async def wipe_postgres(site: Site) -> None:
-    """Forget every database."""
+    """Deletes every database."""
     await asyncio.to_thread(postgres.wipe, site.places.postgres)
 
 
 async def valkey_command(site: Site) -> Command:
-    """Say the command line; in production mode the configuration is in a file, for it has the password."""
+    """Returns the command line; in production mode the configuration with the password is in a file."""
     port = site.ports["valkey"]
     if not site.production:
         return Command(valkey.argv(port))
@@ -85,4 +85,4 @@ async def valkey_command(site: Site) -> Command:
 
 
 async def wipe_valkey(_: Site) -> None:
-    """Nothing to delete: it forgets everything when it stops."""
+    """Nothing to delete: the data is lost when it stops."""

@@ -1,4 +1,4 @@
-"""The five services as parts: what each process is told, and what it needs first."""
+"""The five services as parts: the settings and dependencies of each process."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from clawback_local.parts import Answers, Part
 
 ROLES = ("worker", "api")
 PROBES = 100
-"""A worker's probes are so many ports above its API."""
+"""The offset of a worker's probe port from its API port."""
 REPLICAS = 20
-"""The next replica of a process is so many ports above it."""
+"""The offset of the next replica's port."""
 READY_DEADLINE_S = 90.0
 
 SUBMISSIONS = "article-submissions.upstream.v1"
@@ -26,23 +26,23 @@ STORES = (
     '{{"ingester": "{ingester_api_url}/api/v1/ingester/holdings", '
     '"analytics": "{analytics_api_url}/api/v1/analytics/holdings"}}'
 )
-"""Where our own stores answer whether they hold an article."""
+"""The holdings endpoints of our own stores."""
 
 ADDRESSES = ",".join(
     f"{name}={{{name}_api_url}},{name}-worker={{{name}_worker_url}}"
     for name in ("ingester", "compliance", "analytics", "alerting", "retention")
 )
-"""Whom alerting asks how they are."""
+"""The addresses that alerting's health checks use."""
 
 
 def replica(name: str, number: int) -> str:
-    """The name of a process's replica: the first has the process's own."""
+    """Returns the name of a replica: the first has the name of the process."""
     return name if number == 1 else f"{name}-{number}"
 
 
 @dataclass(frozen=True)
 class Service:
-    """One service: its own settings beside the common ones, its API's port, and the servers that it uses."""
+    """One service: its own settings besides the common ones, its API's port, and the servers that it uses."""
 
     name: str
     port: int
@@ -51,7 +51,7 @@ class Service:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What each of its processes is told."""
+        """Returns the settings of each of its processes."""
         return {
             **COMMON_ENV,
             "DATABASE_URL": f"{{{self.name}_database}}",
@@ -60,7 +60,7 @@ class Service:
         }
 
     def parts(self, replicas: int = 1) -> tuple[Part, ...]:
-        """Its processes: migrations once, then workers and APIs, which need not wait for each other."""
+        """Returns its processes: migrations once, then workers and APIs, which do not wait for each other."""
         migrated = f"{self.name}-migrate"
         migrations_once = Part(
             migrated, env=self.settings, needs=("postgres",), inside=migrations.of(self.name)

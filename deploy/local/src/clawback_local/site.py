@@ -1,4 +1,4 @@
-"""One stack's place in the world: its folders, its ports, its secrets, and the facts made of them."""
+"""The environment of one stack: its folders, ports, secrets, and the facts derived from them."""
 
 import secrets
 import ssl
@@ -13,17 +13,17 @@ from clawback_local.places import ROOT, Places
 from clawback_local.ports import LOOPBACK
 
 DATABASES = ("ingester", "compliance", "analytics", "alerting", "retention")
-"""One database a service, each with a role of the same name that can connect to no other."""
+"""One database per service, each with a role of the same name that can connect to no other."""
 
 DEVELOPMENT_KEY = "development"
-"""The simulator takes any key."""
+"""The simulator accepts any key."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """What templates of parts may speak of.
+    """The facts that templates of parts can use.
 
-    `environment` is the user's: an address there (`KAFKA_BOOTSTRAP_SERVERS`, `POSTGRES_URL`…) replaces a part.
+    `environment` is the user's: an address in it (`KAFKA_BOOTSTRAP_SERVERS`, `POSTGRES_URL`…) replaces a part.
     """
 
     places: Places
@@ -35,21 +35,21 @@ class Site:
 
     @cached_property
     def client_context(self) -> ssl.SSLContext | None:
-        """Of a client that trusts the stack's certificates; None where there is no TLS."""
+        """Returns a context that trusts the stack's certificates; None without TLS."""
         return ssl.create_default_context(cafile=self.places.tls / "ca.crt") if self.production else None
 
     def fill(self, template: str) -> str:
-        """A template with its facts."""
+        """Fills a template with the facts."""
         return template.format_map(self.facts)
 
 
 def survey(
     places: Places, ports: Mapping[str, int], environment: Mapping[str, str], *, production: bool = False
 ) -> Site:
-    """Find out all facts of a stack; makes its secrets when they are not there yet."""
+    """Determines all facts of a stack; creates missing secrets."""
     facts = _survey(places, ports, environment)
     if production:
-        from clawback_local import production as mode  # noqa: PLC0415 - it speaks of parts, which speak of sites
+        from clawback_local import production as mode  # noqa: PLC0415 - avoids a cycle: it uses parts, which use sites
 
         facts |= mode.facts(places, ports, facts)
     return Site(places, ports, environment, facts, production)
@@ -78,7 +78,7 @@ def _survey(places: Places, ports: Mapping[str, int], environment: Mapping[str, 
 
 
 def _given(places: Places, ports: Mapping[str, int]) -> tuple[tuple[str, str, str], ...]:
-    """Variables of the user, the facts that they are, and what these are without them."""
+    """Returns variables of the user, the facts that they set, and the values without them."""
 
     def local(name: str) -> str:
         return f"{LOOPBACK}:{ports.get(name, 0)}"
@@ -97,14 +97,14 @@ def _given(places: Places, ports: Mapping[str, int]) -> tuple[tuple[str, str, st
 
 
 def database_url(admin: str, name: str, password: str) -> str:
-    """The address of a service's database on the administrator's server."""
+    """Returns the address of a service's database on the administrator's server."""
     parts = urlsplit(admin)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{name}:{quote(password, safe='')}@{host}", path=f"/{name}"))
 
 
 def secret(places: Places, name: str) -> str:
-    """A random secret of this stack, kept over restarts in a file that only its owner can read."""
+    """Returns a random secret of this stack, kept over restarts in a file that only its owner can read."""
     path = places.keys / f"{name}.password"
     if not path.exists():
         write_private(places, f"{name}.password", secrets.token_urlsafe(24))
@@ -112,7 +112,7 @@ def secret(places: Places, name: str) -> str:
 
 
 def write_private(places: Places, name: str, text: str) -> None:
-    """Write a file among the keys: never readable by others, never half written."""
+    """Writes a file among the keys atomically; others can never read it."""
     places.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = places.keys / f".{name}.partial"
     partial.touch(mode=0o600)

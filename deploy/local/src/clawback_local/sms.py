@@ -1,4 +1,4 @@
-"""An SMS gateway's stand-in: takes every POST and writes it to a folder, one .json each."""
+"""A fake SMS gateway: accepts every POST and writes it to a folder, one .json each."""
 
 import argparse
 import itertools
@@ -23,14 +23,14 @@ _NUMBERS = itertools.count()
 
 
 class Sink(BaseHTTPRequestHandler):
-    """Keeps what arrives as `{path, idempotency_key, body}`; file names sort by time of arrival."""
+    """Stores requests as `{path, idempotency_key, body}`; file names sort by time of arrival."""
 
     def __init__(self, folder: Path, *rest: object) -> None:
         self._folder = folder
         super().__init__(*rest)  # type: ignore[arg-type] # what the server passes on
 
     def do_POST(self) -> None:  # the name that http.server calls
-        """Keep one message; a body that is no JSON is kept as text."""
+        """Stores one message; a body that is not JSON is stored as text."""
         length = int(self.headers.get("Content-Length") or 0)
         if not 0 <= length <= BODY_BYTES_MAX:
             self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -48,7 +48,7 @@ class Sink(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: numbers and texts belong in the folder only."""
+        """Logs nothing: numbers and texts belong in the folder only."""
 
     def _answer(self, body: bytes) -> None:
         self.send_response(HTTPStatus.OK)
@@ -66,13 +66,13 @@ def _read(body: bytes) -> object:
 
 
 def serve(host: str, port: int, folder: Path, context: ssl.SSLContext | None = None) -> None:
-    """Listen until SIGTERM; over https with a context."""
+    """Listens until SIGTERM; over https with a context."""
     signal.signal(signal.SIGTERM, _end)
     with ThreadingHTTPServer((host, port), partial(Sink, folder)) as server:
         server.daemon_threads = True
         if (
             context is not None
-        ):  # the handshake is made by the thread that serves, so that nobody keeps others out
+        ):  # the serving thread does the handshake, so that a slow client blocks no other
             server.socket = context.wrap_socket(
                 server.socket, server_side=True, do_handshake_on_connect=False
             )

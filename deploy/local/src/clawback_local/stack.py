@@ -29,15 +29,16 @@ Progress = Callable[[Event], None]
 
 
 class Stack:
-    """Kafka, PostgreSQL and, unless `parts` names fewer, everything else; ended with the block.
+    """Kafka, PostgreSQL and, unless `parts` selects fewer, everything else; stopped at the end of the block.
 
-    `run_dir` holds it all; none makes a temporary one that is deleted afterwards. `parts` are names of
-    `processes.py`; what they need comes along. `env` has extra variables by part (`"*"`: every part). Several
-    stacks run side by side: each claims ports of its own, the documented ones only with `documented_ports`.
-    `production` runs every process in production mode, with TLS and credentials on every connection. With `replicas`
-    every worker and API has so many processes: the second of `ingester-worker` is the part `ingester-worker-2`.
-    `progress` is called with every change: `{"part", "state", "detail", "after_s"}`. The supervisor ends when
-    this process does, however that happens.
+    `run_dir` contains all its data; None creates a temporary one that is deleted afterwards. `parts` are names of
+    `processes.py`; their dependencies are included. `env` has extra variables by part (`"*"`: every part). Several
+    stacks
+    can run concurrently: each claims its own ports, the documented ones only with `documented_ports`. `production` runs
+    every process in production mode, with TLS and credentials on every connection. With `replicas`, every worker and
+    API
+    has that many processes: the second of `ingester-worker` is the part `ingester-worker-2`. `progress` is called with
+    every change: `{"part", "state", "detail", "after_s"}`. The supervisor ends with this process, however it ends.
 
     Every method blocks; in a coroutine call it through `asyncio.to_thread`.
     """
@@ -66,7 +67,7 @@ class Stack:
 
     @property
     def run_dir(self) -> Path:
-        """Where logs, data and keys of this stack are."""
+        """The folder of this stack's logs, data and keys."""
         return self.places.run
 
     @property
@@ -75,18 +76,22 @@ class Stack:
         return read_env(self.places)
 
     def __enter__(self) -> Self:
-        """Start it, and wait until all is ready."""
+        """Starts it, and waits until everything is ready."""
         self.up()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End it; a temporary folder is deleted."""
+        """Stops it; a temporary folder is deleted."""
         self.down()
 
     def up(self, deadline_s: float = READY_DEADLINE_S) -> None:
-        """Start it and wait until everything is ready; StackError in words, with nothing left, when not."""
+        """Starts it and waits until everything is ready.
+
+        Raises:
+            StackError: it failed; nothing is left running.
+        """
         order = Order(
             run=str(self.places.run),
             parts=self._parts,
@@ -104,7 +109,7 @@ class Stack:
             raise
 
     def down(self) -> None:
-        """End everything; nothing when it does not run."""
+        """Stops everything; does nothing if it is not running."""
         if self._supervisor is not None:
             end_supervisor(self._supervisor)
             self._supervisor = None
@@ -112,65 +117,65 @@ class Stack:
             delete(self.places)
 
     def wait_ready(self, *parts: str, deadline_s: float = READY_DEADLINE_S) -> None:
-        """Wait until these parts (none: all) are ready."""
+        """Waits until these parts (none given: all) are ready."""
         self._ask({"op": "wait", "parts": parts}, deadline_s)
 
     def start(self, part: str) -> None:
-        """Start a stopped part, and wait until it is ready."""
+        """Starts a stopped part, and waits until it is ready."""
         self._ask({"op": "start", "part": part})
 
     def stop(self, part: str) -> None:
-        """Stop a part in good order; it stays down until `start`."""
+        """Stops a part gracefully; it stays stopped until `start`."""
         self._ask({"op": "stop", "part": part})
 
     def kill(self, part: str) -> None:
-        """SIGKILL a part; back when it is gone. It is started again: `wait_ready(part)` waits for that."""
+        """Sends SIGKILL to a part; returns when it has ended. It is restarted: `wait_ready(part)` waits for that."""
         self._ask({"op": "kill", "part": part})
 
     def wipe(self, part: str) -> None:
-        """Delete the data of `kafka` or `postgres` and start it anew, topics or schemas made again."""
+        """Deletes the data of `kafka` or `postgres` and restarts it, with its topics or schemas created again."""
         self._ask({"op": "wipe", "part": part})
 
     def status(self) -> list[dict[str, Any]]:
-        """A row for each part: part, state, up, pid, address, restarts, group, detail."""
+        """Returns a row per part: part, state, up, pid, address, restarts, group, detail."""
         rows: list[dict[str, Any]] = self._ask({"op": "status"})
         return rows
 
     def address(self, part: str) -> str:
-        """`host:port` of a part."""
+        """Returns `host:port` of a part."""
         for row in self.status():
             if row["part"] == part and row["address"]:
                 return str(row["address"])
         raise StackError(f"{part} has no address")
 
     def pid(self, part: str) -> int:
-        """The process id of a part that runs now."""
+        """Returns the process id of a running part."""
         for row in self.status():
             if row["part"] == part and row["pid"]:
                 return int(row["pid"])
-        raise StackError(f"{part} does not run")
+        raise StackError(f"{part} is not running")
 
     def processes(self, part: str) -> tuple[str, ...]:
-        """The names of all replicas of a worker or an API, the first of them its own."""
+        """Returns the names of all replicas of a worker or an API, starting with itself."""
         return tuple(replica(part, number) for number in range(1, self.replicas + 1))
 
     def environment(self, part: str) -> dict[str, str]:
-        """The environment of a part's process: to run a job of that service, as a CronJob would."""
+        """Returns the environment of a part's process, to run a job of that service as a CronJob would."""
         environment: dict[str, str] = self._ask({"op": "environment", "part": part})
         return environment
 
     @property
     def client_context(self) -> ssl.SSLContext | bool:
-        """As httpx takes it: trusts the stack's certificates, or the system's where it has none."""
+        """Returns a context for httpx that trusts the stack's certificates; without TLS, the system's."""
         return ssl.create_default_context(cafile=self.places.tls / "ca.crt") if self.production else True
 
     @property
     def kafka(self) -> dict[str, Any]:
-        """How a client of aiokafka reaches the broker, as the operator."""
+        """Returns how an aiokafka client connects to the broker as the operator."""
         return kafka_arguments(self.places, self.env["KAFKA_BOOTSTRAP_SERVERS"])
 
     def log(self, part: str) -> str:
-        """All that a part has logged."""
+        """Returns the complete log of a part."""
         return self.places.log(part).read_text(errors="replace")
 
     def _ask(self, request: Event, deadline_s: float = OPERATION_DEADLINE_S) -> Any:
@@ -178,12 +183,12 @@ class Stack:
 
 
 def start_supervisor(order: Order) -> "subprocess.Popen[bytes]":
-    """Start a supervisor in a session of its own; back when it can be asked."""
+    """Starts a supervisor in its own session; returns when it accepts requests."""
     places = Places(Path(order.run))
     places.make()
     reading, writing = os.pipe()
     with places.supervisor_log.open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603 - arguments are ours
+        process = subprocess.Popen(  # noqa: S603 - our own arguments
             [sys.executable, "-m", "clawback_local.supervisor", order.to_json(), str(writing)],
             stdin=subprocess.PIPE if order.lifeline else subprocess.DEVNULL,
             stdout=log,
@@ -200,12 +205,12 @@ def start_supervisor(order: Order) -> "subprocess.Popen[bytes]":
         raise
     if word != "ready":
         end_supervisor(process)
-        raise StackError(word or f"the supervisor died at once; see {places.supervisor_log}")
+        raise StackError(word or f"the supervisor ended immediately; see {places.supervisor_log}")
     return process
 
 
 def end_supervisor(process: "subprocess.Popen[bytes]") -> None:
-    """Ask it to end everything, and wait for that."""
+    """Requests it to stop everything, and waits for that."""
     process.terminate()
     try:
         process.wait(timeout=END_DEADLINE_S)
@@ -217,7 +222,7 @@ def end_supervisor(process: "subprocess.Popen[bytes]") -> None:
 
 
 def end_background(places: Places) -> bool:
-    """End the supervisor that runs in the background; False when there is none."""
+    """Stops the supervisor that runs in the background. Returns False if there is none."""
     try:
         control.ask(places, {"op": "down"}, timeout_s=5)
     except StackError:
@@ -225,13 +230,13 @@ def end_background(places: Places) -> bool:
     end = time.monotonic() + END_DEADLINE_S
     while control.runs(places) or (places.run / control.NAME).exists():
         if time.monotonic() > end:
-            raise StackError(f"the stack did not end within {END_DEADLINE_S:.0f} s; see {places.logs}")
+            raise StackError(f"the stack did not stop within {END_DEADLINE_S:.0f} s; see {places.logs}")
         time.sleep(0.05)
     return True
 
 
 def delete(places: Places) -> None:
-    """Delete a run folder and what the stack keeps outside of it."""
+    """Deletes a run folder, and the stack's data outside of it."""
     if not places.run.exists():
         return
     with contextlib.suppress(FileNotFoundError):
@@ -248,7 +253,7 @@ def _temporary_folder() -> Path:
 
 
 def _is_locked(places: Places) -> bool:
-    """Whether a supervisor has this folder, also one that is too busy to answer."""
+    """Whether a supervisor holds this folder's lock, even if it is too busy to answer."""
     if not places.lock.exists():
         return False
     with places.lock.open() as file:
@@ -260,8 +265,8 @@ def _is_locked(places: Places) -> bool:
 
 
 def read_env(places: Places) -> dict[str, str]:
-    """The file `env` of a run folder."""
+    """Reads the file `env` of a run folder."""
     if not places.env.exists():
-        raise StackError(f"{places.env} is not there: is the stack up?")
+        raise StackError(f"{places.env} does not exist: is the stack running?")
     pairs = (line.split("=", 1) for line in places.env.read_text().splitlines())
     return {name: shlex.split(value)[0] for name, value in pairs}

@@ -10,13 +10,13 @@ from clawback_local.stack import read_env
 
 LAG_TIMEOUT_S = 8.0
 LANE = "."
-"""Between a service's name and the lane of one of its groups, as in `ingester.orders`."""
+"""Separates a service's name and the lane of one of its groups, as in `ingester.orders`."""
 HEADER = ("PROCESS", "PID", "ADDRESS", "READY", "LAG", "RESTARTS", "")
 Row = Mapping[str, Any]
 
 
 def table(places: Places, rows: Sequence[Row]) -> str:
-    """The table; a lag that cannot be had is a question mark, never a zero."""
+    """Returns the table; an unknown lag is a question mark, never zero."""
     lags = _lags(places, [row["group"] for row in rows if row["group"]])
     lines = [HEADER, *(_cells(row, lags) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
@@ -42,7 +42,7 @@ def _cells(row: Row, lags: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def _lags(places: Places, groups: Sequence[str]) -> dict[str, int]:
-    """How many messages each service's groups have not committed yet; nothing when they cannot be asked for."""
+    """Returns the number of uncommitted messages of each service's groups; empty if unknown."""
     if not groups:
         return {}
     try:
@@ -52,7 +52,7 @@ def _lags(places: Places, groups: Sequence[str]) -> dict[str, int]:
 
 
 async def _ask(kafka: Mapping[str, Any], groups: Sequence[str]) -> dict[str, int]:
-    from aiokafka import AIOKafkaConsumer  # noqa: PLC0415 - half a second that other commands need not pay
+    from aiokafka import AIOKafkaConsumer  # noqa: PLC0415 - half a second that other commands do not need
     from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415
     from aiokafka.errors import KafkaError  # noqa: PLC0415
 

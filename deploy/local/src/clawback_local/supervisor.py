@@ -1,4 +1,4 @@
-"""The supervisor of one stack: starts its parts in order, restarts what dies, ends everything with itself."""
+"""The supervisor of one stack: starts its parts in order, restarts what dies, and stops everything when it ends."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ from clawback_local.site import Site, survey
 
 
 class Supervisor:
-    """Holds the runners; every public coroutine is an operation of the control socket."""
+    """Owns the runners; every public coroutine is an operation of the control socket."""
 
     def __init__(self, order: Order, site: Site, parts: Mapping[str, Part]) -> None:
         self._order = order
@@ -35,7 +35,7 @@ class Supervisor:
         self.ending = asyncio.Event()
 
     async def ensure(self, names: tuple[str, ...] | None) -> None:
-        """Run these parts and all that they need; none means every part."""
+        """Runs these parts and their dependencies; None: every part."""
         for name in self._closure(names or tuple(self._parts)):
             if name not in self._runners:
                 self._runners[name] = self._runner(name)
@@ -43,7 +43,11 @@ class Supervisor:
         processes.write_env(self._site, self._runners)
 
     async def wait(self, names: tuple[str, ...] | None) -> None:
-        """Wait until these parts (none: all that nobody stopped) are ready; StackError at the first that failed."""
+        """Waits until these parts (None: all that are not stopped) are ready.
+
+        Raises:
+            StackError: one has failed.
+        """
         meant = [name for name, runner in self._runners.items() if runner.state is not State.STOPPED]
         waits = [asyncio.ensure_future(self._known(name).wait_up()) for name in names or meant]
         try:
@@ -53,21 +57,21 @@ class Supervisor:
                 wait.cancel()
 
     async def stop(self, name: str) -> None:
-        """Stop a part until `start`."""
+        """Stops a part until `start`."""
         await self._known(name).stop()
 
     async def start(self, name: str) -> None:
-        """Start a stopped part, and wait until it is ready."""
+        """Starts a stopped part, and waits until it is ready."""
         runner = self._known(name)
         runner.start()
         await runner.wait_up()
 
     async def kill(self, name: str) -> None:
-        """SIGKILL a part's process; it is started again."""
+        """Sends SIGKILL to a part's process; it is restarted."""
         await self._known(name).kill()
 
     async def wipe(self, name: str) -> None:
-        """Delete a part's data: stop, delete, start, and do the one-shots that need it again."""
+        """Deletes a part's data: stops it, deletes, starts it, and repeats the one-shots that are needed again."""
         runner = self._known(name)
         if runner.part.wipe is None:
             raise StackError(f"{name} has no data that can be wiped")
@@ -80,15 +84,15 @@ class Supervisor:
                 await self.start(later.part.name)
 
     def status(self) -> list[dict[str, Any]]:
-        """One row a part."""
+        """Returns one row per part."""
         return [self._row(runner) for runner in self._runners.values()]
 
     def environment(self, name: str) -> dict[str, str]:
-        """The environment of a part's process, so that a job can be run as that service."""
+        """Returns the environment of a part's process, so that a job can be run as that service."""
         return self._known(name).environment()
 
     def given(self) -> dict[str, Any]:
-        """The `values` of the variables that the stack has read at its start, and which were its `users`."""
+        """Returns the `values` of the variables that the stack read at its start, and which were its `users`."""
         users = {
             name: self._site.environment[name] for name in READ_AT_START if name in self._site.environment
         }
@@ -97,17 +101,17 @@ class Supervisor:
         return {"values": values, "users": list(users)}
 
     def watch(self) -> asyncio.Queue[dict[str, Any]]:
-        """A queue of every change from now on."""
+        """Returns a queue of every change from now on."""
         queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._watchers.add(queue)
         return queue
 
     def unwatch(self, queue: asyncio.Queue[dict[str, Any]]) -> None:
-        """Stop filling a queue."""
+        """Stops filling a queue."""
         self._watchers.discard(queue)
 
     async def end(self) -> None:
-        """Stop everything, what depends on others first."""
+        """Stops everything, dependents first."""
         left = dict(self._runners)
         while left:
             needed = {need for runner in left.values() for need in runner.part.needs}
@@ -124,7 +128,7 @@ class Supervisor:
     def _closure(self, names: tuple[str, ...]) -> list[str]:
         unknown = [name for name in names if name not in self._parts]
         if unknown:
-            raise StackError(f"no such part: {', '.join(unknown)}. There are: {', '.join(self._parts)}")
+            raise StackError(f"no such part: {', '.join(unknown)}. Parts: {', '.join(self._parts)}")
         wanted: list[str] = []
         for name in names:
             for one in (*self._closure(self._parts[name].needs), name):
@@ -134,7 +138,7 @@ class Supervisor:
 
     def _known(self, name: str) -> Runner:
         if name not in self._runners:
-            raise StackError(f"{name} is no part of this stack. It has: {', '.join(self._runners)}")
+            raise StackError(f"{name} is not a part of this stack. Its parts: {', '.join(self._runners)}")
         return self._runners[name]
 
     def _row(self, runner: Runner) -> dict[str, Any]:
@@ -159,14 +163,14 @@ class Supervisor:
 
 
 async def supervise(order: Order, announce: int) -> None:
-    """Run until told to end. `announce` is a file descriptor that gets one line when the socket listens."""
+    """Runs until stopped. `announce` is a file descriptor that gets one line when the socket listens."""
     places = Places(Path(order.run))
     places.make()
     lock = os.open(places.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise StackError(f"another supervisor runs in {places.run}") from None
+        raise StackError(f"another supervisor is running in {places.run}") from None
     leftovers.clean_up(places)
     environment = _environment(order)
     refuse_another_provider(places, environment)
@@ -183,7 +187,7 @@ async def supervise(order: Order, announce: int) -> None:
 
 
 def _environment(order: Order) -> dict[str, str]:
-    """The user's. A stack in production mode has servers of its own: of others it knows no certificate."""
+    """The user's environment. A stack in production mode ignores its servers, whose certificates it does not have."""
     left_aside = set(processes.GIVEN) if order.production else set()
     return {name: value for name, value in os.environ.items() if name not in left_aside}
 

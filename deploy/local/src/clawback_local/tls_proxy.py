@@ -1,4 +1,4 @@
-"""TLS in front of a server that has none: ends it here, and passes the bytes on over loopback."""
+"""Adds TLS to a server without it: terminates TLS and forwards the bytes over loopback."""
 
 import argparse
 import asyncio
@@ -13,11 +13,11 @@ from clawback_local.ports import LOOPBACK
 
 CHUNK_BYTES = 262_144
 ALPN = ["postgresql"]
-"""What a client of PostgreSQL says when it begins with TLS at once; others say nothing."""
+"""PostgreSQL clients send this when they begin with TLS directly; others send none."""
 
 
 async def serve(port: int, target: int, context: ssl.SSLContext) -> None:
-    """Listen until SIGTERM."""
+    """Listens until SIGTERM."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
 
@@ -32,7 +32,7 @@ async def serve(port: int, target: int, context: ssl.SSLContext) -> None:
 
 
 async def _join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: int) -> None:
-    """Both directions, until one of them ends."""
+    """Forwards both directions, until one of them ends."""
     there_reader, there_writer = await asyncio.open_connection(LOOPBACK, target)
     ways = [
         asyncio.create_task(_copy(reader, there_writer)),
@@ -54,13 +54,13 @@ async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 
 
 def add_certificate_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command line of a server that may have a certificate."""
+    """Adds the arguments of a server that may have a certificate."""
     parser.add_argument("--certfile", type=Path)
     parser.add_argument("--keyfile", type=Path)
 
 
 def context_of(options: argparse.Namespace) -> ssl.SSLContext | None:
-    """Of a server with the certificate of the command line; None without one."""
+    """Returns the context for the certificate of the command line; None without one."""
     if options.certfile is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

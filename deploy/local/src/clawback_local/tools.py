@@ -1,4 +1,4 @@
-"""What the machine must have, and what to say when it has not."""
+"""The required programs of the machine, and the messages if they are missing."""
 
 import functools
 import os
@@ -14,7 +14,7 @@ JAVA_LEAST = 17
 
 
 def java() -> Path:
-    """The java to use: of `JAVA_HOME` when set, else of the path; at least version 17."""
+    """Returns the java of `JAVA_HOME` if set, otherwise of the PATH; at least version 17."""
     home = os.environ.get("JAVA_HOME")
     found = f"{home}/bin/java" if home else shutil.which("java")
     if found is None or not os.access(found, os.X_OK):
@@ -33,11 +33,11 @@ def java() -> Path:
 
 
 def maven() -> Path:
-    """The mvn of the path."""
+    """Returns the mvn of the PATH."""
     found = shutil.which("mvn")
     if found is None:
         raise MissingTool(
-            "Kafka's jars are fetched with Maven, but there is no mvn on the PATH. "
+            "Kafka's jars are downloaded with Maven, but there is no mvn on the PATH. "
             "Debian and Ubuntu have it in the package maven. (With KAFKA_BOOTSTRAP_SERVERS set, "
             "the stack uses that Kafka and needs neither.)"
         )

@@ -1,4 +1,4 @@
-"""Conditions to wait for: does something listen, does it answer, has it gone."""
+"""Conditions to wait for: a port accepts connections, an endpoint answers, a process has ended."""
 
 import asyncio
 import contextlib
@@ -45,7 +45,7 @@ async def answers(
 
 
 async def until(condition: Callable[[], Awaitable[bool]], *, deadline_s: float) -> bool:
-    """Ask again and again until the condition holds; False when the deadline passed first."""
+    """Polls until the condition is true. Returns False after the deadline."""
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline_s
     while not await condition():

@@ -1,7 +1,7 @@
-"""The services in containers, built and started for real where a container engine answers.
+"""Builds and starts the services in containers, if a container engine answers.
 
-Kafka, PostgreSQL, Valkey, the simulator and the sinks are the local stack's, reached over the host's network: what
-is tried here are our images.
+Kafka, PostgreSQL, Valkey, the simulator and the sinks are the local stack's, reached over the host's network: these
+tests check our images only.
 """
 
 import json
@@ -50,7 +50,7 @@ def images(engine: docker.DockerClient) -> None:
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Stack]:
-    """What the containers talk to."""
+    """The servers that the containers use."""
     with Stack(parts=("postgres", "topics", "simulator", "valkey", "mail", "sms")) as stack:
         yield stack
 
@@ -78,7 +78,7 @@ class Compose:
         self._environment = environment
 
     def __call__(self, *words: str) -> str:
-        """What a command printed; it must succeed."""
+        """Runs a command that must succeed; returns its output."""
         files = ("-f", str(ROOT / "docker-compose.yml"), "-f", str(self._override))
         argv = (
             str(Path(sys.executable).parent / "docker-compose"),
@@ -87,7 +87,7 @@ class Compose:
             *files,
             *words,
         )
-        done = subprocess.run(  # noqa: S603 - arguments are ours
+        done = subprocess.run(  # noqa: S603 - our own arguments
             argv,
             env={**os.environ, **self._environment},
             capture_output=True,
@@ -99,7 +99,7 @@ class Compose:
         return done.stdout
 
     def wait_ready(self, port: str, deadline_s: float = 90) -> None:
-        """Wait until a process says that it is ready; not every engine runs health checks by itself."""
+        """Waits until a process is ready; not every engine runs health checks itself."""
         end = time.monotonic() + deadline_s
         while True:
             try:
@@ -111,13 +111,13 @@ class Compose:
                 return
 
     def get(self, port: str, path: str) -> tuple[int, Any]:
-        """A GET on a published process: status and body."""
+        """Sends a GET to a published process; returns status and body."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[port]}{path}", timeout=10) as answer:
             return answer.status, json.loads(answer.read())
 
 
 def settings(servers: Stack, ports: dict[str, int]) -> dict[str, str]:
-    """The addresses that docker-compose.yml takes from the environment."""
+    """Returns the addresses that docker-compose.yml takes from the environment."""
     env = servers.env
     addresses = {
         f"{service}{suffix}": f"http://127.0.0.1:{ports[f'{service}_{role}']}"
@@ -136,7 +136,7 @@ def settings(servers: Stack, ports: dict[str, int]) -> dict[str, str]:
 
 
 def override_text(ports: dict[str, int]) -> str:
-    """The host's network instead of published ports, and ports of this test."""
+    """Returns an override with the host's network instead of published ports, and ports of this test."""
     lines = ["services:"]
     for service in SERVICES:
         lines += [f"  {service}-migrate: {{network_mode: host}}"]
@@ -151,9 +151,7 @@ def override_text(ports: dict[str, int]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def test_the_services_come_up_hardened_answer_and_drain(
-    compose: Compose, engine: docker.DockerClient
-) -> None:
+def test_the_services_start_hardened_answer_and_drain(compose: Compose, engine: docker.DockerClient) -> None:
     compose("run", "--rm", "--no-deps", "keys")
     for service in SERVICES:
         compose("run", "--rm", "--no-deps", f"{service}-migrate")

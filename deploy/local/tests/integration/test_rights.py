@@ -1,4 +1,4 @@
-"""A broker in production mode: each user may do what the contract says of its party, and nothing else."""
+"""A broker in production mode: each user has exactly the rights of its party in the contract."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """A broker with the contract's topics and users; nothing else runs."""
+    """A broker with the contract's topics and users, and no other part."""
     with pytest.MonkeyPatch.context() as patch:
         for name in OWN_SERVERS:
             patch.delenv(name, raising=False)
@@ -29,19 +29,19 @@ def stack() -> Iterator[Stack]:
 
 
 def connection(stack: Stack, user: str) -> dict[str, Any]:
-    """How a user reaches the broker."""
+    """Returns how a user connects to the broker."""
     return kafka_arguments(stack.places, stack.env["KAFKA_BOOTSTRAP_SERVERS"], user)
 
 
 async def write(stack: Stack, user: str, topic: str) -> None:
-    """One record, as this user."""
+    """Writes one record as this user."""
     async with AIOKafkaProducer(**connection(stack, user), enable_idempotence=True) as producer:
         await producer.send_and_wait(topic, b"value", partition=0)
 
 
 @asynccontextmanager
 async def administrator(stack: Stack, user: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    """A client that looks, as this user."""
+    """An admin client of this user."""
     admin = AIOKafkaAdminClient(**connection(stack, user))
     await admin.start()
     try:
@@ -51,14 +51,14 @@ async def administrator(stack: Stack, user: str) -> AsyncIterator[AIOKafkaAdminC
 
 
 async def described_topic(stack: Stack, user: str, topic: str) -> list[dict[str, Any]]:
-    """What the broker tells this user of a topic."""
+    """Returns what the broker shows this user of a topic."""
     async with administrator(stack, user) as admin:
         found: list[dict[str, Any]] = await admin.describe_topics([topic])
     return found
 
 
 async def read(stack: Stack, user: str, topic: str, group: str | None = None) -> None:
-    """The first record, as this user; with a group, its position is committed."""
+    """Reads the first record as this user; with a group, commits its position."""
     place = TopicPartition(topic, 0)
     consumer = AIOKafkaConsumer(**connection(stack, user), group_id=group, enable_auto_commit=False)
     async with consumer:
@@ -79,7 +79,7 @@ async def read(stack: Stack, user: str, topic: str, group: str | None = None) ->
         ("compliance", "revocations.v1"),
     ],
 )
-async def test_who_writes_a_topic_may_write_it(stack: Stack, user: str, topic: str) -> None:
+async def test_the_writer_of_a_topic_may_write_it(stack: Stack, user: str, topic: str) -> None:
     await write(stack, user, topic)
 
 
@@ -98,16 +98,16 @@ async def test_who_writes_a_topic_may_write_it(stack: Stack, user: str, topic: s
         ("retention", "revocations.v1"),
     ],
 )
-async def test_nobody_else_may(stack: Stack, user: str, topic: str) -> None:
+async def test_no_other_user_may_write_it(stack: Stack, user: str, topic: str) -> None:
     with pytest.raises(TopicAuthorizationFailedError):
         await write(stack, user, topic)
 
 
-async def test_content_is_read_by_who_needs_it_in_groups_of_its_own_name(stack: Stack) -> None:
+async def test_content_is_readable_by_its_consumers_in_groups_of_their_own_names(stack: Stack) -> None:
     await write(stack, "operator", "articles.v1")
     await read(stack, "analytics", "articles.v1", "analytics.content")
     await read(stack, "search", "articles.v1", "search")
-    for user in ("compliance", "alerting"):  # they may look at its offsets
+    for user in ("compliance", "alerting"):  # they may read its offsets
         with pytest.raises(TopicAuthorizationFailedError):
             await read(stack, user, "articles.v1")
     for user in ("upstream", "retention"):

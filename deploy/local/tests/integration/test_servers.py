@@ -1,4 +1,4 @@
-"""Kafka and PostgreSQL really come up, and survive what the resilience tests will do to them."""
+"""Kafka and PostgreSQL start, and survive what the resilience tests do to them."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ TOPIC, PARTITIONS = "compliance-runs.v1", 3
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """One stack for the module, never the servers of the environment."""
+    """One stack for the module; the servers of the environment are not used."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
         patch.delenv("POSTGRES_URL", raising=False)
@@ -40,7 +40,7 @@ async def send(stack: Stack, value: bytes) -> None:
 
 
 async def stored(stack: Stack) -> list[bytes]:
-    """All values on the topic."""
+    """Returns all values on the topic."""
     async with AIOKafkaConsumer(bootstrap_servers=stack.env["KAFKA_BOOTSTRAP_SERVERS"]) as consumer:
         partitions = [TopicPartition(TOPIC, number) for number in range(PARTITIONS)]
         consumer.assign(partitions)
@@ -62,7 +62,7 @@ async def topics(stack: Stack) -> list[str]:
         await admin.close()
 
 
-async def test_what_kafka_acknowledged_is_there_after_a_stop_and_after_a_kill(stack: Stack) -> None:
+async def test_records_acknowledged_by_kafka_survive_a_stop_and_a_kill(stack: Stack) -> None:
     await send(stack, b"before the stop")
     await asyncio.to_thread(stack.stop, "kafka")
     await asyncio.to_thread(stack.start, "kafka")
@@ -72,14 +72,14 @@ async def test_what_kafka_acknowledged_is_there_after_a_stop_and_after_a_kill(st
     assert {b"before the stop", b"before the kill"} <= set(await stored(stack))
 
 
-async def test_a_wiped_kafka_has_its_topics_again_and_nothing_in_them(stack: Stack) -> None:
+async def test_a_wiped_kafka_has_its_topics_again_without_records(stack: Stack) -> None:
     await send(stack, b"soon gone")
     await asyncio.to_thread(stack.wipe, "kafka")
     assert TOPIC in await topics(stack)
     assert await stored(stack) == []
 
 
-async def test_what_postgres_committed_is_there_after_a_kill(stack: Stack) -> None:
+async def test_transactions_committed_by_postgresql_survive_a_kill(stack: Stack) -> None:
     connection = await asyncpg.connect(stack.env["INGESTER_DATABASE_URL"])
     await connection.execute("CREATE TABLE promise AS SELECT 'kept' AS word")
     await asyncio.to_thread(stack.kill, "postgres")
@@ -101,7 +101,7 @@ async def test_a_services_role_can_connect_to_no_other_database(stack: Stack) ->
 
 @pytest.fixture(scope="module")
 def migrated() -> Iterator[Stack]:
-    """A stack on which the migrations of all services have run, and nothing else."""
+    """A stack with the migrations of all services, and no other part."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("POSTGRES_URL", raising=False)
         with Stack(parts=["keys", *(f"{service.name}-migrate" for service in SERVICES)]) as running:
@@ -110,7 +110,7 @@ def migrated() -> Iterator[Stack]:
 
 @pytest.mark.parametrize("service", [service.name for service in SERVICES])
 def test_nothing_is_left_for_the_role_migrate(migrated: Stack, service: str) -> None:
-    done = subprocess.run(  # noqa: S603 - arguments are ours
+    done = subprocess.run(  # noqa: S603 - our own arguments
         [sys.executable, "-m", service, "migrate"],
         env=migrated.environment(f"{service}-migrate"),
         capture_output=True,

@@ -1,4 +1,4 @@
-"""What a user asks of a stack by the environment: honoured, or refused by name."""
+"""Settings of the user's environment: applied, or rejected by name."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ def test_an_address_of_the_same_provider_is_the_same(tmp_path: Path) -> None:
     assert "word" not in folder.provider.read_text()
 
 
-def test_an_empty_key_is_no_key(tmp_path: Path) -> None:
+def test_an_empty_key_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(StackError, match="METABASE_API_KEY is empty"):
         refuse_another_provider(places(tmp_path), {"METABASE_API_KEY": ""})
 
@@ -53,7 +53,7 @@ def test_only_what_a_stack_reads_and_has_otherwise_differs() -> None:
     ]
 
 
-def test_what_was_the_users_and_is_unset_now_differs() -> None:
+def test_a_variable_that_is_unset_now_differs() -> None:
     running = {"METABASE_LIMIT": "50", "FEEDS": "/the/stack's"}
     assert differing({}, running, ["METABASE_LIMIT"]) == ["METABASE_LIMIT"]
     assert differing({}, running, []) == []
@@ -73,7 +73,7 @@ def test_settings_that_differ_from_the_running_stack_are_named(
         assert main(command) == 0
         monkeypatch.setenv("METABASE_LIMIT", "7")
         assert main(command) == 1
-    assert "other settings than these: METABASE_LIMIT. 'make down' first" in capsys.readouterr().err
+    assert "other settings: METABASE_LIMIT. Run 'make down' first" in capsys.readouterr().err
 
 
 def test_a_setting_of_the_running_stack_that_is_unset_now_is_named(
@@ -83,7 +83,7 @@ def test_a_setting_of_the_running_stack_that_is_unset_now_is_named(
     with Stack(tmp_path / "run", parts=("mail",)):
         monkeypatch.delenv("METABASE_LIMIT")
         assert main(["--run-dir", str(tmp_path / "run"), "up", "--only", "mail"]) == 1
-    assert "other settings than these: METABASE_LIMIT. 'make down' first" in capsys.readouterr().err
+    assert "other settings: METABASE_LIMIT. Run 'make down' first" in capsys.readouterr().err
 
 
 def test_a_job_has_the_settings_of_the_worker(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_job_has_the_settings_of_the_worker(tmp_path: Path) -> None:
             [*job, "retention", "sweep"], capture_output=True, text=True, check=False, env=os.environ
         )
     assert done.returncode == 1
-    assert "retention-worker is no part of this stack. It has: mail" in done.stderr
+    assert "retention-worker is not a part of this stack. Its parts: mail" in done.stderr
 
 
 def test_every_variable_that_a_stack_reads_at_its_start_is_documented() -> None:

@@ -1,4 +1,4 @@
-"""The image and docker-compose.yml as files: valid, linted, and the same parts as the local stack."""
+"""The image and docker-compose.yml as files: valid, linted, and with the same parts as the local stack."""
 
 import json
 import os
@@ -18,9 +18,9 @@ ADDRESSES = ("_URL", "_SERVERS", "STORES", "SERVICES")
 
 
 def run(*argv: str) -> str:
-    """What a tool printed; it must agree."""
+    """Runs a tool that must succeed; returns its output."""
     clean = {name: value for name, value in os.environ.items() if not name.endswith(ADDRESSES)}
-    done = subprocess.run(  # noqa: S603 - arguments are ours
+    done = subprocess.run(  # noqa: S603 - our own arguments
         argv, cwd=ROOT, env=clean, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -29,7 +29,7 @@ def run(*argv: str) -> str:
 
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
-    """docker-compose.yml as Compose itself reads it."""
+    """docker-compose.yml as parsed by Compose."""
     text = run(str(BIN / "docker-compose"), "config", "--format", "json")
     services: dict[str, Any] = json.loads(text)["services"]
     return services

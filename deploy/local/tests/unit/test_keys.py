@@ -1,4 +1,4 @@
-"""Keys for partners: what is printed is what a service accepts, and a start of the stack keeps them."""
+"""Keys for partners: a service accepts the printed key, and a restart of the stack keeps it."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def known(places: Places) -> ApiKeys:
     return ApiKeys(places.keys / keys.API_KEYS_FILE)
 
 
-def test_a_key_that_was_made_is_known_with_its_role_and_providers(places: Places) -> None:
+def test_a_created_key_is_accepted_with_its_role_and_providers(places: Places) -> None:
     key, _ = keys.partner_key(places, "acme", "upstream", ["acme", "acme-wire"])
     caller = known(places).caller(key)
     assert caller is not None
@@ -32,7 +32,7 @@ def test_a_key_that_was_made_is_known_with_its_role_and_providers(places: Places
     assert caller.providers == {"acme", "acme-wire"}
 
 
-def test_the_entry_is_a_file_of_keys_and_has_no_key(places: Places, tmp_path: Path) -> None:
+def test_the_entry_is_valid_and_does_not_contain_the_key(places: Places, tmp_path: Path) -> None:
     key, entry = keys.partner_key(places, "search.eu", "holder")
     elsewhere = tmp_path / "elsewhere.yaml"
     elsewhere.write_text(entry)
@@ -42,7 +42,7 @@ def test_the_entry_is_a_file_of_keys_and_has_no_key(places: Places, tmp_path: Pa
     assert caller.subject == "search.eu"
 
 
-def test_the_next_start_keeps_it_and_a_second_time_replaces_what_it_may_do(places: Places) -> None:
+def test_a_restart_keeps_the_key_and_repeating_the_command_replaces_its_permissions(places: Places) -> None:
     first, _ = keys.partner_key(places, "acme", "upstream", ["acme"])
     again, _ = keys.partner_key(places, "acme", "licensor", ["other"])
     keys.make_in(places)
@@ -58,15 +58,15 @@ def test_the_next_start_keeps_it_and_a_second_time_replaces_what_it_may_do(place
 @pytest.mark.parametrize(
     ("subject", "role", "providers", "words"),
     [
-        ("", "holder", [], "a subject is a name"),
-        ("../officer", "holder", [], "a subject is a name"),
-        ("officer", "holder", [], "a key of the stack's own"),
+        ("", "holder", [], "a subject consists of"),
+        ("../officer", "holder", [], "a subject consists of"),
+        ("officer", "holder", [], "a subject of the stack itself"),
         ("acme", "king", [], "there is no role 'king'"),
         ("acme", "upstream", [], "needs provider="),
-        ("acme", "licensor", ["ACME"], "a provider is a name"),
+        ("acme", "licensor", ["ACME"], "a provider consists of"),
     ],
 )
-def test_what_no_key_could_have_is_refused_by_name(
+def test_invalid_arguments_are_rejected_by_name(
     places: Places, subject: str, role: str, providers: list[str], words: str
 ) -> None:
     before = (places.keys / keys.API_KEYS_FILE).read_text()
@@ -80,5 +80,5 @@ def test_the_command_prints_the_key_and_the_entry(tmp_path: Path, capsys: pytest
     assert main(words) == 0
     said = capsys.readouterr().out
     key = (tmp_path / "keys/search.key").read_text().strip()
-    assert said.startswith(f"key, which its owner alone gets: {key}\n")
+    assert said.startswith(f"key (for its owner only): {key}\n")
     assert "- subject: search\n  roles:\n  - holder\n  sha256: " in said

@@ -1,4 +1,4 @@
-"""Ports: the documented ones, moved when taken."""
+"""Ports: the documented ones, or others if those are in use."""
 
 import socket
 
@@ -31,7 +31,7 @@ def test_a_taken_port_is_moved_by_a_round_step() -> None:
             assert chosen["api"] > wanted
 
 
-def test_two_stacks_that_start_at_once_never_choose_the_same_port() -> None:
+def test_two_stacks_that_start_concurrently_choose_different_ports() -> None:
     first, second = Ports(), Ports()
     try:
         wanted = {"api": 14_321}
@@ -41,7 +41,7 @@ def test_two_stacks_that_start_at_once_never_choose_the_same_port() -> None:
         second.close()
 
 
-def test_a_stack_of_a_test_stays_away_from_the_documented_ports() -> None:
+def test_a_stack_of_a_test_avoids_the_documented_ports() -> None:
     with claimed({"kafka": 9092, "api": 8001}, prefer_documented=False) as chosen:
         assert min(chosen.values()) >= 20_000
         assert len(set(chosen.values())) == 2

@@ -1,4 +1,4 @@
-"""The list of parts: complete, in order, and filled with facts that exist."""
+"""The list of parts: complete, in order, and filled with existing facts."""
 
 import json
 import stat
@@ -82,7 +82,7 @@ def test_an_address_in_the_environment_replaces_a_part() -> None:
     assert [name for name in replaced if not parts[name].is_one_shot or parts[name].argv] == []
 
 
-def test_an_address_in_the_environment_is_the_one_that_services_are_told(tmp_path: Path) -> None:
+def test_services_get_the_address_in_the_environment(tmp_path: Path) -> None:
     places = Places(tmp_path)
     places.make()
     facts = site.survey(places, PORTS, {"REDIS_URL": "redis://r:1/2", "SMS_URL": "https://g/x"}).facts

@@ -1,4 +1,4 @@
-"""Production mode of the local stack: what its parts are told, its certificates, and TLS in front of what has none."""
+"""Production mode of the local stack: settings of its parts, certificates, and TLS proxies."""
 
 import asyncio
 import importlib
@@ -28,7 +28,7 @@ NUMBERS = {
 
 @pytest.fixture
 async def site(tmp_path: Path) -> Site:
-    """A stack in production mode, with its keys, that does not run."""
+    """A stack in production mode, with its keys, that is not running."""
     places = Places(tmp_path / "run")
     places.make()
     surveyed = survey(places, NUMBERS, {}, production=True)
@@ -39,9 +39,7 @@ async def site(tmp_path: Path) -> Site:
 @pytest.mark.parametrize(
     "name", [f"{service.name}-{role}" for service in SERVICES for role in ("worker", "api")]
 )
-async def test_a_service_takes_what_it_is_told_and_refuses_nothing(
-    site: Site, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_service_accepts_its_settings(site: Site, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable, value in processes.parts({}, production=True)[name].env.items():
         monkeypatch.setenv(variable, site.fill(value))
     service = name.partition("-")[0]
@@ -72,7 +70,7 @@ async def test_every_part_that_has_no_tls_of_its_own_is_reached_through_a_proxy(
     assert "valkey-tls" in parts["analytics-worker"].needs
 
 
-def test_a_users_servers_are_left_aside() -> None:
+def test_a_users_servers_are_ignored() -> None:
     parts = processes.parts({}, production=True)
     assert {"kafka", "postgres", "valkey", "mail", "sms", "simulator"} <= set(parts)
     assert all(parts[name].command or parts[name].argv for name in ("kafka", "postgres", "valkey"))
@@ -90,16 +88,14 @@ def test_certificates_are_private_kept_and_signed_by_the_authority(tmp_path: Pat
     assert chain[0].not_valid_after_utc - chain[0].not_valid_before_utc < 2 * VALID
 
 
-def test_a_certificate_that_is_about_to_end_is_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_certificate_that_expires_soon_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     authority = Authority(tmp_path / "tls")
     before = authority.certificate("service").certfile.read_bytes()
     monkeypatch.setattr("clawback_local.certificates.VALID", 3 * VALID)
     assert authority.certificate("service").certfile.read_bytes() != before
 
 
-async def test_a_proxy_ends_tls_and_passes_everything_on(tmp_path: Path, unused_tcp_port: int) -> None:
+async def test_a_proxy_terminates_tls_and_forwards_everything(tmp_path: Path, unused_tcp_port: int) -> None:
     made = Authority(tmp_path / "tls").certificate("server")
 
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -132,7 +128,7 @@ async def test_a_proxy_ends_tls_and_passes_everything_on(tmp_path: Path, unused_
         server.close()
 
 
-def test_kafka_has_users_whose_passwords_are_told_as_hashes(tmp_path: Path) -> None:
+def test_the_passwords_of_kafkas_users_are_passed_as_hashes(tmp_path: Path) -> None:
     users = {"broker": "one", "other": "two"}
     security = kafka.Security(tmp_path / "store.pem", tmp_path / "ca.crt", users, administrators=("other",))
     properties = kafka.configure(tmp_path / "kafka", port=1, controller=2, security=security)
@@ -146,7 +142,7 @@ def test_kafka_has_users_whose_passwords_are_told_as_hashes(tmp_path: Path) -> N
     assert "two" not in told.replace("other", "")
 
 
-async def test_clients_are_told_how_to_reach_the_broker(site: Site, tmp_path: Path) -> None:
+async def test_clients_get_the_settings_of_the_broker(site: Site, tmp_path: Path) -> None:
     arguments = kafka_arguments(site.places, "127.0.0.1:9092", "search")
     assert (arguments["security_protocol"], arguments["sasl_plain_username"]) == ("SASL_SSL", "search")
     assert consumer_env(site.places, "search")["KAFKA_SASL_PASSWORD"] == arguments["sasl_plain_password"]

@@ -1,4 +1,4 @@
-"""A stack that lives for minutes has its data in memory, where there is plenty of it."""
+"""A short-lived stack has its data in memory, if there is enough."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from clawback_local import Stack, scratch
 
 @pytest.fixture
 def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in the place of memory, with room, of a machine with plenty."""
+    """A folder instead of the memory file system, with enough room, on a machine with enough memory."""
     monkeypatch.setattr(scratch, "MEMORY", tmp_path)
     monkeypatch.delenv("TMPDIR", raising=False)
     give(monkeypatch, room=scratch.ROOM, available=scratch.AVAILABLE)
@@ -24,13 +24,13 @@ def give(patch: pytest.MonkeyPatch, *, room: int, available: int) -> None:
     patch.setattr(scratch, "_available", lambda: available)
 
 
-def test_data_is_in_memory_where_there_is_plenty(memory: Path) -> None:
+def test_data_is_in_memory_if_there_is_enough(memory: Path) -> None:
     assert scratch.base() == memory
     assert scratch.beside(memory / "clawback-12345678/postgres") == memory
 
 
 @pytest.mark.parametrize(("less_room", "less_memory"), [(1, 0), (0, 1)])
-def test_data_is_on_disk_where_there_is_less(
+def test_data_is_on_disk_otherwise(
     memory: Path, monkeypatch: pytest.MonkeyPatch, less_room: int, less_memory: int
 ) -> None:
     give(monkeypatch, room=scratch.ROOM - less_room, available=scratch.AVAILABLE - less_memory)
@@ -38,16 +38,16 @@ def test_data_is_on_disk_where_there_is_less(
     assert scratch.beside(Path("/elsewhere/postgres")) != memory
 
 
-def test_whoever_sets_tmpdir_decides(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TMPDIR", "/tmp")  # noqa: S108 - what people set
+def test_tmpdir_overrides_the_folder(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", "/tmp")  # noqa: S108 - a value that users set
     assert scratch.base() != memory
 
 
-def test_a_machine_says_what_memory_it_has() -> None:
+def test_the_available_memory_is_read_from_the_machine() -> None:
     assert scratch._available() > 0
 
 
-def test_what_a_killed_process_left_in_memory_is_deleted_and_what_runs_is_not(memory: Path) -> None:
+def test_leftover_folders_in_memory_are_deleted_and_used_ones_are_kept(memory: Path) -> None:
     left, young, foreign = memory / "clawback-left1234", memory / "clawback-young123", memory / "other"
     for folder in (left, young, foreign):
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""A real supervisor, with the lightest of the real parts: the mail sink."""
+"""A real supervisor with the lightest of the real parts: the mail sink."""
 
 import json
 import signal
@@ -53,7 +53,7 @@ def test_an_sms_is_kept_as_a_file() -> None:
 
 
 def posted(address: str, body: bytes, headers: dict[str, str]) -> int:
-    """The status that a POST is answered with."""
+    """Sends a POST; returns its status."""
     request = urllib.request.Request(address, body, headers)  # noqa: S310 - the stack's own address
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - likewise
@@ -63,7 +63,7 @@ def posted(address: str, body: bytes, headers: dict[str, str]) -> int:
             return error.code
 
 
-def test_valkey_answers_on_loopback_and_forgets_when_it_is_wiped() -> None:
+def test_valkey_answers_on_loopback_and_is_empty_after_a_wipe() -> None:
     with Stack(parts=("valkey",)) as stack:
         url = stack.env["REDIS_URL"]
         with Redis.from_url(url) as client:
@@ -85,13 +85,13 @@ def test_a_given_valkey_is_used_and_none_is_started(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1", "redis:///0"])
-def test_a_given_valkey_that_cannot_be_one_is_told(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_an_invalid_valkey_address_is_reported(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("REDIS_URL", address)
     with pytest.raises(StackError, match="REDIS_URL must be"):
         Stack(parts=("valkey",)).up()
 
 
-def test_nothing_runs_and_nothing_is_left_after_the_block() -> None:
+def test_nothing_is_left_after_the_block() -> None:
     with Stack(parts=LIGHT) as stack:
         pid = stack.pid("mail")
     assert gone(pid, 0)
@@ -103,13 +103,13 @@ def test_two_stacks_run_side_by_side() -> None:
         assert one.address("mail") != two.address("mail")
 
 
-def test_a_run_folder_with_a_very_long_name_is_no_trouble(tmp_path: Path) -> None:
+def test_a_run_folder_may_have_a_very_long_name(tmp_path: Path) -> None:
     deep = tmp_path / ("a" * 100) / ("b" * 100)
     with Stack(deep, parts=LIGHT) as stack:
         assert stack.status()[0]["state"] == "ready"
 
 
-def test_progress_is_told_as_it_happens() -> None:
+def test_progress_is_reported_as_it_happens() -> None:
     seen: list[tuple[str, str]] = []
     with Stack(parts=LIGHT, progress=lambda event: seen.append((event["part"], event["state"]))):
         pass
@@ -128,20 +128,20 @@ def test_a_killed_supervisor_leaves_no_process_behind(tmp_path: Path) -> None:
         stack.down()
 
 
-def test_a_stack_ends_with_the_process_that_made_it(tmp_path: Path) -> None:
+def test_a_stack_ends_with_the_process_that_created_it(tmp_path: Path) -> None:
     code = (
         "import sys, time; from clawback_local import Stack; s = Stack(sys.argv[1], parts=('mail',)); s.up(); "
         "print(s.pid('mail'), flush=True); time.sleep(60)"
     )
     argv = [sys.executable, "-c", code, str(tmp_path)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE) as owner:  # noqa: S603 - arguments are ours
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as owner:  # noqa: S603 - our own arguments
         assert owner.stdout is not None
         pid = int(owner.stdout.readline())
         owner.send_signal(signal.SIGKILL)
         assert gone(pid)
 
 
-def test_the_next_start_ends_what_an_earlier_one_left(tmp_path: Path) -> None:
+def test_the_next_start_stops_leftover_processes(tmp_path: Path) -> None:
     (tmp_path / "pids").mkdir()
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as stray:
         (tmp_path / "pids/mail").write_text(f'{{"pid": {stray.pid}, "started": "{started(stray.pid)}"}}')
@@ -149,7 +149,7 @@ def test_the_next_start_ends_what_an_earlier_one_left(tmp_path: Path) -> None:
             assert stray.wait(5) == -signal.SIGKILL
 
 
-def test_a_pid_that_is_somebody_elses_by_now_is_left_alone(tmp_path: Path) -> None:
+def test_a_reused_pid_is_not_stopped(tmp_path: Path) -> None:
     (tmp_path / "pids").mkdir()
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as stranger:
         (tmp_path / "pids/mail").write_text(f'{{"pid": {stranger.pid}, "started": "1"}}')
@@ -158,32 +158,32 @@ def test_a_pid_that_is_somebody_elses_by_now_is_left_alone(tmp_path: Path) -> No
         stranger.kill()
 
 
-def test_a_second_stack_in_the_same_folder_is_refused(tmp_path: Path) -> None:
-    with Stack(tmp_path, parts=LIGHT), pytest.raises(StackError, match="another supervisor runs"):
+def test_a_second_stack_in_the_same_folder_is_rejected(tmp_path: Path) -> None:
+    with Stack(tmp_path, parts=LIGHT), pytest.raises(StackError, match="another supervisor is running"):
         Stack(tmp_path, parts=LIGHT).up()
 
 
-def test_a_part_that_cannot_start_is_told_and_nothing_is_left(tmp_path: Path) -> None:
+def test_a_part_that_cannot_start_is_reported_and_nothing_is_left(tmp_path: Path) -> None:
     given = {"*": {"PYTHONPATH": str(tmp_path)}}
     (tmp_path / "aiosmtpd.py").write_text("raise SystemExit(2)")
     stack = Stack(tmp_path / "run", parts=LIGHT, env=given)
     with pytest.raises(StackError, match="mail failed: ended with exit code 2"):
         stack.up()
-    with pytest.raises(StackError, match="no stack runs"):
+    with pytest.raises(StackError, match="no stack is running"):
         stack.status()
 
 
 def command(run: Path, *words: str) -> str:
-    """What a command of the stack printed; it must succeed."""
+    """Runs a command of the stack that must succeed; returns its output."""
     argv = [sys.executable, "-m", "clawback_local", "--run-dir", str(run), *words]
-    done = subprocess.run(  # noqa: S603 - arguments are ours
+    done = subprocess.run(  # noqa: S603 - our own arguments
         argv, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_the_command_line_brings_up_shows_and_takes_down(tmp_path: Path) -> None:
+def test_the_command_line_starts_shows_and_stops_a_stack(tmp_path: Path) -> None:
     run = tmp_path / "run"
     try:
         assert "all ready" in command(run, "up", "--only", "mail")
@@ -203,6 +203,6 @@ def test_the_command_line_brings_up_shows_and_takes_down(tmp_path: Path) -> None
     assert not run.exists()
 
 
-def test_asking_a_stack_that_does_not_run_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_request_to_a_stopped_stack_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--run-dir", str(tmp_path), "status"]) == 1
-    assert "no stack runs in" in capsys.readouterr().err
+    assert "no stack is running in" in capsys.readouterr().err

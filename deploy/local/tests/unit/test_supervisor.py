@@ -1,4 +1,4 @@
-"""The supervisor on small processes: order, restarts, deadlines, words."""
+"""The supervisor with small processes: order, restarts, deadlines, messages."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ Starts = Callable[..., Awaitable[Supervisor]]
 async def supervised(
     run: Path, *parts: Part, env: dict[str, dict[str, str]] | None = None
 ) -> AsyncIterator[Supervisor]:
-    """A supervisor of these parts alone; every process of it has ended afterwards."""
+    """A supervisor of these parts; all its processes have ended afterwards."""
     places = Places(run)
     places.make()
     with claimed({"server": 8001}, prefer_documented=False) as ports:
@@ -53,7 +53,7 @@ def row(supervisor: Supervisor, name: str) -> dict[str, object]:
     return next(row for row in supervisor.status() if row["part"] == name)
 
 
-async def test_a_part_waits_for_what_it_needs(tmp_path: Path) -> None:
+async def test_a_part_waits_for_its_dependencies(tmp_path: Path) -> None:
     note = "import sys, time; open('{run}/order', 'a').write(sys.argv[1])"
     first = Part("first", argv=(*PYTHON, "import time; time.sleep(0.3); " + note, "1"))
     second = Part("second", argv=(*PYTHON, note, "2"), needs=("first",))
@@ -62,7 +62,7 @@ async def test_a_part_waits_for_what_it_needs(tmp_path: Path) -> None:
         assert (tmp_path / "order").read_text() == "12"
 
 
-async def test_what_dies_is_started_again_and_counted(tmp_path: Path) -> None:
+async def test_a_part_that_dies_is_restarted_and_counted(tmp_path: Path) -> None:
     async with supervised(tmp_path, a_server()) as supervisor:
         await supervisor.wait(None)
         before = row(supervisor, "server")["pid"]
@@ -73,7 +73,7 @@ async def test_what_dies_is_started_again_and_counted(tmp_path: Path) -> None:
         assert after["restarts"] == 1
 
 
-async def test_what_was_stopped_stays_down_until_it_is_started(tmp_path: Path) -> None:
+async def test_a_stopped_part_stays_stopped_until_it_is_started(tmp_path: Path) -> None:
     async with supervised(tmp_path, a_server()) as supervisor:
         await supervisor.wait(None)
         await supervisor.stop("server")
@@ -91,7 +91,7 @@ async def test_a_process_that_ignores_its_signal_is_killed_after_its_time(tmp_pa
         assert row(supervisor, "server")["pid"] is None
 
 
-async def test_a_part_that_never_becomes_ready_says_so_with_its_deadline(
+async def test_a_part_that_never_becomes_ready_is_reported_with_its_deadline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "ATTEMPTS_MAX", 1)
@@ -119,7 +119,7 @@ async def test_a_port_that_answers_without_being_ready_does_not_count(tmp_path: 
         assert int((tmp_path / "asked").read_text()) >= 4
 
 
-async def test_a_one_shot_that_fails_is_tried_again_and_then_told_with_the_end_of_its_log(
+async def test_a_one_shot_that_fails_is_retried_and_then_reported_with_the_end_of_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "ATTEMPTS_MAX", 3)
@@ -132,7 +132,7 @@ async def test_a_one_shot_that_fails_is_tried_again_and_then_told_with_the_end_o
             await asyncio.wait_for(supervisor.wait(("after",)), 10)
 
 
-async def test_an_exit_that_asks_for_a_person_is_not_tried_again(tmp_path: Path) -> None:
+async def test_an_exit_code_that_needs_attention_is_not_retried(tmp_path: Path) -> None:
     refuses = a_server(argv=(*PYTHON, "print('topic differs'); raise SystemExit(2)"))
     async with supervised(tmp_path, refuses) as supervisor:
         with pytest.raises(StackError, match=r"exit code 2(?s:.*)topic differs"):
@@ -140,7 +140,7 @@ async def test_an_exit_that_asks_for_a_person_is_not_tried_again(tmp_path: Path)
         assert row(supervisor, "server")["restarts"] == 0
 
 
-async def test_wiping_deletes_the_data_and_does_the_one_shots_again(tmp_path: Path) -> None:
+async def test_wiping_deletes_the_data_and_repeats_the_one_shots(tmp_path: Path) -> None:
     async def wipe(_: object) -> None:
         (tmp_path / "data").unlink()
 
@@ -160,9 +160,9 @@ async def test_extra_variables_reach_the_part_they_are_meant_for(tmp_path: Path)
     assert [(tmp_path / name).read_text() for name in ("one", "two")] == ["-+", "7+"]
 
 
-async def test_an_unknown_part_is_answered_with_those_there_are(tmp_path: Path) -> None:
+async def test_an_unknown_part_is_an_error_that_lists_the_parts(tmp_path: Path) -> None:
     async with supervised(tmp_path, a_server()) as supervisor:
-        with pytest.raises(StackError, match=r"no such part: kafak\. There are: server"):
+        with pytest.raises(StackError, match=r"no such part: kafak\. Parts: server"):
             await supervisor.ensure(("kafak",))
 
 

@@ -1,4 +1,4 @@
-"""What is said when the machine lacks something."""
+"""The messages if the machine lacks something."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def test_java_home_is_preferred_to_the_path(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("version", ["1.8.0_292", "11.0.2"])
-def test_an_old_java_is_refused_with_the_package_that_has_a_newer_one(
+def test_an_old_java_is_rejected_with_the_package_of_a_newer_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
     a_java(tmp_path, version)
@@ -38,7 +38,7 @@ def test_a_java_home_without_java_is_named(tmp_path: Path, monkeypatch: pytest.M
         tools.java()
 
 
-def test_a_machine_without_java_and_maven_hears_of_both_at_once(
+def test_missing_java_and_maven_are_reported_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("JAVA_HOME", raising=False)
@@ -51,7 +51,7 @@ def test_a_machine_without_java_and_maven_hears_of_both_at_once(
     assert "package maven" in said
 
 
-def test_who_brings_a_kafka_needs_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_external_kafka_needs_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "kafka.example:9092")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert tools.main() == 0

@@ -1,1 +1,1 @@
-"""Tells people what they must know, once, by the channels that they chose."""
+"""The alerting service: notifies the people responsible, once per state of an alert, by the channels they chose."""

@@ -1,4 +1,4 @@
-"""Alerting as a service: its definition, and the one place where its objects are made."""
+"""The definition of the alerting service, and the construction of its objects."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,15 +27,15 @@ from clawback_common.service.worker import WorkerSpec
 
 
 def assemble(
-    settings: Settings, db: Database, clock: Clock, orders: OrdersOutbox, book: RoutingConfig
+    settings: Settings, db: Database, clock: Clock, orders: OrdersOutbox, routing: RoutingConfig
 ) -> Service:
-    """The objects of alerting."""
+    """Creates the service's objects."""
     return Service(
         settings=settings,
         db=db,
         clock=clock,
         orders=orders,
-        book=book,
+        routing=routing,
         senders=Waker(),
         sweeper=Sweeper(GROUP, db, clock, orders, (Alerts(db),), settings.sweep_age_min_d),
     )
@@ -43,26 +43,26 @@ def assemble(
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Service]:
-    """The service with its routes and its database; nothing is connected before it is used.
+    """Opens the service with its routes and its database. Connections are opened on first use.
 
     Raises:
-        Stop: the routes file has mistakes.
+        Stop: the routes file has errors.
     """
-    book = read_routes(settings.alert_routes, partial(usable_address, settings))
+    routing = read_routes(settings.alert_routes, partial(is_usable_address, settings))
     url = settings.database_url.get_secret_value()
     async with Database.connect(url, connections_max=settings.postgres_max_connections, name=GROUP) as db:
-        yield assemble(settings, db, SystemClock(), OrdersOutbox(), book)
+        yield assemble(settings, db, SystemClock(), OrdersOutbox(), routing)
 
 
-def usable_address(settings: Settings, url: str) -> bool:
-    """Whether a channel of the routes file can be sent to, beyond development with TLS."""
-    from alerting.gateways.channels import known_address  # noqa: PLC0415 - half a second, for files with rooms alone
+def is_usable_address(settings: Settings, url: str) -> bool:
+    """Whether messages can be sent to this address of the routes file; outside development, only with TLS."""
+    from alerting.gateways.channels import is_known_address  # noqa: PLC0415 - half a second
 
-    return known_address(url) and (settings.environment == "development" or encrypts(url))
+    return is_known_address(url) and (settings.environment == "development" or encrypts(url))
 
 
 def plan(service: Service, stopping: ShutdownEvent) -> WorkerSpec:
-    """What its worker does beside consuming. Who tells that the broker is down does not wait for the broker."""
+    """What the worker does besides consuming. Sending and monitoring also run while the broker is down."""
     return WorkerSpec(
         loops=[service.sweeper.loop()],
         prepare=partial(use_cases.begin, service),
@@ -74,23 +74,23 @@ def plan(service: Service, stopping: ShutdownEvent) -> WorkerSpec:
 
 
 async def _send_and_watch(service: Service, stopping: ShutdownEvent) -> None:
-    from alerting.gateways.channels import senders  # noqa: PLC0415 - of the worker alone
+    from alerting.gateways.channels import senders  # noqa: PLC0415 - needed by the worker only
 
-    sends = senders(service.settings, service.book)
+    sends = senders(service.settings, service.routing)
     await without_broker(
         SERVICE, service, partial(use_cases.begin, service), loops(service, sends, stopping), stopping
     )
 
 
 def _api(service: Service, _: Probes) -> Api:
-    from alerting.entrypoints.http.api import api  # noqa: PLC0415 - of the role api alone
+    from alerting.entrypoints.http.api import api  # noqa: PLC0415 - needed by the role api only
 
     return api(service)
 
 
 SERVICE = ServiceDefinition(
     name=GROUP,
-    description="Tells people what they must know, once.",
+    description="Notifies the people responsible, once per state of an alert.",
     settings=Settings,
     open=opened,
     subscriptions=subscriptions,

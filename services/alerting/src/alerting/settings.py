@@ -1,4 +1,4 @@
-"""Alerting's settings."""
+"""The settings of alerting."""
 
 import json
 import warnings
@@ -20,7 +20,7 @@ _SMTP = ("smtp", "smtps", "smtp+starttls")
 
 
 def _documented() -> dict[str, AnyHttpUrl]:
-    """Where the five listen unless somebody says otherwise."""
+    """Returns the default addresses of the five services."""
     found = {}
     for number, name in enumerate(SERVICE_NAMES, 1):
         found[name] = AnyHttpUrl(f"http://127.0.0.1:800{number}")
@@ -33,26 +33,29 @@ class Settings(ServiceSettings):
 
     api_port: int = 8004
     probe_port: int = 8104
-    """Of the roles api and worker, unless ``HTTP_PORT`` says otherwise."""
+    """The port of the roles api and worker, unless ``HTTP_PORT`` is set."""
     alert_routes: Path = Path(str(files("alerting").joinpath("routes.example.yaml")))
-    """A YAML file: who is told what, how soon, and who has consented to it. The packaged one is for development."""
+    """A YAML file: who is notified of what, when, and who has consented. The packaged one is for development."""
     smtp_url: SecretStr = SecretStr("smtp://127.0.0.1:1025?from=alerts@clawback.example")
     """``smtp://``, ``smtp+starttls://`` or ``smtps://``, with user and password where needed, and ``from``."""
     sms_url: SecretStr = SecretStr("http://127.0.0.1:1026/messages")
-    """An HTTP gateway that takes ``{"to", "text", "id"}`` as JSON, or an address of apprise with ``{to}`` in it."""
+    """An HTTP gateway that accepts ``{"to", "text", "id"}`` as JSON, or an address of apprise with ``{to}`` in it."""
     send_timeout_s: float = Field(15, gt=0, le=30)
-    """For one attempt by one channel; below the lease of a message."""
+    """The timeout of one attempt by one channel; below the lease of a message."""
     notifications_per_source_h_max: int = Field(60, ge=1, le=10_000)
-    """Notifications that the alerts of one source may cause in an hour; critical ones of our own services always go."""
+    """Maximum number of notifications per source and hour. Critical alerts of our own services are not limited."""
     runbooks_url: str = "docs/runbooks"
-    """Where runbooks are, for the text of a notification: a folder or an address."""
+    """The folder or address of the runbooks, for the text of a notification."""
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6380/0")
     services: Annotated[dict[str, AnyHttpUrl], NoDecode] = Field(default_factory=_documented)
-    """Whom health asks: ``name=address`` of each API, ``name-worker=address`` of each worker; with commas, or JSON."""
+    """The addresses that health checks: ``name=address`` of each API, ``name-worker=address`` of each worker.
+
+    Separated by commas, or as JSON.
+    """
     services_api_key_file: Path | None = None
-    """A key for reads of the others, where theirs need one."""
+    """An API key for reading from the other services, where they need one."""
     health_timeout_s: float = Field(2, gt=0, le=30)
-    """For each question about health; they are asked side by side."""
+    """The timeout of each health check; checks run in parallel."""
 
     @field_validator("services", mode="before")
     @classmethod
@@ -64,15 +67,15 @@ class Settings(ServiceSettings):
         try:
             return json.loads(written)
         except json.JSONDecodeError:
-            raise ValueError("neither name=address with commas nor a JSON object") from None
+            raise ValueError("neither name=address pairs separated by commas nor a JSON object") from None
 
     @field_validator("services", mode="after")
     @classmethod
     def _known_services(cls, given: dict[str, AnyHttpUrl]) -> dict[str, AnyHttpUrl]:
-        strangers = [name for name in given if name.removesuffix("-worker") not in SERVICE_NAMES]
-        if strangers:
+        unknown = [name for name in given if name.removesuffix("-worker") not in SERVICE_NAMES]
+        if unknown:
             raise ValueError(
-                f"{', '.join(strangers)}: the services are {', '.join(SERVICE_NAMES)}, and NAME-worker"
+                f"{', '.join(unknown)}: unknown; the services are {', '.join(SERVICE_NAMES)}, and NAME-worker"
             )
         return given
 
@@ -80,7 +83,7 @@ class Settings(ServiceSettings):
     def _channels_can_be_used(self) -> Self:
         smtp = urlsplit(self.smtp_url.get_secret_value())
         if smtp.scheme not in _SMTP or not smtp.hostname:
-            raise ValueError(f"SMTP_URL needs one of {', '.join(_SMTP)}, and a host")
+            raise ValueError(f"SMTP_URL needs one of the schemes {', '.join(_SMTP)}, and a host")
         sms = urlsplit(self.sms_url.get_secret_value())
         if sms.scheme not in {"http", "https"} and "{to}" not in self.sms_url.get_secret_value():
             raise ValueError("SMS_URL is neither http, https, nor an address with {to} in it")
@@ -103,16 +106,16 @@ class Settings(ServiceSettings):
 
 
 def encrypts(url: str) -> bool:
-    """Whether a message to this address travels with TLS: https, or a service of apprise that uses it.
+    """Whether a message to this address is sent with TLS: https, or a service of apprise that uses it.
 
-    Apprise's generic ones have two schemes, such as ``json`` and ``jsons``; of those only the second does.
+    Apprise's generic services have two schemes, such as ``json`` and ``jsons``; only the second uses TLS.
     """
     scheme = urlsplit(url).scheme
     if scheme in {"http", "https"}:
         return scheme == "https"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import apprise  # noqa: PLC0415 - half a second that a process in development need not spend
+        import apprise  # noqa: PLC0415 - takes half a second; not needed in development
 
         plugin = apprise.Apprise.instantiate(url.replace("{to}", "15550100"))
     if plugin is None:

@@ -1,4 +1,4 @@
-"""An alerting service on a real database, its clock in the test's hands, and sinks for what it sends."""
+"""An alerting service with a real database, a fake clock, and sinks for mail and text messages."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ route:
 
 @dataclass(slots=True)
 class World:
-    """The service, in a test's words."""
+    """The service, with helpers for tests."""
 
     service: Service
     clock: FakeClock
@@ -74,7 +74,7 @@ class World:
 
     @property
     def db(self) -> Database:
-        """The service's own."""
+        """The service's database."""
         return self.service.db
 
     def received(self, events: Sequence[Event], ids: Sequence[str] = ()) -> list[Received[Any]]:
@@ -89,21 +89,21 @@ class World:
     def raised(
         self, name: str = "FeedStopped", severity: Severity = Severity.CRITICAL, **more: Any
     ) -> AlertRaised:
-        """Somebody says that it holds."""
+        """An event that raises the alert."""
         labels = more.pop("labels", {})
         given: dict[str, Any] = {
             "fingerprint": fingerprint("ingester", name, labels),
             "name": name,
             "service": "ingester",
             "severity": severity,
-            "summary": f"{name} of something: mend it.",
+            "summary": f"{name} of something: fix it.",
             "labels": labels,
             "raised_at": self.clock.now(),
         }
         return AlertRaised(**(given | more))
 
     def resolved(self, name: str = "FeedStopped", **more: Any) -> AlertResolved:
-        """Somebody says that it does not any more."""
+        """An event that resolves the alert."""
         labels = more.pop("labels", {})
         given: dict[str, Any] = {
             "fingerprint": fingerprint("ingester", name, labels),
@@ -114,7 +114,7 @@ class World:
         return AlertResolved(**(given | more))
 
     def listing(self, *firing: AlertRaised) -> AlertsFiring:
-        """The ingester lists what is firing."""
+        """The list of firing alerts that the ingester publishes."""
         return AlertsFiring(
             fingerprint=fingerprint("ingester", "AlertsFiring", {}),
             service="ingester",
@@ -123,58 +123,58 @@ class World:
         )
 
     async def say(self, *events: AlertRaised | AlertResolved | AlertsFiring, ids: Sequence[str] = ()) -> None:
-        """They arrive in one batch."""
+        """Folds the events as one batch."""
         await use_cases.on_alerts(self.received(events, ids), self.service)
 
     async def run(self, *events: RunCompleted | RunFailed, ids: Sequence[str] = ()) -> None:
-        """Runs end."""
+        """Processes the results of runs as one batch."""
         await use_cases.on_runs(self.received(events, ids), self.service)
 
     def completed(self, noticed: int = 0, **more: Any) -> RunCompleted:
-        """A run that ended now."""
+        """A run that completed now."""
         now = self.clock.now()
         given: dict[str, Any] = {"noticed": noticed, "closed": noticed, "open": 0, "overdue": 0}
         return RunCompleted(run_id=uuid4(), started_at=now, **({"ended_at": now} | given | more))
 
     def failed(self, error: str = "the feed could not be read") -> RunFailed:
-        """A run that did not."""
+        """A run that failed now."""
         now = self.clock.now()
         return RunFailed(run_id=uuid4(), started_at=now, ended_at=now, error=error)
 
     async def deliver(self) -> None:
-        """Every sender sends what is due."""
+        """Every sender sends the messages that are due."""
         for channel, send in self.sends.items():
             while await use_cases.send_one(channel, send, self.service):
                 pass
 
     async def end_leases(self) -> None:
-        """Whoever has claimed a message loses it, as when its lease ends by the database's clock."""
+        """All leases of messages expire."""
         await self.db.execute("UPDATE message SET leased_until = clock_timestamp()")
 
     async def alert(self, name: str = "FeedStopped") -> Alert:
-        """As it is known."""
+        """The stored alert."""
         found = await alerts.one(self.db, fingerprint("ingester", name, {}))
         assert found is not None
         return found
 
     async def pass_time(self, **by: float) -> datetime:
-        """The clock moves, and whoever watches it has looked; what is due has been sent."""
+        """Advances the clock, evaluates alerts, runs and channels, and sends the messages that are due."""
         now = self.clock.advance(**by)
         await use_cases.watch_runs(self.service)
         await use_cases.watch_channels(self.service)
-        await use_cases.on_time(self.service)
+        await use_cases.evaluate_firing(self.service)
         await self.deliver()
         return now
 
     async def message(self, channel: str) -> Any:
-        """The one message of a channel."""
+        """The only message of a channel."""
         (row,) = await self.db.fetch("SELECT * FROM message WHERE channel = $1", channel)
         return row
 
 
 @pytest.fixture
 def migrations() -> Sequence[Migration]:
-    """What runs in an alerting database."""
+    """The migrations of the alerting database."""
     return SERVICE.all_migrations()
 
 
@@ -186,14 +186,14 @@ def routes() -> str:
 
 @pytest_asyncio.fixture
 async def both_sinks() -> AsyncIterator[tuple[MailSink, SmsSink]]:
-    """Mail and text messages."""
+    """A sink for mail and one for text messages."""
     async with sinks() as listening:
         yield listening
 
 
 @pytest.fixture
 def settings(both_sinks: tuple[MailSink, SmsSink]) -> Settings:
-    """Of a service that sends to the sinks."""
+    """The settings of a service that sends to the sinks."""
     mail, sms = both_sinks
     return Settings(
         smtp_url=SecretStr(f"smtp://127.0.0.1:{mail.port}?from=alerts@clawback.example"),
@@ -206,7 +206,7 @@ def settings(both_sinks: tuple[MailSink, SmsSink]) -> Settings:
 async def service(
     database: Database, clock: FakeClock, settings: Settings, routes: str, tmp_path: Path
 ) -> Service:
-    """Without its processes, begun."""
+    """The started service, without its processes."""
     path = tmp_path / "routes.yaml"
     path.write_text(routes)
     made = assemble(settings, database, clock, OrdersOutbox(), read_routes(path, lambda _: True))
@@ -216,8 +216,8 @@ async def service(
 
 @pytest.fixture
 def world(service: Service, clock: FakeClock, both_sinks: tuple[MailSink, SmsSink]) -> World:
-    """The service and those around it."""
-    return World(service, clock, senders(service.settings, service.book), *both_sinks)
+    """The service with its clock and sinks."""
+    return World(service, clock, senders(service.settings, service.routing), *both_sinks)
 
 
 NOBODY = UUID(int=0)

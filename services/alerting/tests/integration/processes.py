@@ -1,4 +1,4 @@
-"""Processes of alerting on a real broker, a real database and sinks; and neighbours that really stop."""
+"""Processes of alerting with a real broker, a real database and sinks; and fake peers that can be stopped."""
 
 import asyncio
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from services.alerting.tests.integration.sinks import MailSink, SmsSink
 
 @dataclass(slots=True, kw_only=True)
 class Around(Processes):
-    """Everything around an alerting process."""
+    """The environment of the alerting processes."""
 
     broker: Broker
     db: Database
@@ -27,16 +27,16 @@ class Around(Processes):
     ports: Mapping[str, int]
 
     async def worker(self, number: int = 0) -> asyncio.subprocess.Process:
-        """A worker as a process that consumes."""
+        """Starts a worker process that consumes."""
         return await self.ready("worker", self.ports[f"worker{number}"])
 
     def working(self, number: int = 0) -> AbstractAsyncContextManager[None]:
-        """A worker within the test's process."""
+        """Runs a worker within the test's process."""
         port = self.ports[f"worker{number}"]
         return working(SERVICE, Settings(http_port=port))
 
     async def forgotten(self) -> None:
-        """The next test begins with no member of this one: a killed one stays until its session is over."""
+        """Waits until the consumer groups are empty: a killed member stays until its session times out."""
         await until(self._empty, deadline_s=90, what="the groups of dead workers are empty")
 
     async def _empty(self) -> bool:
@@ -50,7 +50,7 @@ class Around(Processes):
 
 @dataclass(slots=True)
 class Neighbour:
-    """The API and the worker's probes of one service, as far as health asks them; each on a port of its own."""
+    """The API and the worker's probes of one service, as checked by health; each has its own port."""
 
     name: str
     api_port: int
@@ -64,32 +64,32 @@ class Neighbour:
     _worker: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Both listen."""
+        """Starts both."""
         await self.start_api()
         await self.start_worker()
 
     async def start_api(self) -> None:
-        """The API listens."""
+        """Starts the API."""
         self._api = await asyncio.start_server(self._served, "127.0.0.1", self.api_port)
 
     async def start_worker(self) -> None:
-        """The worker's probes listen."""
+        """Starts the worker's probes."""
         self._worker = await asyncio.start_server(self._served, "127.0.0.1", self.worker_port)
 
     async def stop_api(self) -> None:
-        """Refuses connections."""
+        """Stops the API; connections are refused."""
         if self._api:
             self._api.close()
             self._api = None
 
     async def stop_worker(self) -> None:
-        """Refuses connections."""
+        """Stops the worker's probes; connections are refused."""
         if self._worker:
             self._worker.close()
             self._worker = None
 
     async def stop(self) -> None:
-        """Both."""
+        """Stops both."""
         await self.stop_api()
         await self.stop_worker()
 

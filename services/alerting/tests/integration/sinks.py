@@ -1,4 +1,4 @@
-"""A mail server and a gateway of text messages that take what is sent, or misbehave as real ones do."""
+"""A mail server and an SMS gateway that accept messages, or fail as real ones do."""
 
 import asyncio
 import email
@@ -17,19 +17,19 @@ Manners = Literal["takes", "refuses", "hangs", "closes"]
 
 @dataclass(slots=True)
 class MailSink:
-    """Keeps each mail with its envelope."""
+    """Stores each mail with its envelope."""
 
     manners: Manners = "takes"
     mails: list[EmailMessage] = field(default_factory=list)
     to: list[str] = field(default_factory=list)
     tried: int = 0
     taking: asyncio.Event | None = None
-    """When set, a mail is kept at once and the word of it is said only then."""
+    """When set, a mail is stored immediately and confirmed only after this event."""
     port: int = 0
     _server: asyncio.Server | None = None
 
     async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        """Take a mail, or not."""
+        """Accepts a mail, or fails."""
         self.tried += 1
         match self.manners:
             case "refuses":
@@ -38,7 +38,7 @@ class MailSink:
                 await asyncio.Event().wait()
             case "closes":
                 server.transport.abort()
-                return "421 gone"
+                return "421 closing"
             case "takes":
                 pass
         mail = email.message_from_bytes(envelope.content, policy=default)
@@ -47,34 +47,34 @@ class MailSink:
         self.to += envelope.rcpt_tos
         if self.taking is not None:
             await self.taking.wait()
-        return "250 kept"
+        return "250 accepted"
 
     async def start(self) -> None:
-        """Listens, on the port that it had before where it had one."""
+        """Listens; after a restart, on the same port."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: SMTP(self), "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        """Refuses connections from now on."""
+        """Stops; connections are refused."""
         if self._server is not None:
             self._server.close()
             self._server = None
 
     @property
     def subjects(self) -> list[str]:
-        """Of each mail."""
+        """The subject of each mail."""
         return [str(mail["Subject"]) for mail in self.mails]
 
     @property
     def bodies(self) -> list[str]:
-        """Of each mail."""
+        """The body of each mail."""
         return [mail.get_content() for mail in self.mails]
 
 
 @dataclass(slots=True)
 class SmsSink:
-    """Keeps each post."""
+    """Stores each request."""
 
     status: int = 200
     manners: Manners = "takes"
@@ -90,7 +90,7 @@ class SmsSink:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        """Refuses connections from now on."""
+        """Stops; connections are refused."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -118,13 +118,13 @@ class SmsSink:
 
     @property
     def texts(self) -> list[str]:
-        """Of each message."""
+        """The text of each message."""
         return [post["text"] for post in self.posts]
 
 
 @asynccontextmanager
 async def sinks() -> AsyncIterator[tuple[MailSink, SmsSink]]:
-    """Both, listening."""
+    """Both sinks, listening."""
     mail, sms = MailSink(), SmsSink()
     await mail.start()
     await sms.start()

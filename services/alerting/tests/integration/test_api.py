@@ -1,4 +1,4 @@
-"""What is read and done by HTTP."""
+"""The endpoints of the API."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -64,7 +64,7 @@ async def http(world: World, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]
         yield client
 
 
-async def test_alerts_are_listed_the_latest_first_in_pages_and_by_what_they_are(
+async def test_alerts_are_listed_latest_first_in_pages_and_filtered(
     world: World, http: httpx.AsyncClient
 ) -> None:
     for number in range(5):
@@ -92,7 +92,7 @@ async def test_alerts_are_listed_the_latest_first_in_pages_and_by_what_they_are(
     assert (await http.get("/alerts", params={"cursor": "odd"})).status_code == 422
 
 
-async def test_one_alert_shows_who_was_told_by_name_and_without_an_address(
+async def test_an_alert_shows_the_names_of_notified_recipients_without_addresses(
     world: World, http: httpx.AsyncClient
 ) -> None:
     await world.say(world.raised())
@@ -109,7 +109,7 @@ async def test_one_alert_shows_who_was_told_by_name_and_without_an_address(
     assert (await http.get("/alerts/odd")).status_code == 422
 
 
-async def test_who_acts_needs_a_key_with_the_role(world: World, http: httpx.AsyncClient) -> None:
+async def test_actions_need_a_key_with_the_role(world: World, http: httpx.AsyncClient) -> None:
     await world.say(world.raised())
     path = f"/alerts/{(await world.alert()).fingerprint}"
     for act in (
@@ -166,7 +166,7 @@ async def test_an_alert_names_the_silences_that_mute_it(world: World, http: http
     assert (await http.get(f"/alerts/{before['id']}")).json()["silenced_by"] == []
 
 
-async def test_a_silence_is_made_listed_and_ended(world: World, http: httpx.AsyncClient) -> None:
+async def test_a_silence_is_created_listed_and_ended(world: World, http: httpx.AsyncClient) -> None:
     body: dict[str, Any] = {
         "matchers": ['name="FeedStopped"'],
         "ends_at": (world.clock.now() + timedelta(hours=1)).isoformat(),
@@ -199,7 +199,7 @@ async def test_a_silence_is_made_listed_and_ended(world: World, http: httpx.Asyn
         assert answer.status_code == 422, wrong
 
 
-async def test_channels_say_how_they_do_and_recipients_that_they_agreed(
+async def test_channels_show_their_state_and_recipients_their_consent(
     world: World, http: httpx.AsyncClient
 ) -> None:
     world.sms.status = 500
@@ -218,7 +218,7 @@ async def test_channels_say_how_they_do_and_recipients_that_they_agreed(
     assert "+1555" not in answer.text
 
 
-async def test_a_test_alert_goes_through_every_channel(world: World, http: httpx.AsyncClient) -> None:
+async def test_a_test_alert_is_sent_through_every_channel(world: World, http: httpx.AsyncClient) -> None:
     answer = await http.post("/health/test-alert", headers=key("operator"))
     assert answer.status_code == 202
     await world.deliver()
@@ -252,7 +252,7 @@ def fires(name: str = "KafkaLag", **more: Any) -> dict[str, Any]:
     } | more
 
 
-async def test_alertmanager_pushes_and_the_mail_goes_out(world: World, http: httpx.AsyncClient) -> None:
+async def test_an_alert_pushed_by_alertmanager_is_sent_by_mail(world: World, http: httpx.AsyncClient) -> None:
     path, who = "/webhooks/alertmanager", key("alertmanager")
     for _ in range(2):
         answer = await http.post(path, json=pushed(fires()), headers=who)
@@ -266,7 +266,7 @@ async def test_alertmanager_pushes_and_the_mail_goes_out(world: World, http: htt
     assert world.mail.subjects[-1].startswith("[RESOLVED]")
 
 
-async def test_one_bad_alert_of_many_loses_one_and_somebody_is_told(
+async def test_an_invalid_alert_in_a_body_is_reported_and_the_others_are_accepted(
     world: World, http: httpx.AsyncClient
 ) -> None:
     bad = fires(labels={"alertname": "not camel"})
@@ -294,7 +294,7 @@ async def test_one_bad_alert_of_many_loses_one_and_somebody_is_told(
         (b'{"version": "4", "groupKey": "a", "status": "firing", "alerts": [{}]}', "alerts[0].status"),
     ],
 )
-async def test_a_strange_payload_is_refused_with_the_path(
+async def test_an_invalid_payload_is_rejected_with_the_path(
     http: httpx.AsyncClient, body: bytes, path: str
 ) -> None:
     answer = await http.post("/webhooks/alertmanager", content=body, headers=key("alertmanager"))
@@ -303,13 +303,15 @@ async def test_a_strange_payload_is_refused_with_the_path(
     assert path in {error["path"] for error in answer.json()["errors"]}
 
 
-async def test_a_body_that_is_too_large_is_refused(http: httpx.AsyncClient) -> None:
+async def test_a_too_large_body_is_rejected(http: httpx.AsyncClient) -> None:
     body = b'{"version": "4", "x": "' + b"x" * 2_100_000 + b'"}'
     answer = await http.post("/webhooks/alertmanager", content=body, headers=key("alertmanager"))
     assert answer.status_code == 413
 
 
-async def test_own_health_tells_what_fires_and_what_waits(world: World, http: httpx.AsyncClient) -> None:
+async def test_the_own_health_reports_firing_alerts_and_waiting_messages(
+    world: World, http: httpx.AsyncClient
+) -> None:
     await world.say(world.raised())
     told = (await http.get("/alerting/health/detailed")).json()
     assert (told["firing"], told["waiting"]) == ({"critical": 1}, {"mail": 1, "sms": 1})
@@ -325,7 +327,7 @@ async def test_the_fingerprint_is_the_id_that_every_service_can_compute(
     assert found.status_code == 200
 
 
-async def test_the_notifications_of_an_alert_are_cut_at_their_maximum_and_not_before(
+async def test_the_notifications_of_an_alert_are_truncated_at_their_maximum(
     http: httpx.AsyncClient, world: World
 ) -> None:
     answer = await http.post("/health/test-alert", headers=key("operator"))
@@ -340,7 +342,7 @@ async def test_the_notifications_of_an_alert_are_cut_at_their_maximum_and_not_be
     assert (len(one["notifications"]), one["notifications_truncated"]) == (NOTIFICATIONS_MAX, True)
 
 
-async def test_the_history_of_consents_is_cut_at_its_maximum_and_the_last_ones_stay(
+async def test_the_history_of_consents_is_truncated_at_its_maximum_keeping_the_latest(
     http: httpx.AsyncClient, world: World
 ) -> None:
     async def shown() -> tuple[int, bool, str]:

@@ -1,4 +1,4 @@
-"""Channels that refuse, hang, close and come back: nothing is lost, nothing is told twice, nobody else waits."""
+"""Channels that reject, hang, disconnect and recover: no message is lost, sent twice, or delayed by another channel."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ import pytest
 
 from alerting import use_cases
 from alerting.domain.routing import Receiver, RoutingConfig
-from alerting.gateways.channels import known_address, senders
+from alerting.gateways.channels import is_known_address, senders
 from alerting.storage import messages
 from clawback_contracts.alert.v1 import Severity
 from services.alerting.tests.integration.conftest import World
@@ -30,7 +30,7 @@ async def test_an_alert_is_not_lost_while_its_channel_is_down(world: World) -> N
     assert told == ["[CRITICAL] FeedStopped (ingester)"]
 
 
-async def test_a_dead_channel_does_not_hold_up_the_others(world: World) -> None:
+async def test_a_channel_that_is_down_does_not_delay_the_others(world: World) -> None:
     world.mail.manners = "hangs"
     await world.say(world.raised())
     hanging = asyncio.create_task(use_cases.send_one("mail", world.sends["mail"], world.service))
@@ -42,7 +42,7 @@ async def test_a_dead_channel_does_not_hold_up_the_others(world: World) -> None:
     assert (await world.message("mail"))["sent_at"] is None
 
 
-async def test_it_is_tried_again_after_1_5_and_15_minutes_and_then_hourly(world: World) -> None:
+async def test_a_message_is_retried_after_1_5_and_15_minutes_and_then_hourly(world: World) -> None:
     world.sms.status = 500
     await world.say(world.raised())
     tried = []
@@ -61,7 +61,7 @@ async def test_it_is_tried_again_after_1_5_and_15_minutes_and_then_hourly(world:
     ("manners", "error"),
     [("refuses", "refused"), ("closes", "refused"), ("hangs", "no answer within 1.5 s")],
 )
-async def test_mail_that_is_not_taken_is_kept_with_a_reason_that_names_nobody(
+async def test_a_failed_mail_is_kept_with_a_reason_without_addresses(
     world: World, manners: Any, error: str
 ) -> None:
     world.mail.manners = manners
@@ -84,7 +84,7 @@ async def test_mail_that_is_not_taken_is_kept_with_a_reason_that_names_nobody(
         (200, "hangs", "no connection"),
     ],
 )
-async def test_a_text_message_that_is_not_taken_is_kept_with_its_status(
+async def test_a_failed_text_message_is_kept_with_its_status(
     world: World, status: int, manners: Any, error: str
 ) -> None:
     world.sms.status, world.sms.manners = status, manners
@@ -97,7 +97,7 @@ async def test_a_text_message_that_is_not_taken_is_kept_with_its_status(
     assert len(world.sms.texts) == 1
 
 
-async def test_a_channel_that_takes_nothing_is_an_alert_by_the_others_and_ends_with_the_first_success(
+async def test_a_failing_channel_is_reported_by_the_others_and_resolved_by_the_first_success(
     world: World,
 ) -> None:
     await world.mail.stop()
@@ -119,7 +119,9 @@ async def test_a_channel_that_takes_nothing_is_an_alert_by_the_others_and_ends_w
     assert (row["failures"], row["failing_since"]) == (0, None)
 
 
-async def test_what_waited_goes_with_the_first_success_and_says_what_has_ended_since(world: World) -> None:
+async def test_waiting_messages_are_sent_after_the_first_success_with_their_current_state(
+    world: World,
+) -> None:
     world.sms.status = 503
     await world.say(world.raised("FirstOne"), world.raised("SecondOne"))
     await world.deliver()
@@ -136,7 +138,7 @@ async def test_what_waited_goes_with_the_first_success_and_says_what_has_ended_s
     assert any(text.startswith("[CRITICAL] SecondOne") for text in world.sms.texts)
 
 
-async def test_what_a_dead_sender_had_claimed_is_sent_by_another_when_its_lease_is_over(world: World) -> None:
+async def test_a_message_of_a_dead_sender_is_sent_by_another_after_its_lease(world: World) -> None:
     await world.say(world.raised())
     claimed = await messages.claim(world.db, "sms", world.clock.now())
     assert claimed is not None
@@ -145,10 +147,10 @@ async def test_what_a_dead_sender_had_claimed_is_sent_by_another_when_its_lease_
     await world.end_leases()
     await world.deliver()
     assert len(world.sms.texts) == 1
-    assert world.sms.keys == [str(claimed.message_id)], "a repeat can be recognised"
+    assert world.sms.keys == [str(claimed.message_id)], "a duplicate can be recognised"
 
 
-async def test_a_sender_that_dies_before_its_mark_repeats_under_the_same_reference(world: World) -> None:
+async def test_a_sender_that_dies_before_marking_sends_again_with_the_same_reference(world: World) -> None:
     await world.say(world.raised())
     world.mail.taking = asyncio.Event()
     sending = asyncio.create_task(use_cases.send_one("mail", world.sends["mail"], world.service))
@@ -164,7 +166,7 @@ async def test_a_sender_that_dies_before_its_mark_repeats_under_the_same_referen
     assert len(references) == 1
 
 
-async def test_what_nobody_takes_is_given_up_by_its_severity_and_seen(world: World) -> None:
+async def test_undeliverable_messages_are_given_up_by_severity_and_recorded(world: World) -> None:
     await world.mail.stop()
     await world.say(world.raised("MildOne", Severity.INFO))
     for hours in (1, 24):
@@ -175,12 +177,14 @@ async def test_what_nobody_takes_is_given_up_by_its_severity_and_seen(world: Wor
     assert all(row["given_up_at"] for row in rows)
 
 
-async def test_no_log_names_a_recipient_or_a_summary(world: World, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_log_contains_a_recipient_or_a_summary(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     world.mail.manners, world.sms.status = "refuses", 500
     await world.say(world.raised(summary="canary of a summary"))
     await world.deliver()
-    assert not logging.getLogger("apprise").propagate, "what it says, with addresses, goes no further"
+    assert not logging.getLogger("apprise").propagate, "apprise's message, with addresses, is not passed on"
     ours = [record for record in caplog.records if record.name.split(".")[0] not in {"apprise", "mail"}]
     told = "\n".join(record.getMessage() for record in ours)
     assert "ann@" not in told
@@ -188,28 +192,30 @@ async def test_no_log_names_a_recipient_or_a_summary(world: World, caplog: pytes
     assert "canary" not in told
 
 
-async def test_a_channel_that_left_the_routes_file_gives_up_what_waited(world: World) -> None:
+async def test_messages_of_a_channel_removed_from_the_routes_file_are_given_up(world: World) -> None:
     world.sms.status = 500
     await world.say(world.raised("FirstOne"), world.raised("SecondOne"), world.raised("ThirdOne"))
     await world.pass_time(seconds=1)
     await world.deliver()
     assert "ChannelDown" in "".join(world.mail.subjects)
-    await messages.strand(world.db, ["mail"], world.clock.now())
+    await messages.give_up_removed(world.db, ["mail"], world.clock.now())
     errors = {row["error"] for row in await world.db.fetch("SELECT error FROM message WHERE channel = 'sms'")}
     assert errors == {"the channel is not in the routes file any more"}
 
 
-async def test_a_room_is_reached_by_its_own_address(world: World) -> None:
-    book = world.service.book
-    rooms = {"room": f"json://127.0.0.1:{world.sms.port}/room"}
-    assert known_address(rooms["room"]), (
-        "as the routes file is checked; the first look loads all that apprise knows"
+async def test_a_direct_channel_uses_its_own_address(world: World) -> None:
+    routing = world.service.routing
+    direct_channels = {"room": f"json://127.0.0.1:{world.sms.port}/room"}
+    assert is_known_address(direct_channels["room"]), (
+        "as the routes file is checked; the first check loads all plugins of apprise"
     )
-    receivers = {**book.receivers, "both": Receiver("both", (), ["room"])}
-    service = replace(world.service, book=RoutingConfig(book.root, receivers, book.recipients, rooms))
-    world.service, world.sends = service, senders(service.settings, service.book)
+    receivers = {**routing.receivers, "both": Receiver("both", (), ["room"])}
+    service = replace(
+        world.service, routing=RoutingConfig(routing.root, receivers, routing.recipients, direct_channels)
+    )
+    world.service, world.sends = service, senders(service.settings, service.routing)
     await world.say(world.raised("MildOne", Severity.WARNING))
     await world.pass_time(seconds=31)
     (post,) = world.sms.posts
     assert post["title"] == "[WARNING] MildOne (ingester)"
-    assert "What:    MildOne of something: mend it." in post["message"]
+    assert "What:    MildOne of something: fix it." in post["message"]

@@ -1,7 +1,7 @@
-"""The health of the whole: each key changes with its part, and comes back with it.
+"""The health of the whole system: each part's state follows its faults and recovery.
 
-Database, cache and broker are real, behind links that are cut; the services are played by servers on real sockets.
-Real services are stopped in tests/story and tests/resilience.
+Database, cache and broker are real and are reached through proxies that can be cut; the services are fakes on real
+sockets. tests/story and tests/resilience stop real services.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ import pytest_asyncio
 from pydantic import AnyHttpUrl, SecretStr
 
 from alerting.domain import health
-from alerting.gateways import health_checks as asking
+from alerting.gateways import health_checks
 from alerting.service import SERVICE, assemble
 from alerting.settings import SERVICE_NAMES
 from clawback_common.clock import SystemClock
@@ -34,7 +34,7 @@ SYNCED = "2026-03-01T10:00:00+00:00"
 
 
 class Gate:
-    """A link to a server that can be cut: what is open breaks, what comes is refused."""
+    """A proxy to a server. While it is cut, connections break and new ones are refused."""
 
     def __init__(self, host: str, port: int) -> None:
         self._behind = host, port
@@ -43,12 +43,12 @@ class Gate:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Lets through."""
+        """Forwards connections."""
         self._server = await asyncio.start_server(self._through, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
-        """Refuses from now on."""
+        """Breaks and refuses connections."""
         if self._server:
             self._server.close()
             self._server = None
@@ -81,7 +81,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 class Whole:
-    """The system, as health sees it."""
+    """The system as checked by health."""
 
     def __init__(self, http: httpx.AsyncClient, near: dict[str, Neighbour], gates: dict[str, Gate]) -> None:
         self.http, self.near, self.gates = http, near, gates
@@ -96,8 +96,8 @@ class Whole:
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every question is asked anew, but where a test says otherwise."""
-    monkeypatch.setattr(asking, "FRESH_S", -1.0)
+    """Disables the reuse of answers, unless a test enables it."""
+    monkeypatch.setattr(health_checks, "FRESH_S", -1.0)
 
 
 @asynccontextmanager
@@ -115,7 +115,7 @@ async def gate(url: str, default_port: int) -> AsyncIterator[tuple[Gate, str]]:
 async def whole(
     world: World, database_url: str, kafka_bootstrap: str, valkey_url: str
 ) -> AsyncIterator[Whole]:
-    """Neighbours that answer, a database and a cache behind gates, a real broker."""
+    """Fake services that answer, a database and a cache behind proxies, a real broker."""
     names = {f"{name}-{role}": 0 for name in SERVICE_NAMES for role in ("api", "worker")}
     with claimed({name: 18000 + n for n, name in enumerate(names)}, prefer_documented=False) as ports:
         near = {
@@ -141,7 +141,7 @@ async def whole(
                 }
             )
             async with Database.connect(url, connections_max=4, name="health") as db:
-                service = assemble(settings, db, SystemClock(), OrdersOutbox(), world.service.book)
+                service = assemble(settings, db, SystemClock(), OrdersOutbox(), world.service.routing)
                 app = application(SERVICE, service, Probes())
                 transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
                 async with (
@@ -154,7 +154,7 @@ async def whole(
             await one.stop()
 
 
-async def test_all_that_runs_is_up(whole: Whole) -> None:
+async def test_all_parts_that_run_are_up(whole: Whole) -> None:
     status, body, wrong = await whole.page()
     assert (status, body["status"], wrong) == (200, "healthy", {})
     assert set(body) == {"status", "timestamp", "version", "environment", "services", "metrics"}
@@ -178,7 +178,7 @@ async def test_all_that_runs_is_up(whole: Whole) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in SERVICE_NAMES if name != "alerting"])
-async def test_a_service_is_degraded_without_one_of_its_two_and_down_without_both(
+async def test_a_service_is_degraded_without_api_or_worker_and_down_without_both(
     whole: Whole, name: str
 ) -> None:
     one = whole.near[name]
@@ -198,7 +198,7 @@ async def test_alerting_itself_is_degraded_without_its_worker(whole: Whole) -> N
     assert (wrong["alerting"], body["status"], status) == ("degraded", "degraded", 200)
 
 
-async def test_the_database_and_the_cache_are_down_while_their_link_is_cut(whole: Whole) -> None:
+async def test_database_and_cache_are_down_while_their_connection_is_cut(whole: Whole) -> None:
     await whole.gates["cache"].cut()
     status, body, wrong = await whole.page()
     assert (wrong, body["status"], status) == ({"cache": "down"}, "degraded", 200)
@@ -211,7 +211,7 @@ async def test_the_database_and_the_cache_are_down_while_their_link_is_cut(whole
     assert (await whole.page())[2] == {}
 
 
-async def test_the_broker_is_down_while_its_link_is_cut(whole: Whole) -> None:
+async def test_the_broker_is_down_while_its_connection_is_cut(whole: Whole) -> None:
     await whole.gates["broker"].cut()
     status, body, wrong = await whole.page()
     assert (wrong["broker"], body["status"], status) == ("down", "unhealthy", 503)
@@ -220,7 +220,7 @@ async def test_the_broker_is_down_while_its_link_is_cut(whole: Whole) -> None:
     assert (await whole.page())[2] == {}
 
 
-async def test_webhooks_that_wait_or_that_nobody_takes_are_named(whole: Whole) -> None:
+async def test_delayed_or_unreachable_webhooks_are_reported(whole: Whole) -> None:
     whole.near["ingester"].webhook_s = 61
     assert (await whole.page())[2] == {"webhookStatus": "degraded"}
     whole.near["ingester"].webhook_s = 0
@@ -229,7 +229,7 @@ async def test_webhooks_that_wait_or_that_nobody_takes_are_named(whole: Whole) -
     assert (await whole.page())[2]["webhookStatus"] == "down"
 
 
-async def test_pipeline_queues_and_jobs_change_with_what_they_are_made_of(whole: Whole) -> None:
+async def test_pipeline_queues_and_jobs_reflect_their_parts(whole: Whole) -> None:
     whole.near["ingester"].feeds = [{"name": "metabase-articles", "state": "failing"}]
     assert (await whole.page())[2] == {"etlPipeline": "degraded"}
     whole.near["ingester"].feeds = []
@@ -252,7 +252,7 @@ async def test_pipeline_queues_and_jobs_change_with_what_they_are_made_of(whole:
     assert (await whole.page())[2]["etlPipeline"] == "down"
 
 
-async def test_one_that_hangs_costs_its_limit_and_no_more(whole: Whole) -> None:
+async def test_a_hanging_part_costs_only_its_timeout(whole: Whole) -> None:
     port = whole.near["retention"].api_port
     await whole.near["retention"].stop_api()
 
@@ -269,17 +269,17 @@ async def test_one_that_hangs_costs_its_limit_and_no_more(whole: Whole) -> None:
     hanging.close()
 
 
-async def test_a_load_of_probes_is_one_round_of_questions(
+async def test_concurrent_probes_share_one_round_of_checks(
     whole: Whole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "FRESH_S", 60.0)
+    monkeypatch.setattr(health_checks, "FRESH_S", 60.0)
     await whole.page()
     before = whole.near["ingester"].asked
     await asyncio.gather(*(whole.page() for _ in range(50)))
     assert whole.near["ingester"].asked == before
 
 
-async def test_in_detail_there_are_lags_dead_letters_pool_and_the_last_success_of_each_job(
+async def test_the_details_include_lags_dead_letters_pool_and_last_job_successes(
     whole: Whole,
 ) -> None:
     done = {"job": "run", "outcome": "done", "started_at": SYNCED, "ended_at": SYNCED}

@@ -1,4 +1,4 @@
-"""What the compliance officer is promised, seen where it arrives: in the mail and on the phone."""
+"""The guarantees to the compliance officer, checked in the received mails and text messages."""
 
 from importlib.resources import files
 
@@ -13,7 +13,7 @@ OFFICER = "officer@clawback.example"
 
 @pytest.fixture
 def routes() -> str:
-    """The packaged example: the promises are its promises."""
+    """The packaged example: the guarantees are those of its routes."""
     return files("alerting").joinpath("routes.example.yaml").read_text()
 
 
@@ -21,8 +21,8 @@ def mails_to(world: World, address: str) -> list[str]:
     return [str(mail["Subject"]) for mail in world.mail.mails if address in str(mail["To"])]
 
 
-async def test_an_overdue_run_is_told_by_mail_and_phone_within_five_minutes_of_hour_25(world: World) -> None:
-    """Nobody says anything: the scheduler is dead, and so is compliance's own watcher."""
+async def test_an_overdue_run_is_sent_by_mail_and_sms_within_five_minutes_of_hour_25(world: World) -> None:
+    """No run is reported: neither the scheduler nor compliance's own monitoring is running."""
     await world.run(world.completed())
     await world.deliver()
     world.mail.mails.clear()
@@ -37,15 +37,15 @@ async def test_an_overdue_run_is_told_by_mail_and_phone_within_five_minutes_of_h
     assert world.sms.posts[0]["to"] == "+15550100"
 
 
-async def test_a_run_that_never_came_is_overdue_from_the_first_start(world: World) -> None:
+async def test_without_any_run_overdue_counts_from_the_first_start(world: World) -> None:
     await world.pass_time(hours=25)
     assert world.mail.subjects == []
     await world.pass_time(minutes=5)
     assert mails_to(world, OFFICER) == ["[CRITICAL] ComplianceRunOverdue (compliance)"]
-    assert "No compliance run completed since" in world.sms.texts[0]
+    assert "No compliance run has completed since" in world.sms.texts[0]
 
 
-async def test_both_watchers_speak_of_one_alert(world: World) -> None:
+async def test_alerting_and_compliance_raise_the_same_alert(world: World) -> None:
     await world.pass_time(hours=25, minutes=1)
     labels: dict[str, str] = {}
     theirs = AlertRaised(
@@ -63,7 +63,7 @@ async def test_both_watchers_speak_of_one_alert(world: World) -> None:
     assert len(world.sms.texts) == 1
 
 
-async def test_an_overdue_run_is_repeated_hourly_and_ended_by_the_next_that_completes(world: World) -> None:
+async def test_an_overdue_run_is_repeated_hourly_and_resolved_by_the_next_completed_run(world: World) -> None:
     await world.pass_time(hours=25, minutes=1)
     for _ in range(12):
         await world.pass_time(minutes=10)
@@ -76,14 +76,14 @@ async def test_an_overdue_run_is_repeated_hourly_and_ended_by_the_next_that_comp
     assert len(world.sms.texts) == before
 
 
-async def test_a_failed_run_counts_as_none(world: World) -> None:
+async def test_a_failed_run_does_not_count_as_completed(world: World) -> None:
     await world.pass_time(hours=24)
     await world.run(world.failed())
     await world.pass_time(hours=1, minutes=1)
     assert "[CRITICAL] ComplianceRunOverdue (compliance)" in mails_to(world, OFFICER)
 
 
-async def test_a_run_that_says_it_ended_next_year_hides_nothing(world: World) -> None:
+async def test_a_run_dated_in_the_future_hides_no_overdue_run(world: World) -> None:
     await world.run(world.completed(ended_at=world.clock.now().replace(year=2126)))
     await world.deliver()
     world.mail.mails.clear()
@@ -91,7 +91,7 @@ async def test_a_run_that_says_it_ended_next_year_hides_nothing(world: World) ->
     assert mails_to(world, OFFICER) == ["[CRITICAL] ComplianceRunOverdue (compliance)"]
 
 
-async def test_revoked_articles_are_told_of_each_run_that_found_some(world: World) -> None:
+async def test_each_run_that_finds_revoked_articles_is_notified(world: World) -> None:
     await world.run(world.completed(3, closed=2, open=1))
     await world.pass_time(hours=24)
     await world.run(world.completed(1))
@@ -99,21 +99,21 @@ async def test_revoked_articles_are_told_of_each_run_that_found_some(world: Worl
     found = [subject for subject in mails_to(world, OFFICER) if "RevokedArticlesFound" in subject]
     assert found == ["[WARNING] RevokedArticlesFound (compliance)"] * 2
     texts = [text for text in world.sms.texts if "RevokedArticlesFound" in text]
-    assert "found 3 notices of revocation: 2 removals are verified, 1 are open" in texts[0]
-    assert "found 1 notices" in texts[1]
+    assert "found 3 revocation notices: 2 removals are verified, 1 are open" in texts[0]
+    assert "found 1 revocation notices" in texts[1]
 
 
-async def test_two_runs_that_arrive_together_are_both_told(world: World) -> None:
+async def test_two_runs_in_one_batch_are_both_notified(world: World) -> None:
     await world.run(world.completed(3), world.completed(1))
     await world.pass_time(minutes=6)
     texts = [text for text in world.sms.texts if "RevokedArticlesFound" in text]
     assert len([text for text in texts if "found 3" in text or "found 1" in text]) == len(texts)
     bodies = "".join(world.mail.bodies)
-    assert "found 3 notices" in bodies
-    assert "found 1 notices" in bodies
+    assert "found 3 revocation notices" in bodies
+    assert "found 1 revocation notices" in bodies
 
 
-async def test_a_failed_run_is_told_at_once_with_its_reason_and_ended_by_the_next(world: World) -> None:
+async def test_a_failed_run_is_notified_with_its_reason_and_resolved_by_the_next(world: World) -> None:
     await world.run(world.failed("the feed metabase-revoked could not be read: status 503"))
     await world.deliver()
     assert mails_to(world, OFFICER) == ["[CRITICAL] ComplianceRunFailed (compliance)"]
@@ -124,7 +124,7 @@ async def test_a_failed_run_is_told_at_once_with_its_reason_and_ended_by_the_nex
     assert "[RESOLVED] ComplianceRunFailed (compliance)" in mails_to(world, OFFICER)
 
 
-async def test_a_quiet_day_has_its_summary(world: World) -> None:
+async def test_a_run_without_findings_has_its_summary(world: World) -> None:
     await world.run(world.completed())
     await world.deliver()
     assert mails_to(world, OFFICER) == ["[INFO] ComplianceDailySummary (compliance)"]
@@ -132,7 +132,7 @@ async def test_a_quiet_day_has_its_summary(world: World) -> None:
     assert world.sms.texts == []
 
 
-async def test_a_run_that_arrives_twice_is_told_once(world: World) -> None:
+async def test_a_run_received_twice_is_notified_once(world: World) -> None:
     run = world.completed(2)
     await world.run(run, ids=["one"])
     await world.run(run, ids=["one"])
@@ -141,7 +141,7 @@ async def test_a_run_that_arrives_twice_is_told_once(world: World) -> None:
     assert len([one for one in world.sms.texts if "RevokedArticlesFound" in one]) == 1
 
 
-async def test_runs_from_before_the_first_start_are_history(world: World) -> None:
+async def test_runs_before_the_first_start_are_not_notified(world: World) -> None:
     ninety = [world.completed(1, ended_at=world.clock.now().replace(year=2025))] * 3
     await world.run(*ninety)
     await world.pass_time(minutes=1)

@@ -1,4 +1,4 @@
-"""What is said becomes one alert, and everyone is told each state of it once."""
+"""Events become one alert per condition, and each recipient is notified of each state of it once."""
 
 import asyncio
 from dataclasses import replace
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.integration
 SOME = UUID(int=7)
 
 
-async def test_a_repeat_is_one_alert_with_a_count_and_one_mail(world: World) -> None:
+async def test_a_repeated_alert_is_one_alert_with_a_count_and_one_mail(world: World) -> None:
     for _ in range(3):
         await world.say(world.raised())
         world.clock.advance(seconds=20)
@@ -42,7 +42,7 @@ async def test_the_same_event_again_counts_once(world: World) -> None:
     assert (await world.alert()).count == 1
 
 
-async def test_a_page_is_not_swallowed_by_whoever_sent_its_id_before(world: World) -> None:
+async def test_an_alert_is_not_suppressed_by_a_record_with_the_same_event_id(world: World) -> None:
     (forged,) = world.received([world.raised("Other", Severity.INFO)], ["the next id"])
     (page,) = world.received([world.raised()], ["the next id"])
     for one in (forged, forged._replace(sender=Caller("retention", frozenset()))):
@@ -51,7 +51,7 @@ async def test_a_page_is_not_swallowed_by_whoever_sent_its_id_before(world: Worl
     assert (await world.alert()).status == "firing"
 
 
-async def test_a_service_does_not_speak_of_the_alert_of_another(world: World) -> None:
+async def test_a_service_cannot_change_the_alert_of_another(world: World) -> None:
     await world.say(world.raised())
     await world.say(world.resolved(service="retention"))
     await world.say(world.raised(service="retention", severity=Severity.INFO, summary="Never mind."))
@@ -61,14 +61,14 @@ async def test_a_service_does_not_speak_of_the_alert_of_another(world: World) ->
     assert (await world.alert()).status == "resolved"
 
 
-async def test_the_mail_says_what_a_person_needs_and_comes_from_us(world: World) -> None:
+async def test_the_mail_contains_the_details_and_our_sender(world: World) -> None:
     await world.say(world.raised(labels={"feed": "metabase-articles"}))
     await world.deliver()
     (mail,), (body,) = world.mail.mails, world.mail.bodies
     assert (mail["From"], mail["To"]) == ("alerts@clawback.example", "ann@clawback.example")
     assert mail["Auto-Submitted"] == "auto-generated"
     for part in (
-        "FeedStopped of something: mend it.",
+        "FeedStopped of something: fix it.",
         "feed=metabase-articles",
         "critical",
         "docs/runbooks/FeedStopped.md",
@@ -82,7 +82,7 @@ async def test_the_mail_says_what_a_person_needs_and_comes_from_us(world: World)
     assert world.sms.keys == [post["id"]]
 
 
-async def test_no_summary_becomes_a_header_or_another_recipient(world: World) -> None:
+async def test_no_summary_injects_a_header_or_a_recipient(world: World) -> None:
     forged = "x\r\nBcc: eve@clawback.example\r\nX-Evil: 1\r\n\r\n.\r\nMAIL FROM:<eve@clawback.example>\r\n"
     await world.say(
         world.raised(summary=forged, service=f"s{forged}", labels={f"l{forged}": forged}),
@@ -99,7 +99,7 @@ async def test_no_summary_becomes_a_header_or_another_recipient(world: World) ->
     assert len(world.mail.mails) == 3
 
 
-async def test_an_end_is_told_to_who_was_told_the_beginning(world: World) -> None:
+async def test_a_resolution_is_sent_to_the_notified_recipients(world: World) -> None:
     await world.say(world.raised())
     await world.deliver()
     world.clock.advance(minutes=6)
@@ -112,7 +112,7 @@ async def test_an_end_is_told_to_who_was_told_the_beginning(world: World) -> Non
     assert "Until:   2026-03-01 12:06:00 UTC" in world.mail.bodies[-1]
 
 
-async def test_what_its_service_lists_no_longer_has_ended(world: World) -> None:
+async def test_an_alert_that_its_service_no_longer_lists_is_resolved(world: World) -> None:
     forgotten = world.raised(listed=True)
     holding, once = world.raised("FeedFailing", listed=True), world.raised("ConsumerGap")
     other = world.raised("TakedownOverdue", service="compliance", listed=True)
@@ -141,7 +141,7 @@ async def _firing(world: World) -> list[str]:
     return [row["name"] for row in rows]
 
 
-async def test_what_is_raised_again_after_its_end_is_told_again(world: World) -> None:
+async def test_an_alert_raised_again_after_its_end_is_notified_again(world: World) -> None:
     for _ in range(2):
         await world.say(world.raised())
         await world.pass_time(minutes=6)
@@ -151,7 +151,9 @@ async def test_what_is_raised_again_after_its_end_is_told_again(world: World) ->
     assert (await world.alert()).occurrence == 2
 
 
-async def test_what_began_and_ended_while_we_were_away_is_told_once_as_over(world: World) -> None:
+async def test_an_alert_that_began_and_ended_during_downtime_is_notified_once_as_resolved(
+    world: World,
+) -> None:
     raised = world.raised()
     world.clock.advance(minutes=3)
     await world.say(raised, world.resolved())
@@ -159,7 +161,7 @@ async def test_what_began_and_ended_while_we_were_away_is_told_once_as_over(worl
     assert world.mail.subjects == ["[RESOLVED] FeedStopped (ingester)"]
 
 
-async def test_alerts_of_a_group_go_in_one_mail_after_the_wait(world: World) -> None:
+async def test_alerts_of_a_group_are_sent_in_one_mail_after_group_wait(world: World) -> None:
     await world.say(world.raised("FirstOne", Severity.WARNING))
     await world.pass_time(seconds=20)
     await world.say(world.raised("SecondOne", Severity.WARNING))
@@ -170,18 +172,18 @@ async def test_alerts_of_a_group_go_in_one_mail_after_the_wait(world: World) -> 
     assert sorted(world.mail.to) == ["ann@clawback.example", "bob@clawback.example"]
     await world.say(world.raised("ThirdOne", Severity.WARNING))
     await world.pass_time(minutes=4)
-    assert len(world.mail.mails) == 2, "the group has its interval"
+    assert len(world.mail.mails) == 2, "the group waits for its interval"
     await world.pass_time(minutes=1)
     assert world.mail.subjects[2:] == ["[WARNING] ThirdOne (ingester)"] * 2
 
 
-async def test_one_named_by_two_routes_gets_one_mail(world: World) -> None:
+async def test_a_recipient_of_two_routes_gets_one_mail(world: World) -> None:
     await world.say(world.raised("Twice"))
     await world.pass_time(minutes=10)
     assert world.mail.to == ["ann@clawback.example"]
 
 
-async def test_what_holds_is_repeated_until_somebody_acknowledges_it(world: World) -> None:
+async def test_a_firing_alert_is_repeated_until_acknowledged(world: World) -> None:
     await world.say(world.raised())
     await world.deliver()
     await world.pass_time(minutes=59)
@@ -199,7 +201,9 @@ async def test_what_holds_is_repeated_until_somebody_acknowledges_it(world: Worl
     assert len(world.sms.texts) == 2
 
 
-async def test_what_a_person_resolved_is_told_with_the_name_and_is_new_when_said_again(world: World) -> None:
+async def test_a_manual_resolution_names_the_person_and_the_next_alert_is_a_new_occurrence(
+    world: World,
+) -> None:
     await world.say(world.raised())
     await world.deliver()
     world.clock.advance(minutes=6)
@@ -219,7 +223,7 @@ async def test_what_a_person_resolved_is_told_with_the_name_and_is_new_when_said
     assert len(world.sms.texts) == 3
 
 
-async def test_a_silence_mutes_and_what_still_holds_is_told_when_it_ends(world: World) -> None:
+async def test_an_alert_still_firing_at_the_end_of_its_silence_is_notified(world: World) -> None:
     now = world.clock.now()
     span = (now, now + timedelta(hours=1))
     await use_cases.silence(['name="FeedStopped"'], span, "ann", "a change", world.service)
@@ -256,7 +260,7 @@ async def test_a_silence_can_be_ended_before_its_time(world: World) -> None:
         (['severity!="critical"', 'name=~".*"'], 0),
     ],
 )
-async def test_a_silence_that_may_mute_critical_alerts_is_announced_past_itself(
+async def test_a_silence_that_may_mute_critical_alerts_is_announced_despite_itself(
     world: World, matchers: list[str], mails: int
 ) -> None:
     now = world.clock.now()
@@ -265,9 +269,7 @@ async def test_a_silence_that_may_mute_critical_alerts_is_announced_past_itself(
     assert world.mail.subjects == ["[WARNING] SilenceCreated (alerting)"] * mails
 
 
-async def test_there_are_no_more_silences_than_can_be_compared(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_number_of_silences_is_limited(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operators, "SILENCES_MAX", 2)
     now = world.clock.now()
     span = (now, now + timedelta(hours=1))
@@ -278,7 +280,7 @@ async def test_there_are_no_more_silences_than_can_be_compared(
 
 
 def flood(world: World, count: int) -> list[Raised]:
-    """What Alertmanager pushes: critical, each another alert."""
+    """Events as pushed by Alertmanager: critical, each of another alert."""
     now = world.clock.now()
     return [
         Raised(f"Flood{n}", "alertmanager", Severity.CRITICAL, "Again.", now, {"n": str(n)})
@@ -286,10 +288,10 @@ def flood(world: World, count: int) -> list[Raised]:
     ]
 
 
-async def test_a_flood_is_cut_off_summarised_once_and_hides_no_page_of_ours(world: World) -> None:
+async def test_a_flood_is_limited_and_summarised_once_and_hides_none_of_our_alerts(world: World) -> None:
     settings = world.service.settings.model_copy(update={"notifications_per_source_h_max": 10})
     service = replace(world.service, settings=settings)
-    await use_cases.said_by_door(flood(world, 100), service)
+    await use_cases.fold_from_http(flood(world, 100), service)
     await world.say(world.raised())
     ranks = await world.db.fetch("SELECT recipient, rank FROM message ORDER BY rank, due_at")
     first = await messages.claim(world.db, "sms", world.clock.now())
@@ -299,7 +301,7 @@ async def test_a_flood_is_cut_off_summarised_once_and_hides_no_page_of_ours(worl
     assert len(ranks) == 10 + 2
     for _ in range(6):
         world.clock.advance(seconds=20)
-        await use_cases.on_time(service)
+        await use_cases.evaluate_firing(service)
         for channel, send in world.sends.items():
             while await use_cases.send_one(channel, send, service):
                 pass
@@ -309,54 +311,54 @@ async def test_a_flood_is_cut_off_summarised_once_and_hides_no_page_of_ours(worl
     )
     assert count == 10
     summary = next(body for body in world.mail.bodies if "NotificationBudgetSpent" in body)
-    assert "of 95 of its alerts nobody was notified" in " ".join(summary.split())
+    assert "nobody was notified of 95 of its alerts" in " ".join(summary.split())
 
 
-async def test_what_had_no_room_is_notified_in_the_next_hour_while_it_holds(world: World) -> None:
+async def test_a_firing_alert_over_budget_is_notified_in_the_next_hour(world: World) -> None:
     settings = world.service.settings.model_copy(update={"notifications_per_source_h_max": 10})
     service = replace(world.service, settings=settings)
-    await use_cases.said_by_door(flood(world, 8), service)
+    await use_cases.fold_from_http(flood(world, 8), service)
     count = "SELECT count(DISTINCT fingerprint) FROM notification JOIN alert USING (fingerprint) WHERE service = $1"
     assert await world.db.fetchval(count, "alertmanager") == 5
     world.clock.advance(hours=1)
-    await use_cases.on_time(service)
+    await use_cases.evaluate_firing(service)
     assert await world.db.fetchval(count, "alertmanager") == 8
 
 
-async def test_a_silence_that_cannot_be_read_mutes_nothing_and_stops_nobody(world: World) -> None:
+async def test_a_silence_that_cannot_be_parsed_mutes_nothing(world: World) -> None:
     now = world.clock.now()
     span = (now, now + timedelta(hours=1))
-    await silences.put(world.db, SOME, ['name=~"(?=F).*"'], span, "ann", now, "from before")
+    await silences.insert(world.db, SOME, ['name=~"(?=F).*"'], span, "ann", now, "from before")
     await use_cases.silence(['name="Other"'], span, "ann", "a change", world.service)
     await world.say(world.raised(), world.raised("Other"))
     await world.deliver()
     assert [text.split(":")[0] for text in world.sms.texts] == ["[CRITICAL] FeedStopped"]
 
 
-async def test_a_test_reaches_everyone_by_every_channel_through_silences(world: World) -> None:
+async def test_a_test_alert_reaches_every_recipient_despite_silences(world: World) -> None:
     now = world.clock.now()
     await use_cases.silence(
         ['name=~".*"'], (now, now + timedelta(hours=1)), "ann", "all quiet", world.service
     )
-    await use_cases.test_everybody("ann", world.service)
-    await use_cases.test_everybody("ann", world.service)
+    await use_cases.send_test_alert("ann", world.service)
+    await use_cases.send_test_alert("ann", world.service)
     await world.deliver()
     assert sorted(world.mail.to) == ["ann@clawback.example"] * 2 + ["bob@clawback.example"] * 2
     assert len(world.sms.texts) == 2
 
 
-async def test_two_workers_tell_it_once(world: World) -> None:
+async def test_two_workers_notify_once(world: World) -> None:
     await world.say(*(world.raised(f"Some{n}") for n in range(12)))
     await asyncio.gather(*(world.deliver() for _ in range(4)))
     assert len(world.mail.mails) == len(world.sms.texts) == 12
     assert len(set(world.mail.subjects)) == 12
 
 
-async def test_a_sender_that_was_frozen_frees_no_claim_of_another(world: World) -> None:
+async def test_a_suspended_sender_cannot_release_the_claim_of_another(world: World) -> None:
     await world.say(world.raised())
 
     async def frozen(_: Outgoing) -> str:
-        """Meanwhile its lease ends, another sender claims the message, and has not sent it so far."""
+        """Its lease expires while it sends; another sender has claimed the message and not sent it yet."""
         await world.end_leases()
         assert await messages.claim(world.db, "sms", world.clock.now()) is not None
         return "no answer"
@@ -369,21 +371,21 @@ async def test_a_sender_that_was_frozen_frees_no_claim_of_another(world: World) 
     assert message["leased_until"] is not None
 
 
-async def test_a_sender_whose_clock_is_ahead_takes_no_message_of_another(world: World) -> None:
+async def test_a_sender_whose_clock_is_ahead_cannot_claim_the_message_of_another(world: World) -> None:
     await world.say(world.raised())
     assert await messages.claim(world.db, "sms", world.clock.now()) is not None
     world.clock.advance(minutes=2)
     assert await messages.claim(world.db, "sms", world.clock.now()) is None
 
 
-async def test_two_that_hear_the_same_at_once_queue_it_once(world: World) -> None:
+async def test_the_same_event_folded_concurrently_is_queued_once(world: World) -> None:
     await asyncio.gather(*(world.say(world.raised(), world.raised("Other")) for _ in range(6)))
     await world.deliver()
     assert len(world.mail.mails) == 2
     assert (await world.alert()).count == 6
 
 
-async def test_what_comes_while_its_group_s_message_is_being_sent_has_a_message_of_its_own(
+async def test_an_alert_that_arrives_while_its_group_is_sent_gets_its_own_message(
     world: World,
 ) -> None:
     await world.say(world.raised("FirstOne", Severity.WARNING))
@@ -399,16 +401,17 @@ async def test_what_comes_while_its_group_s_message_is_being_sent_has_a_message_
     assert len([subject for subject in world.mail.subjects if "FirstOne" in subject]) == 2
 
 
-async def test_who_withdrew_consent_after_it_was_queued_is_not_told(world: World) -> None:
+async def test_a_recipient_who_withdrew_consent_after_queueing_is_not_notified(world: World) -> None:
     await world.say(world.raised())
-    book = world.service.book
-    ann = replace(book.recipients["ann"], withdrawn_at=world.clock.now().date())
+    routing = world.service.routing
+    ann = replace(routing.recipients["ann"], withdrawn_at=world.clock.now().date())
     world.service = replace(
-        world.service, book=RoutingConfig(book.root, book.receivers, {**book.recipients, "ann": ann}, {})
+        world.service,
+        routing=RoutingConfig(routing.root, routing.receivers, {**routing.recipients, "ann": ann}, {}),
     )
     await world.deliver()
     assert (world.mail.mails, world.sms.posts) == ([], [])
-    assert (await world.message("sms"))["error"] == "nobody may be notified there any more"
+    assert (await world.message("sms"))["error"] == "the recipient may no longer be notified there"
     await use_cases.begin(world.service)
     rows = await world.db.fetch("SELECT recipient, channel, withdrawn_at FROM consent ORDER BY id")
     assert len(rows) == 5
@@ -416,7 +419,9 @@ async def test_who_withdrew_consent_after_it_was_queued_is_not_told(world: World
     assert await world.db.fetchval("SELECT count(*) FROM consent") == 5
 
 
-async def test_what_holds_keeps_all_that_was_told_of_it_and_what_is_old_and_over_goes(world: World) -> None:
+async def test_a_sweep_keeps_notifications_of_firing_alerts_and_deletes_old_resolved_ones(
+    world: World,
+) -> None:
     await world.say(world.raised("StillHolds"), world.raised("IsOver"), world.raised("IsHeld"))
     await world.deliver()
     world.clock.advance(minutes=6)
@@ -458,10 +463,12 @@ async def test_what_holds_keeps_all_that_was_told_of_it_and_what_is_old_and_over
     assert await messages.of_alert(world.db, (await world.alert("StillHolds")).fingerprint)
     await world.say(world.raised("IsOver"))
     await world.deliver()
-    assert len([text for text in world.sms.texts if "[CRITICAL] IsOver" in text]) == 2, "swept, it is new"
+    assert len([text for text in world.sms.texts if "[CRITICAL] IsOver" in text]) == 2, (
+        "after the sweep, it is new"
+    )
 
 
-async def test_a_legal_hold_keeps_alerts_of_its_span(world: World) -> None:
+async def test_a_legal_hold_keeps_the_alerts_in_its_span(world: World) -> None:
     await world.say(world.raised())
     await world.say(world.resolved())
     await world.deliver()

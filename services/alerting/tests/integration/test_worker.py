@@ -1,4 +1,4 @@
-"""The worker and the jobs: real Kafka, real PostgreSQL, real sinks; killed, fed garbage, two at once."""
+"""The worker and the commands with real Kafka, PostgreSQL and sinks: killed, fed garbage, two at once."""
 
 import asyncio
 import signal
@@ -41,7 +41,7 @@ async def around(
     both_sinks: tuple[MailSink, SmsSink],
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Around]:
-    """A broker, a database, and the packaged routes with sinks behind them."""
+    """A broker, a database, and the packaged routes with sinks."""
     mail, sms = both_sinks
     with claimed({"worker0": 8104, "worker1": 8114, "api": 8004}, prefer_documented=False) as ports:
         env = {
@@ -68,7 +68,7 @@ def raised(name: str, severity: Severity = Severity.CRITICAL, **labels: str) -> 
         name=name,
         service="compliance",
         severity=severity,
-        summary=f"{name} of something: mend it.",
+        summary=f"{name} of something: fix it.",
         labels=labels,
         raised_at=datetime.now(UTC),
     )
@@ -89,7 +89,7 @@ def seen(sink: MailSink, name: str) -> Callable[[], list[str]]:
     return lambda: [one for one in sink.subjects if name in one]
 
 
-async def test_an_alert_on_kafka_is_mail_and_text_once_however_often_and_to_how_many_workers_it_comes(
+async def test_an_alert_on_kafka_is_sent_once_by_mail_and_sms_with_repeats_and_several_workers(
     around: Around,
 ) -> None:
     first = await around.worker(0)
@@ -99,20 +99,20 @@ async def test_an_alert_on_kafka_is_mail_and_text_once_however_often_and_to_how_
         await around.broker.send("alerts.v1", [one, one])
         await until(
             lambda: len(seen(around.mail, "TakedownOverdue")()) == 2 and around.sms.texts,
-            what="officer and operators have it",
+            what="officer and operators have received it",
         )
         assert time.monotonic() - started < 15
         first.kill()
         await first.wait()
         await around.broker.send("alerts.v1", [one, message(raised("TakedownOverdue", holder="search"))])
         await around.broker.send("alerts.v1", [message(raised("LaterOne"))])
-        await until(seen(around.mail, "LaterOne"), deadline_s=60, what="the later one is there")
+        await until(seen(around.mail, "LaterOne"), deadline_s=60, what="the later one has arrived")
 
         async def counted() -> bool:
             count = await around.db.fetchval("SELECT count FROM alert WHERE name = 'TakedownOverdue'")
             return bool(count == 2)
 
-        await until(counted, deadline_s=60, what="the second saying is counted")
+        await until(counted, deadline_s=60, what="the second event is counted")
     to_officer = [
         m for m in around.mail.mails if OFFICER in str(m["To"]) and "TakedownOverdue" in str(m["Subject"])
     ]
@@ -124,7 +124,7 @@ async def test_a_worker_killed_at_any_time_loses_no_alert(around: Around) -> Non
     names = [f"Alert{n:03}x" for n in range(40)]
     worker = await around.worker()
     sending = asyncio.create_task(around.broker.send("alerts.v1", [message(raised(name)) for name in names]))
-    await until(lambda: around.sms.texts, what="the first is told")
+    await until(lambda: around.sms.texts, what="the first is sent")
     worker.kill()
     await worker.wait()
     await sending
@@ -134,13 +134,15 @@ async def test_a_worker_killed_at_any_time_loses_no_alert(around: Around) -> Non
         return {name for name in names if any(name in text for text in around.sms.texts)} == set(names)
 
     async with around.working():
-        await until(all_told, deadline_s=90, what="all are told")
+        await until(all_told, deadline_s=90, what="all are sent")
     ids = [post["id"] for post in around.sms.posts]
-    assert len(ids) - len(set(ids)) <= 1, "only what was in hand may come twice, and under its own id"
+    assert len(ids) - len(set(ids)) <= 1, (
+        "only messages that were being sent may be duplicated, with their own ids"
+    )
     assert len(set(ids)) == len(names)
 
 
-async def test_garbage_on_every_topic_is_set_aside_and_told_and_its_neighbours_go_through(
+async def test_garbage_on_every_topic_is_quarantined_and_reported_and_valid_records_are_processed(
     around: Around,
 ) -> None:
     canary = b'{"summary": "the text of somebody else"}'
@@ -169,8 +171,10 @@ async def test_garbage_on_every_topic_is_set_aside_and_told_and_its_neighbours_g
         return len(await around.broker.read("alerting.dlq.v1")) == count
 
     async with around.working():
-        await until(seen(around.mail, "GoodOne"), deadline_s=60, what="the good alert is told")
-        await until(seen(around.mail, "ComplianceDailySummary"), deadline_s=60, what="the good run is told")
+        await until(seen(around.mail, "GoodOne"), deadline_s=60, what="the good alert is sent")
+        await until(
+            seen(around.mail, "ComplianceDailySummary"), deadline_s=60, what="the good run is notified"
+        )
         await until(all_told, deadline_s=60, what="each has its dead letter")
     letters = await around.broker.events("alerting.dlq.v1", DeadLetter)
     assert len({letter.quarantine_id for letter in letters}) == count
@@ -185,15 +189,15 @@ async def test_garbage_on_every_topic_is_set_aside_and_told_and_its_neighbours_g
     assert (code, f"0 reprocessed, {count - 2} failed again" in said or "failed again" in said) == (3, True)
 
 
-async def test_an_overdue_run_is_told_by_a_worker_whose_broker_is_dead(around: Around) -> None:
+async def test_an_overdue_run_is_notified_while_the_broker_is_down(around: Around) -> None:
     await around.db.execute("INSERT INTO watch (started_at) VALUES (now() - interval '25 hours 1 minute')")
     await around.start(
         "worker", KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1", HTTP_PORT=str(around.ports["worker0"])
     )
-    await until(lambda: around.sms.texts, deadline_s=60, what="the phone has it")
-    await until(lambda: len(seen(around.mail, "ComplianceRunOverdue")()) == 2, what="the mail is there")
+    await until(lambda: around.sms.texts, deadline_s=60, what="the text message has arrived")
+    await until(lambda: len(seen(around.mail, "ComplianceRunOverdue")()) == 2, what="the mail has arrived")
     assert around.sms.texts[0].startswith(
-        "[CRITICAL] ComplianceRunOverdue: No compliance run completed since"
+        "[CRITICAL] ComplianceRunOverdue: No compliance run has completed since"
     )
 
 
@@ -208,7 +212,7 @@ async def test_the_golden_messages_are_accepted(around: Around) -> None:
     async with around.working():
         await around.broker.send("alerts.v1", [message(raised("LastOne"))])
         await around.broker.send("compliance-runs.v1", [message(completed(1))])
-        await until(seen(around.mail, "LastOne"), deadline_s=60, what="what came after them is told")
+        await until(seen(around.mail, "LastOne"), deadline_s=60, what="the records after them are processed")
         await until(seen(around.mail, "RevokedArticlesFound"), deadline_s=60, what="and the run")
     assert await around.broker.read("alerting.dlq.v1") == []
 
@@ -245,7 +249,7 @@ async def test_a_sweep_is_answered(around: Around) -> None:
     assert {one.sweep_id for one in answers} == {one.sweep_id for one in asked}
 
 
-async def test_the_test_command_says_who_was_reached(around: Around) -> None:
+async def test_the_test_command_reports_who_was_reached(around: Around) -> None:
     async with around.working():
         code, said = await around.job("test")
         assert code == 0, said
@@ -258,13 +262,13 @@ async def test_the_test_command_says_who_was_reached(around: Around) -> None:
     assert "@" not in said
 
 
-async def test_the_test_command_without_a_worker_says_so(around: Around) -> None:
+async def test_the_test_command_reports_a_missing_worker(around: Around) -> None:
     code, said = await around.job("test", "--wait", "0.2")
-    assert code == 0 or "no worker took it in time" in said
+    assert code == 0 or "no worker sent it in time" in said
     assert code == 3
 
 
-async def test_nothing_that_the_worker_logs_names_a_person_or_what_was_said(around: Around) -> None:
+async def test_the_worker_logs_contain_no_recipient_and_no_summary(around: Around) -> None:
     worker = await around.start(
         "worker", kept=True, LOG_LEVEL="debug", HTTP_PORT=str(around.ports["worker0"])
     )
@@ -278,12 +282,12 @@ async def test_nothing_that_the_worker_logs_names_a_person_or_what_was_said(arou
     _, err = await asyncio.wait_for(reading, 60)
     assert worker.returncode == 0
     told = err.decode()
-    assert "a notification was not taken" in told
+    assert "the channel did not accept a notification" in told
     for never in ("canary", OFFICER, "operators@", "15550100"):
         assert never not in told, never
 
 
-async def test_a_database_behind_its_migrations_is_refused_in_words(around: Around, databases: Any) -> None:
+async def test_pending_migrations_are_reported(around: Around, databases: Any) -> None:
     async with databases.fresh([]) as empty:
         code, _ = await around.job("worker", DATABASE_URL=empty)
         assert code == 2
@@ -296,7 +300,7 @@ async def test_a_database_behind_its_migrations_is_refused_in_words(around: Arou
     assert (code, "no gap" in said) == (0, True)
 
 
-async def test_the_api_is_ready_and_ends_when_asked(around: Around) -> None:
+async def test_the_api_becomes_ready_and_stops_on_request(around: Around) -> None:
     process = await around.ready("api", around.ports["api"])
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{around.ports['api']}") as http:
         assert (await http.get("/api/v1/alerts")).json()["items"] == []

@@ -1,4 +1,4 @@
-"""One condition is one alert, whatever is said of it, and in whatever order it arrives."""
+"""Events about one condition become one alert, in any order of arrival."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -45,59 +45,59 @@ def resolved(minute: float, by: str | None = None) -> Resolved:
 def after(*said: Raised | Resolved) -> Alert:
     alert = NEVER
     for one in said:
-        alert = alert.told(one)
+        alert = alert.fold(one)
     return alert
 
 
-def test_a_repeat_counts_and_keeps_the_beginning() -> None:
+def test_a_repeat_increments_the_count_and_keeps_the_start() -> None:
     alert = after(raised(0), raised(1), raised(2, summary="Still."))
     assert (alert.occurrence, alert.count, alert.status) == (1, 3, "firing")
     assert (alert.first_at, alert.last_at) == (AT, AT + timedelta(minutes=2))
     assert alert.summary == "Still."
 
 
-def test_said_again_after_its_end_it_is_the_next_occurrence() -> None:
+def test_raised_again_after_its_end_it_is_the_next_occurrence() -> None:
     alert = after(raised(0), resolved(1), raised(2))
     assert (alert.occurrence, alert.count, alert.firing) == (2, 1, True)
     assert (alert.resolved_at, alert.first_at) == (None, AT + timedelta(minutes=2))
 
 
-def test_an_end_that_is_older_than_the_last_saying_ends_nothing() -> None:
+def test_a_resolution_older_than_the_last_raised_event_is_ignored() -> None:
     assert after(raised(0), raised(5), resolved(3)).firing
 
 
-def test_a_saying_that_is_older_than_the_end_raises_nothing_anew() -> None:
+def test_a_raised_event_older_than_the_resolution_is_ignored() -> None:
     alert = after(raised(0), resolved(5), raised(3))
     assert (alert.occurrence, alert.firing) == (1, False)
 
 
-def test_a_beginning_that_was_overtaken_by_its_end_is_told_as_over() -> None:
+def test_a_raised_event_that_arrives_after_its_resolution_is_resolved() -> None:
     alert = after(resolved(5), raised(3))
     assert (alert.occurrence, alert.status, alert.resolved_at) == (1, "resolved", AT + timedelta(minutes=5))
 
 
-def test_an_end_of_what_never_began_is_no_occurrence() -> None:
+def test_a_resolution_of_an_unknown_alert_is_no_occurrence() -> None:
     assert after(resolved(5)).occurrence == 0
 
 
-def test_what_gets_graver_is_a_new_occurrence_that_nobody_has_acknowledged() -> None:
+def test_a_higher_severity_is_a_new_unacknowledged_occurrence() -> None:
     seen = replace(after(raised(0)), acknowledged_at=AT, acknowledged_by="ann")
-    graver = seen.told(raised(1, severity=Severity.CRITICAL))
+    graver = seen.fold(raised(1, severity=Severity.CRITICAL))
     assert (graver.occurrence, graver.acknowledged_at, graver.severity) == (2, None, Severity.CRITICAL)
-    milder = graver.told(raised(2, severity=Severity.INFO))
+    milder = graver.fold(raised(2, severity=Severity.INFO))
     assert milder.occurrence == 2
 
 
-def test_each_event_is_news_and_over_at_once() -> None:
+def test_each_single_event_is_a_new_resolved_occurrence() -> None:
     alert = after(raised(0, is_event=True), raised(1, is_event=True))
     assert (alert.occurrence, alert.count, alert.status) == (2, 1, "resolved")
 
 
-def test_who_ended_it_is_known() -> None:
+def test_who_resolved_it_is_recorded() -> None:
     assert after(raised(0), resolved(1, "ann")).resolved_by == "ann"
 
 
-def test_the_fingerprint_is_the_contract_s_unless_the_sayer_gives_one() -> None:
+def test_the_fingerprint_is_that_of_the_contract_unless_the_source_assigns_one() -> None:
     assert raised(labels={"feed": "a"}).fingerprint == fingerprint("ingester", "FeedStopped", {"feed": "a"})
     assert raised(identity="0" * 16).fingerprint == "0" * 16
 
@@ -111,7 +111,7 @@ def test_a_line_stays_one_line(text: str) -> None:
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 20)), max_size=20))
-def test_the_latest_word_wins_in_whatever_order_words_arrive(words: list[tuple[bool, int]]) -> None:
+def test_the_latest_event_wins_in_any_order_of_arrival(words: list[tuple[bool, int]]) -> None:
     alert = after(*(raised(minute) if holds else resolved(minute) for holds, minute in words))
     beginnings = [minute for holds, minute in words if holds]
     ends = [minute for holds, minute in words if not holds]

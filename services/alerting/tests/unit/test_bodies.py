@@ -1,4 +1,4 @@
-"""What people and Alertmanager send, read or refused with the field's path."""
+"""Request bodies of people and Alertmanager: parsed, or rejected with the path of the field."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -43,10 +43,10 @@ def one(**more: Any) -> dict[str, Any]:
     } | more
 
 
-def test_an_alert_of_alertmanager_is_a_saying_of_now_that_began_then() -> None:
-    said, refused = AmBody.read(pushed(one())).read_alerts(NOW)
+def test_an_alert_of_alertmanager_is_raised_now_and_began_at_starts_at() -> None:
+    event, refused = AmBody.read(pushed(one())).read_alerts(NOW)
     assert refused == []
-    (raised,) = said
+    (raised,) = event
     assert isinstance(raised, Raised)
     assert (raised.name, raised.service, raised.severity) == ("KafkaLag", "alertmanager", Severity.CRITICAL)
     assert (raised.summary, raised.labels, raised.at) == ("A group is behind.", {"group": "a"}, NOW)
@@ -54,9 +54,9 @@ def test_an_alert_of_alertmanager_is_a_saying_of_now_that_began_then() -> None:
     assert raised.since.hour == 11
 
 
-def test_its_end_has_the_same_fingerprint() -> None:
-    said, _ = AmBody.read(pushed(one(), one(status="resolved"))).read_alerts(NOW)
-    raised, resolved = said
+def test_its_resolution_has_the_same_fingerprint() -> None:
+    event, _ = AmBody.read(pushed(one(), one(status="resolved"))).read_alerts(NOW)
+    raised, resolved = event
     assert isinstance(resolved, Resolved)
     assert raised.fingerprint == resolved.fingerprint
 
@@ -65,10 +65,10 @@ def test_its_end_has_the_same_fingerprint() -> None:
     ("severity", "expected"),
     [("critical", "critical"), ("info", "info"), ("none", "info"), ("strange", "warning"), ("", "warning")],
 )
-def test_a_severity_that_is_not_ours_has_the_nearest_of_ours(severity: str, expected: str) -> None:
-    said, _ = AmBody.read(pushed(one(labels={"alertname": "Some", "severity": severity}))).read_alerts(NOW)
-    assert isinstance(said[0], Raised)
-    assert said[0].severity.value == expected
+def test_an_unknown_severity_is_mapped_to_the_nearest(severity: str, expected: str) -> None:
+    event, _ = AmBody.read(pushed(one(labels={"alertname": "Some", "severity": severity}))).read_alerts(NOW)
+    assert isinstance(event[0], Raised)
+    assert event[0].severity.value == expected
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_severity_that_is_not_ours_has_the_nearest_of_ours(severity: str, expe
         ({}, "version"),
     ],
 )
-def test_a_strange_payload_is_refused_with_the_field_s_path(given_body: Any, path: str) -> None:
+def test_an_invalid_payload_is_rejected_with_the_path_of_the_field(given_body: Any, path: str) -> None:
     with pytest.raises(Problem) as refused:
         AmBody.read(given_body)
     assert path in {error["path"] for error in refused.value.errors}
@@ -103,9 +103,9 @@ def test_a_strange_payload_is_refused_with_the_field_s_path(given_body: Any, pat
         (None, "alerts[1]"),
     ],
 )
-def test_one_bad_alert_of_many_loses_one(bad: Any, path: str) -> None:
-    said, refused = AmBody.read(pushed(one(), bad, one(status="resolved"))).read_alerts(NOW)
-    assert len(said) == 2
+def test_an_invalid_alert_does_not_affect_the_others(bad: Any, path: str) -> None:
+    event, refused = AmBody.read(pushed(one(), bad, one(status="resolved"))).read_alerts(NOW)
+    assert len(event) == 2
     (only,) = refused
     assert only["index"] == 1
     assert [error["path"] for error in only["errors"]] == [path]
@@ -123,7 +123,7 @@ def test_one_bad_alert_of_many_loses_one(bad: Any, path: str) -> None:
         max_leaves=12,
     )
 )
-def test_no_garbage_gets_anything_but_a_refusal(garbage: Any) -> None:
+def test_garbage_is_always_rejected(garbage: Any) -> None:
     with suppress(Problem):
         AmBody.read(garbage).read_alerts(NOW)
 
@@ -132,7 +132,7 @@ def test_no_garbage_gets_anything_but_a_refusal(garbage: Any) -> None:
     ("starts_h", "ends_h", "fine"),
     [(None, 1, True), (1, 2, True), (2, 1, False), (None, -1, False), (None, 800, False)],
 )
-def test_a_silence_ends_after_it_begins_and_before_it_is_forgotten(
+def test_a_silence_ends_after_its_start_and_within_its_maximum(
     starts_h: float | None,
     ends_h: float,
     fine: bool,  # noqa: FBT001
@@ -150,7 +150,7 @@ def test_a_silence_ends_after_it_begins_and_before_it_is_forgotten(
             body.span(NOW)
 
 
-def test_a_silence_of_everything_by_mistake_is_refused() -> None:
+def test_a_long_silence_of_everything_is_rejected() -> None:
     with pytest.raises(ValueError, match="at least 1 item"):
         SilenceBody(matchers=[], ends_at=NOW, comment="why not")
     with pytest.raises(ValueError, match="not a matcher"):

@@ -1,17 +1,17 @@
-"""What a setting becomes when something is sent: server, security, sender, secrets; nothing of it in a repr."""
+"""The settings of mail and SMS: server, encryption, sender, credentials; none of them appears in a repr."""
 
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from alerting.domain.message_format import Words
+from alerting.domain.message_format import MessageText
 from alerting.gateways import channels
 from alerting.gateways.notification import Outgoing
 from alerting.settings import Settings
 from clawback_contracts.alert.v1 import Severity
 
-MESSAGE = Outgoing("ref-1", "ann@example.org", Words("s", "b", "short"), Severity.CRITICAL, "f" * 16)
+MESSAGE = Outgoing("ref-1", "ann@example.org", MessageText("s", "b", "short"), Severity.CRITICAL, "f" * 16)
 
 
 def mail(url: str) -> Any:
@@ -27,7 +27,7 @@ def mail(url: str) -> Any:
         ("smtp+starttls://mail.example", "starttls", 587),
     ],
 )
-def test_a_mail_server_s_address_says_how_safely_it_is_spoken_to(url: str, mode: str, port: int) -> None:
+def test_the_scheme_of_the_mail_server_selects_the_encryption(url: str, mode: str, port: int) -> None:
     plugin = mail(url)
     assert (plugin.secure_mode, plugin.port) == (mode, port)
     assert plugin.smtp_host in url
@@ -54,15 +54,15 @@ def test_a_gateway_s_own_parameters_and_secrets_are_kept() -> None:
     assert (plugin.user, plugin.password, plugin.params) == ("u", "p@", {"account": "7"})
 
 
-def test_any_service_of_apprise_can_carry_text_messages() -> None:
+def test_any_service_of_apprise_can_send_text_messages() -> None:
     settings = Settings(sms_url=SecretStr("json://sms.example/?:to={to}"))
     message = Outgoing("r", "+1555&x=1", MESSAGE.words, Severity.INFO, "f")
     assert channels._sms(settings)(message).payload_extras == {"to": "+1555&x=1"}
 
 
-def test_an_address_that_apprise_does_not_know_is_told_apart() -> None:
-    assert channels.known_address("json://127.0.0.1:80/")
-    assert not channels.known_address("nothing://at/all")
+def test_an_unsupported_address_is_detected() -> None:
+    assert channels.is_known_address("json://127.0.0.1:80/")
+    assert not channels.is_known_address("nothing://at/all")
 
 
 def test_addresses_and_secrets_are_in_no_repr() -> None:

@@ -1,4 +1,4 @@
-"""What alerting itself finds worth an alert."""
+"""The alerts that alerting raises itself."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -31,41 +31,41 @@ def test_a_run_is_overdue_after_hour_25_and_not_before() -> None:
     assert late.severity is Severity.CRITICAL
 
 
-def test_never_having_heard_of_a_run_is_judged_from_the_first_start() -> None:
+def test_without_any_run_the_age_counts_from_the_first_start() -> None:
     assert condition.run_overdue(None, NOW, NOW + H25) is None
     late = condition.run_overdue(None, NOW, NOW + timedelta(hours=26))
     assert late is not None
-    assert "since 2026-03-01 12:00 UTC, when watching began" in late.summary
+    assert "since monitoring started at 2026-03-01 12:00 UTC" in late.summary
 
 
-def test_it_is_the_same_alert_as_the_one_of_compliance_s_own_watcher() -> None:
+def test_it_is_the_same_alert_as_that_of_compliance() -> None:
     late = condition.run_overdue(None, NOW, NOW + timedelta(hours=26))
     assert late is not None
     assert late.fingerprint == condition.RUN_OVERDUE == fingerprint("compliance", "ComplianceRunOverdue", {})
 
 
-def test_a_quiet_day_has_a_summary_and_no_alert() -> None:
+def test_a_run_without_findings_has_a_summary_and_no_alert() -> None:
     assert condition.revoked_found(completed()) is None
     assert "nothing revoked" in condition.daily_summary(completed()).summary
 
 
-def test_what_a_run_found_is_an_alert_of_each_run() -> None:
+def test_each_run_with_findings_has_an_alert() -> None:
     found = condition.revoked_found(completed(3))
     assert found is not None
     assert found.is_event
-    assert "found 3 notices of revocation: 2 removals are verified, 1 are open" in found.summary
+    assert "found 3 revocation notices: 2 removals are verified, 1 are open" in found.summary
 
 
-def test_what_is_said_under_mock_says_so() -> None:
-    assert "no evidence" in condition.daily_summary(completed(mock=True)).summary
-    assert "no evidence" not in condition.daily_summary(completed()).summary
+def test_alerts_of_mock_runs_are_labelled() -> None:
+    assert "not evidence" in condition.daily_summary(completed(mock=True)).summary
+    assert "not evidence" not in condition.daily_summary(completed()).summary
 
 
-def test_a_failed_run_says_why_and_fits() -> None:
+def test_a_failed_run_has_its_reason_truncated() -> None:
     run = RunFailed(run_id=UUID(int=1), started_at=NOW, ended_at=NOW, error="x\n" * 240, mock=True)
     said = condition.run_failed(run)
     assert (said.severity, said.fingerprint) == (Severity.CRITICAL, condition.RUN_FAILED)
     assert len(said.summary) <= 500
-    assert said.summary.endswith("no evidence.")
+    assert said.summary.endswith("this is not evidence.")
     empty = RunFailed(run_id=UUID(int=1), started_at=NOW, ended_at=NOW, error="")
     assert "no reason" in condition.run_failed(empty).summary

@@ -1,4 +1,4 @@
-"""The health of the whole, judged from answers."""
+"""The health of the whole system, computed from the answers of its parts."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -54,7 +54,7 @@ def whole(asked: HealthSnapshot) -> str:
     return overall(parts(asked), NAMES)
 
 
-def test_all_that_answers_is_up() -> None:
+def test_all_parts_that_answer_are_up() -> None:
     assert states(FINE) == {}
     assert whole(FINE) == "healthy"
     assert set(parts(FINE)) == {
@@ -68,7 +68,7 @@ def test_all_that_answers_is_up() -> None:
         "webhookStatus",
         *NAMES,
     }
-    assert parts(FINE)["database"].told() == {"status": "up", "responseTime": 1.2}
+    assert parts(FINE)["database"].as_json() == {"status": "up", "responseTime": 1.2}
 
 
 @pytest.mark.parametrize(
@@ -130,38 +130,40 @@ def test_all_that_answers_is_up() -> None:
         ),
     ],
 )
-def test_a_part_that_stops_changes_its_own_key(
+def test_a_part_that_stops_changes_only_its_own_key(
     asked: HealthSnapshot, changed: dict[str, str], status: str
 ) -> None:
     assert states(asked) == changed
     assert whole(asked) == status
 
 
-def test_a_service_of_which_nothing_answers_is_down_and_the_whole_with_it() -> None:
+def test_a_service_that_does_not_answer_is_down_and_the_system_unhealthy() -> None:
     asked = replace(with_one("apis", "retention", AWAY), workers={**FINE.workers, "retention": AWAY})
     assert states(asked) == {"retention": "down", "jobWorker": "degraded"}
     assert whole(asked) == "unhealthy"
     assert parts(asked)["retention"].error == "api: no answer; worker: no answer"
 
 
-def test_when_nobody_answers_queues_jobs_and_pipeline_are_down() -> None:
+def test_queues_jobs_and_pipeline_are_down_when_no_service_answers() -> None:
     nobody = dict.fromkeys(NAMES, AWAY)
     asked = replace(FINE, apis=nobody, workers=nobody, outboxes=nobody, jobs=nobody, feeds=AWAY)
     assert {"jobQueues", "backgroundJobs", "etlPipeline", "jobWorker", "webhookStatus"} <= {
         n for n, s in states(asked).items() if s == "down"
     }
-    told = metrics(asked)
-    assert [told[name] for name in ("activeJobs", "pendingJobs", "failedJobs", "lastDataSync")] == [None] * 4
+    as_json = metrics(asked)
+    assert [as_json[name] for name in ("activeJobs", "pendingJobs", "failedJobs", "lastDataSync")] == [
+        None
+    ] * 4
 
 
-def test_a_database_that_another_does_not_reach_is_degraded() -> None:
+def test_a_database_that_another_service_cannot_reach_is_degraded() -> None:
     unready = Answer(ok=False, error="not ready: database", body={"checks": {"database": {"ok": False}}})
     found = parts(with_one("workers", "analytics", unready))
     assert found["database"].state == "degraded"
-    assert found["database"].error == "not reached by analytics"
+    assert found["database"].error == "not reachable from analytics"
 
 
-def test_the_numbers_are_of_answers_and_null_where_nobody_knows() -> None:
+def test_metrics_are_computed_from_answers_and_null_when_unknown() -> None:
     assert metrics(FINE) == {
         "activeJobs": 0,
         "pendingJobs": 10,
@@ -176,9 +178,9 @@ def test_the_numbers_are_of_answers_and_null_where_nobody_knows() -> None:
     failed = {**RUN, "outcome": "failed"}
     old = {**failed, "started_at": "2026-02-01T11:00:00+00:00"}
     running = {**RUN, "outcome": "running"}
-    told = metrics(with_one("jobs", "retention", Answer(ok=True, body=[failed, old, running])))
-    assert (told["activeJobs"], told["failedJobs"]) == (1, 1)
+    as_json = metrics(with_one("jobs", "retention", Answer(ok=True, body=[failed, old, running])))
+    assert (as_json["activeJobs"], as_json["failedJobs"]) == (1, 1)
 
 
-def test_the_last_success_of_each_job_is_told() -> None:
+def test_the_last_success_of_each_job_is_reported() -> None:
     assert last_done(FINE)["ingester/poll:a"] == RUN["ended_at"]

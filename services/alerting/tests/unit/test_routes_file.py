@@ -1,4 +1,4 @@
-"""The routes file is checked whole when a process starts, and each mistake is named with its line."""
+"""The whole routes file is checked at start-up, and each error is reported with its line."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -72,40 +72,40 @@ def alert(name: str = "Some", severity: Severity = Severity.CRITICAL, service: s
     )
 
 
-def told(book: RoutingConfig, one: Alert) -> set[tuple[str, str]]:
-    return {(target.recipient, target.channel) for target in book.targets(one)}
+def told(routing: RoutingConfig, one: Alert) -> set[tuple[str, str]]:
+    return {(target.recipient, target.channel) for target in routing.targets(one)}
 
 
-def test_the_example_can_be_used() -> None:
+def test_the_example_is_valid() -> None:
     path = Path(str(files("alerting").joinpath("routes.example.yaml")))
-    book = read_routes(path, lambda _: True)
-    assert book.channels == ["mail", "sms"]
+    routing = read_routes(path, lambda _: True)
+    assert routing.channels == ["mail", "sms"]
     officer = {("compliance-officer", "mail"), ("compliance-officer", "sms")}
     for name, severity in (
         ("ComplianceRunOverdue", Severity.CRITICAL),
         ("ComplianceRunFailed", Severity.CRITICAL),
         ("RevokedArticlesFound", Severity.WARNING),
     ):
-        reached = book.targets(alert(name, severity, "compliance"))
+        reached = routing.targets(alert(name, severity, "compliance"))
         assert officer <= {(one.recipient, one.channel) for one in reached}, name
         assert {one.wait for one in reached if one.recipient == "compliance-officer"} == {timedelta(0)}
     assert ("compliance-officer", "mail") in told(
-        book, alert("ComplianceDailySummary", Severity.INFO, "compliance")
+        routing, alert("ComplianceDailySummary", Severity.INFO, "compliance")
     )
-    assert told(book, alert("Anything", Severity.WARNING)) == {("on-call", "mail")}
+    assert told(routing, alert("Anything", Severity.WARNING)) == {("on-call", "mail")}
 
 
-def test_the_deepest_route_that_fits_tells_and_continue_looks_further(tmp_path: Path) -> None:
-    book = read(tmp_path, GOOD)
+def test_the_deepest_matching_route_applies_and_continue_evaluates_its_siblings(tmp_path: Path) -> None:
+    routing = read(tmp_path, GOOD)
     everyone = {("ann", "mail"), ("bob", "mail"), ("ann", "sms"), ("room", "room")}
-    assert told(book, alert(severity=Severity.INFO)) == everyone
-    assert told(book, alert("Watchdog")) == set()
-    assert told(book, alert(severity=Severity.WARNING)) == {("ann", "mail")}
-    assert told(book, alert(service="compliance")) == everyone
-    assert told(book, alert(service="ingester")) == {("ann", "mail")}
+    assert told(routing, alert(severity=Severity.INFO)) == everyone
+    assert told(routing, alert("Watchdog")) == set()
+    assert told(routing, alert(severity=Severity.WARNING)) == {("ann", "mail")}
+    assert told(routing, alert(service="compliance")) == everyone
+    assert told(routing, alert(service="ingester")) == {("ann", "mail")}
 
 
-def test_each_recipient_is_one_target_a_channel_by_the_first_route_that_names_it(tmp_path: Path) -> None:
+def test_each_recipient_is_one_target_per_channel_by_the_first_route_that_names_it(tmp_path: Path) -> None:
     targets = read(tmp_path, GOOD).targets(alert(service="compliance"))
     pairs = [(one.recipient, one.channel) for one in targets]
     assert len(pairs) == len(set(pairs))
@@ -114,41 +114,41 @@ def test_each_recipient_is_one_target_a_channel_by_the_first_route_that_names_it
     assert by_pair["bob", "mail"].wait == timedelta(0)
 
 
-def test_groups_are_by_the_labels_named_or_every_alert_alone(tmp_path: Path) -> None:
-    book = read(tmp_path, GOOD)
+def test_groups_are_formed_by_labels_or_per_alert(tmp_path: Path) -> None:
+    routing = read(tmp_path, GOOD)
     mild = alert(severity=Severity.INFO)
     other = replace(mild, fingerprint="0" * 16, name="Other")
-    assert book.targets(mild)[0].group_key == book.targets(other)[0].group_key
+    assert routing.targets(mild)[0].group_key == routing.targets(other)[0].group_key
     grave, graver = alert(), replace(alert(), fingerprint="0" * 16)
-    assert book.targets(grave)[0].group_key != book.targets(graver)[0].group_key
+    assert routing.targets(grave)[0].group_key != routing.targets(graver)[0].group_key
 
 
-def test_who_withdrew_consent_is_not_told_and_is_still_known(tmp_path: Path) -> None:
+def test_a_recipient_without_consent_is_not_notified_and_stays_listed(tmp_path: Path) -> None:
     text = GOOD.replace("mail: bob@example.org", "mail: bob@example.org\n    withdrawn_at: 2026-02-01")
-    book = read(tmp_path, text)
-    assert not [pair for pair in told(book, alert(severity=Severity.INFO)) if pair[0] == "bob"]
-    assert book.address("bob", "mail") is None
-    assert book.address("ann", "mail") == "ann@example.org"
-    assert not book.recipients["bob"].consents
+    routing = read(tmp_path, text)
+    assert not [pair for pair in told(routing, alert(severity=Severity.INFO)) if pair[0] == "bob"]
+    assert routing.address("bob", "mail") is None
+    assert routing.address("ann", "mail") == "ann@example.org"
+    assert not routing.recipients["bob"].consents
 
 
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [
         ("  group_wait: 10s", "  group_wat: 10s", 17, "unknown key 'group_wat'"),
-        ("  group_wait: 10s", "  group_wait: soon", 17, "route.group_wait: this is no duration"),
+        ("  group_wait: 10s", "  group_wait: soon", 17, "route.group_wait: this is not a duration"),
         ("  group_wait: 10s", "  group_wait: 9000h", 17, "longer than a year"),
         ("repeat_interval: 1h30m", "repeat_interval: 5s", 25, "shorter than a minute"),
         ("    - receiver: nobody", "    - receiver: nobdy", 19, "there is no receiver 'nobdy'"),
         ("""['severity="critical"']""", """['severity=="critical" x']""", 22, "not a matcher such as"),
-        ("""'service=~"comp.*"'""", """'service=~"("'""", 28, "no regular expression"),
-        ("{name: ann, mail: [ann]}", "{name: ann}", 13, "reaches nobody by any channel"),
+        ("""'service=~"comp.*"'""", """'service=~"("'""", 28, "not a valid RE2 regular expression"),
+        ("{name: ann, mail: [ann]}", "{name: ann}", 13, "reaches nobody; set discard: true"),
         ("{name: ann, mail: [ann]}", "{name: all, mail: [ann]}", 13, "duplicate receiver all"),
         ("{name: ann, mail: [ann]}", "{name: ann, mail: [eve]}", 13, "unknown recipient 'eve'"),
         ("sms: [ann]", "sms: [bob]", 12, "the recipient bob has no sms"),
         ("channels: [room]", "channels: [rom]", 12, "unknown channel 'rom'"),
         ("discard: true", "discard: maybe", 14, "discard: Input should be a valid boolean"),
-        ("discard: true", "discard: true, mail: [ann]", 14, "discards and reaches somebody"),
+        ("discard: true", "discard: true, mail: [ann]", 14, "has discard: true and also recipients"),
         ("    consent: {at: 2026-01-05, by: ann}\n  - name: bob", "  - name: bob", 2, "the key consent is missing"),
         ("consent: {at: 2026-01-05, by: ann}\n  - name: bob", "consent: {by: ann}\n  - name: bob", 5, "key at is"),
         (
@@ -159,20 +159,22 @@ def test_who_withdrew_consent_is_not_told_and_is_still_known(tmp_path: Path) -> 
         ),
         ("  - name: bob\n", "  - name: ann\n", 6, "duplicate recipient ann"),
         ("  - name: bob\n", "  - name: B o b\n", 6, "lower-case letters"),
-        ('sms: "+15550100"', 'sms: "call me"', 4, "no number"),
-        ("mail: bob@example.org", 'mail: "bob@example.org, eve@example.org"', 7, "no address"),
-        ("mail: bob@example.org", 'mail: "bob@example.org\\r\\nBcc: eve@example.org"', 7, "no address"),
+        ('sms: "+15550100"', 'sms: "call me"', 4, "not a number"),
+        ("mail: bob@example.org", 'mail: "bob@example.org, eve@example.org"', 7, "not an address"),
+        ("mail: bob@example.org", 'mail: "bob@example.org\\r\\nBcc: eve@example.org"', 7, "not an address"),
         ("    mail: bob@example.org\n", "", 6, "neither mail nor sms"),
         ("    - receiver: nobody\n      matchers: ['name=\"Watchdog\"']", "    - receiver: nobody", 20, "unreachable"),
-        ("  receiver: all\n  group", "  group", 15, "the first route lacks receiver"),
-        ("  group_wait: 10s", "  matchers: ['a=b']", 15, "the first route takes everything"),
+        ("  receiver: all\n  group", "  group", 15, "the root route has no receiver"),
+        ("  group_wait: 10s", "  matchers: ['a=b']", 15, "the root route matches everything"),
         ("  group_wait: 10s", "  receiver: all", 17, "duplicate key 'receiver'"),
         ("route:", "rout:", 15, "unknown key 'rout'"),
         ("  - {name: room,", "  - {name: mail,", 10, "duplicate channel mail"),
         ("[ann, bob]", "ann", 12, "receivers[0].mail: a list is required"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, line: int, words: str) -> None:
+def test_an_error_is_reported_with_its_line(
+    tmp_path: Path, old: str, new: str, line: int, words: str
+) -> None:
     assert old in GOOD
     with pytest.raises(Stop) as refused:
         read(tmp_path, GOOD.replace(old, new, 1))
@@ -181,10 +183,10 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, li
     assert "eve@" not in str(refused.value)
 
 
-def test_a_channel_that_apprise_does_not_know_is_a_mistake_and_its_address_stays_secret(
+def test_an_unsupported_channel_address_is_an_error_and_stays_secret(
     tmp_path: Path,
 ) -> None:
-    with pytest.raises(Stop, match=r"routes.yaml:10: the url of room is none") as refused:
+    with pytest.raises(Stop, match=r"routes.yaml:10: apprise cannot send to the url of room") as refused:
         read(tmp_path, GOOD, known=False)
     assert "json://" not in str(refused.value)
 
@@ -196,13 +198,13 @@ def test_a_channel_that_apprise_does_not_know_is_a_mistake_and_its_address_stays
         ("receiver: nobody", "receiver: nobdy", "sms: [ann]", "sms: [bob]"),
     ],
 )
-def test_all_mistakes_of_a_kind_are_reported_at_once(
+def test_all_errors_of_a_kind_are_reported_together(
     tmp_path: Path, old: str, new: str, other: str, wrong: str
 ) -> None:
     text = GOOD.replace(old, new).replace(other, wrong)
     with pytest.raises(Stop) as refused:
         read(tmp_path, text)
-    assert len(str(refused.value).splitlines()) == 3, "the setting, and a line a mistake"
+    assert len(str(refused.value).splitlines()) == 3, "the setting, and one line per error"
 
 
 @pytest.mark.parametrize(
@@ -216,13 +218,13 @@ def test_all_mistakes_of_a_kind_are_reported_at_once(
         ("a: &a [*a]", "an alias contains itself"),
     ],
 )
-def test_what_is_no_routes_file_at_all_is_refused_in_words(tmp_path: Path, text: str, words: str) -> None:
+def test_an_invalid_routes_file_is_rejected_with_a_message(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(Stop) as refused:
         read(tmp_path, text)
     assert words in str(refused.value)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(Stop, match="cannot be read"):
         read_routes(tmp_path / "none.yaml", lambda _: True)
     (tmp_path / "latin").write_bytes(b"\xff\xfe\xfa")
@@ -230,7 +232,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         read_routes(tmp_path / "latin", lambda _: True)
 
 
-def test_routes_may_not_nest_without_end(tmp_path: Path) -> None:
+def test_the_nesting_of_routes_is_limited(tmp_path: Path) -> None:
     deep = "{receiver: all}"
     for _ in range(30):
         deep = f"{{receiver: all, routes: [{deep}]}}"

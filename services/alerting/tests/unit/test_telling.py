@@ -1,4 +1,4 @@
-"""Who is told what, and when again."""
+"""Which notifications are due, and when they are repeated or retried."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alerting.domain.alert import Alert
-from alerting.domain.notification_policy import Delivered, next_try, tellings
+from alerting.domain.notification_policy import Delivered, due_notifications, next_try
 from alerting.domain.routing import Target
 from clawback_contracts.alert.v1 import Severity
 
@@ -36,71 +36,71 @@ def found(
     known = {("ann", "mail"): told} if told else {}
     return [
         (one.what, one.number)
-        for one in tellings(alert, [ANN], known, at, silenced=silenced, news_from=NOW - HOUR)
+        for one in due_notifications(alert, [ANN], known, at, silenced=silenced, news_from=NOW - HOUR)
     ]
 
 
-def test_what_holds_is_told_once() -> None:
+def test_a_firing_alert_is_notified_once() -> None:
     assert found(FIRING) == [("raised", 0)]
     assert found(FIRING, Delivered(0, resolved=False, last_sent_at=NOW)) == []
 
 
-def test_what_still_holds_is_repeated_after_the_interval_counted_from_the_sending() -> None:
+def test_a_firing_alert_is_repeated_after_the_interval_since_it_was_sent() -> None:
     told = Delivered(2, resolved=False, last_sent_at=NOW)
     assert found(FIRING, told, at=NOW + HOUR - timedelta(seconds=1)) == []
     assert found(FIRING, told, at=NOW + HOUR) == [("repeat", 3)]
 
 
-def test_what_has_not_gone_out_is_not_repeated() -> None:
+def test_an_unsent_notification_is_not_repeated() -> None:
     assert found(FIRING, Delivered(0, resolved=False, last_sent_at=None), at=NOW + 5 * HOUR) == []
 
 
-def test_what_somebody_looks_at_is_not_repeated() -> None:
+def test_an_acknowledged_alert_is_not_repeated() -> None:
     seen = replace(FIRING, acknowledged_at=NOW)
     assert found(seen, Delivered(0, resolved=False, last_sent_at=NOW), at=NOW + 5 * HOUR) == []
 
 
-def test_an_end_is_told_once_to_those_who_were_told_the_beginning() -> None:
+def test_a_resolution_is_sent_once_to_the_notified_recipients() -> None:
     assert found(OVER, Delivered(0, resolved=False, last_sent_at=None)) == [("resolved", 0)]
     assert found(OVER, Delivered(0, resolved=True, last_sent_at=NOW)) == []
 
 
-def test_what_began_and_ended_before_anybody_was_told_is_told_all_the_same() -> None:
+def test_an_alert_that_ended_before_anybody_was_notified_is_notified() -> None:
     assert found(OVER) == [("raised", 0)]
 
 
-def test_what_a_person_ended_before_anybody_was_told_is_not_told() -> None:
+def test_an_alert_resolved_by_hand_before_anybody_was_notified_is_not_notified() -> None:
     assert found(replace(OVER, resolved_by="ann")) == []
 
 
-def test_a_silence_mutes_beginnings_and_reminders_but_no_end() -> None:
+def test_a_silence_mutes_new_alerts_and_reminders_but_no_resolution() -> None:
     told = Delivered(0, resolved=False, last_sent_at=NOW)
     assert found(FIRING, silenced=True) == []
     assert found(FIRING, told, at=NOW + HOUR, silenced=True) == []
     assert found(OVER, told, silenced=True) == [("resolved", 0)]
 
 
-def test_history_from_before_the_first_start_is_no_news() -> None:
+def test_alerts_before_the_first_start_are_not_notified() -> None:
     assert found(replace(FIRING, last_at=NOW - 2 * HOUR)) == []
 
 
-def test_an_event_has_no_end_and_no_reminder() -> None:
+def test_a_single_event_has_no_resolution_and_no_reminder() -> None:
     event = replace(OVER, is_event=True)
     assert found(event) == [("raised", 0)]
     assert found(event, Delivered(0, resolved=False, last_sent_at=NOW), at=NOW + 5 * HOUR) == []
 
 
-def test_an_alert_of_which_only_an_end_was_heard_is_not_told() -> None:
+def test_an_alert_with_only_a_resolution_is_not_notified() -> None:
     assert found(replace(OVER, occurrence=0)) == []
 
 
 @pytest.mark.parametrize(("attempts", "minutes"), [(1, 1), (2, 5), (3, 15), (4, 60), (400, 60)])
-def test_what_is_not_taken_comes_again_later_and_later(attempts: int, minutes: int) -> None:
+def test_retries_have_increasing_delays(attempts: int, minutes: int) -> None:
     again = next_try(Severity.CRITICAL, attempts, NOW, NOW, firing=True)
     assert again == NOW + timedelta(minutes=minutes)
 
 
-def test_a_critical_one_is_never_given_up_while_it_holds() -> None:
+def test_a_critical_message_is_not_given_up_while_its_alert_fires() -> None:
     later = NOW + timedelta(days=30)
     assert next_try(Severity.CRITICAL, 99, NOW, later, firing=True) is not None
     assert next_try(Severity.CRITICAL, 99, NOW, later, firing=False) is None

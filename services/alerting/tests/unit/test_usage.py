@@ -1,10 +1,10 @@
-"""Wrong usage and settings end in words, before anything is touched."""
+"""Wrong usage and invalid settings end with a clear message before anything is opened."""
 
 from pathlib import Path
 
 import pytest
 
-from alerting.service import SERVICE, usable_address
+from alerting.service import SERVICE, is_usable_address
 from alerting.settings import Settings
 from clawback_common.service.cli import main
 from clawback_testing.production import production_env
@@ -26,12 +26,12 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
         ({"SMS_URL": "twilio://token/number"}, "SMS_URL is neither"),
         ({"SEND_TIMEOUT_S": "60"}, "SEND_TIMEOUT_S"),
         ({"SERVICES": "{no json"}, "neither name=address"),
-        ({"SERVICES": "stranger=http://a"}, "stranger: the services are"),
+        ({"SERVICES": "stranger=http://a"}, "stranger: unknown; the services are"),
         ({"SERVICES": "ingester=no address"}, "SERVICES_INGESTER"),
         ({"ENVIRONMENT": "production"}, "ENVIRONMENT=production"),
     ],
 )
-def test_wrong_settings_end_with_2_in_words(
+def test_invalid_settings_end_with_2_and_a_message(
     environment: dict[str, str],
     words: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -52,13 +52,13 @@ def test_wrong_settings_end_with_2_in_words(
         '{"ingester": "http://a", "ingester-worker": "http://b"}',
     ],
 )
-def test_whom_health_asks_is_a_list_or_json(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_services_is_a_list_or_json(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SERVICES", written)
     found = {name: str(url) for name, url in Settings().services.items()}
     assert found == {"ingester": "http://a/", "ingester-worker": "http://b/"}
 
 
-def test_a_routes_file_with_mistakes_ends_the_worker_with_2_and_every_line(
+def test_an_invalid_routes_file_ends_the_worker_with_2_and_reports_every_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "routes.yaml"
@@ -71,7 +71,7 @@ def test_a_routes_file_with_mistakes_ends_the_worker_with_2_and_every_line(
 
 
 @pytest.mark.parametrize(("environment", "usable"), [("development", True), ("production", False)])
-def test_outside_development_no_room_is_told_without_tls(
+def test_outside_development_direct_channels_need_tls(
     environment: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -82,6 +82,6 @@ def test_outside_development_no_room_is_told_without_tls(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("ENVIRONMENT", environment)
     settings = Settings()
-    assert usable_address(settings, "json://room.example/") is usable
-    assert usable_address(settings, "jsons://room.example/")
-    assert not usable_address(settings, "nothing://at/all")
+    assert is_usable_address(settings, "json://room.example/") is usable
+    assert is_usable_address(settings, "jsons://room.example/")
+    assert not is_usable_address(settings, "nothing://at/all")

@@ -1,4 +1,4 @@
-"""A notification says what, since when, how severe, which thing, what to do next; and nothing else gets into it."""
+"""A notification states what happened, since when, how severe, its labels and what to do; it contains no content."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,35 +8,35 @@ from clawback_contracts.alert.v1 import Severity
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LINE = Line(
-    "f" * 16, 1, "raised", 0, "FeedStopped", "ingester", Severity.CRITICAL, "Feed a stopped: mend its key.",
+    "f" * 16, 1, "raised", 0, "FeedStopped", "ingester", Severity.CRITICAL, "Feed a stopped: renew its key.",
     {"feed": "a"}, is_event=False, since=AT, until=None,
 )  # fmt: skip
 
 
-def test_it_says_all_that_a_person_needs() -> None:
+def test_it_contains_all_details() -> None:
     words = compose([LINE], "ref-1", "https://runbooks.example/")
     assert words.subject == "[CRITICAL] FeedStopped (ingester)"
     for part in (
         "FeedStopped: critical, new",
-        "What:    Feed a stopped: mend its key.",
-        "Thing:   feed=a",
+        "What:    Feed a stopped: renew its key.",
+        "Labels:  feed=a",
         "Since:   2026-03-01 12:00:00 UTC",
         "Runbook: https://runbooks.example/FeedStopped.md",
         f"/api/v1/alerts/{'f' * 16}/ack",
         "Reference: ref-1",
     ):
         assert part in words.body
-    assert words.short == "[CRITICAL] FeedStopped: Feed a stopped: mend its key."
+    assert words.short == "[CRITICAL] FeedStopped: Feed a stopped: renew its key."
 
 
-def test_a_group_is_one_notification_with_the_gravest_first() -> None:
+def test_a_group_is_one_notification_with_the_highest_severity_first() -> None:
     mild = replace(LINE, fingerprint="0" * 16, name="Aaa", severity=Severity.INFO)
     words = compose([mild, LINE], "r", "docs")
     assert words.subject == "[CRITICAL] FeedStopped (ingester) and 1 more"
     assert words.body.index("FeedStopped: critical") < words.body.index("Aaa: info")
 
 
-def test_what_began_and_ended_in_one_notification_is_told_as_ended() -> None:
+def test_an_alert_that_began_and_ended_in_one_notification_is_reported_as_ended() -> None:
     over = replace(LINE, what="resolved", until=AT + timedelta(minutes=3), ended_by="ann")
     words = compose([LINE, over], "r", "docs")
     assert words.subject.startswith("[RESOLVED]")
@@ -44,7 +44,7 @@ def test_what_began_and_ended_in_one_notification_is_told_as_ended() -> None:
     assert "Until:   2026-03-01 12:03:00 UTC, by ann" in words.body
 
 
-def test_a_reminder_says_which_one_it_is() -> None:
+def test_a_reminder_has_its_number() -> None:
     assert "critical, reminder 3" in compose([replace(LINE, what="repeat", number=3)], "r", "d").body
 
 
@@ -55,7 +55,7 @@ def test_an_event_has_a_time_and_nothing_to_acknowledge() -> None:
     assert words.subject.startswith("[CRITICAL]")
 
 
-def test_no_text_of_others_begins_a_line_of_its_own() -> None:
+def test_no_external_text_starts_a_new_line() -> None:
     forged = "bad\r\nBcc: all@example.org\r\n\r\nRunbook: http://evil\u2028x"
     words = compose(
         [replace(LINE, summary=forged, name=forged, service=forged, labels={forged: forged})], "r", "d"
@@ -66,8 +66,8 @@ def test_no_text_of_others_begins_a_line_of_its_own() -> None:
     assert len(words.short) <= 320
 
 
-def test_a_storm_is_cut_and_says_so() -> None:
+def test_a_large_group_is_truncated_and_says_so() -> None:
     lines = [replace(LINE, fingerprint=f"{n:016x}") for n in range(60)]
     words = compose(lines, "r", "d")
     assert words.body.count("Runbook:") == 50
-    assert "10 more are listed" in words.body
+    assert "GET /api/v1/alerts lists 10 more" in words.body

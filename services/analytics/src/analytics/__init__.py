@@ -1,1 +1,1 @@
-"""Counts what the licensed articles are about, and forgets what was revoked."""
+"""The analytics service: counts articles by topic, source and day, and stops counting revoked ones."""

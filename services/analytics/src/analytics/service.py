@@ -1,4 +1,4 @@
-"""Analytics as a service: its definition, and the one place where its objects are made."""
+"""The definition of the analytics service, and the construction of its objects."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,7 +28,7 @@ from clawback_contracts.revocation.v1 import ArticleRevoked
 
 
 def assemble(settings: Settings, db: Database, clock: Clock, orders: OrdersOutbox, cache: Cache) -> Service:
-    """The objects of analytics."""
+    """Creates the service's objects."""
     owned = (Articles(db, clock), CachedAnswers(db, cache))
     return Service(
         settings=settings,
@@ -36,7 +36,7 @@ def assemble(settings: Settings, db: Database, clock: Clock, orders: OrdersOutbo
         clock=clock,
         orders=orders,
         cache=cache,
-        vocabulary=ValueIds(db),
+        value_ids=ValueIds(db),
         sweeper=Sweeper(GROUP, db, clock, orders, owned, settings.sweep_age_min_d),
         orders_applied=CatchUp(settings, db, GROUP, ArticleRevoked.TOPIC, refilled=True).check,
     )
@@ -44,7 +44,7 @@ def assemble(settings: Settings, db: Database, clock: Clock, orders: OrdersOutbo
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Service]:
-    """The service with its database and its cache; nothing is connected before it is used."""
+    """Opens the service with its database and its cache. Connections are opened on first use."""
     url = settings.database_url.get_secret_value()
     cache_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     async with (
@@ -55,7 +55,7 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
 
 
 def plan(service: Service, _: ShutdownEvent) -> WorkerSpec:
-    """What its worker does beside consuming."""
+    """What the worker does besides consuming."""
     return WorkerSpec(
         loops=loops(service),
         prepare=partial(begin, service),
@@ -65,14 +65,14 @@ def plan(service: Service, _: ShutdownEvent) -> WorkerSpec:
 
 
 def _api(service: Service, probes: Probes) -> Api:
-    from analytics.entrypoints.http.api import api  # noqa: PLC0415 - of the role api alone
+    from analytics.entrypoints.http.api import api  # noqa: PLC0415 - needed by the role api only
 
     return api(service, probes)
 
 
 SERVICE = ServiceDefinition(
     name=GROUP,
-    description="Counts what the licensed articles are about, and forgets what was revoked.",
+    description="Counts articles by topic, source and day, and stops counting revoked ones.",
     settings=Settings,
     open=opened,
     subscriptions=subscriptions,

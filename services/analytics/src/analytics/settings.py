@@ -15,19 +15,22 @@ class Settings(ServiceSettings):
 
     api_port: int = 8003
     probe_port: int = 8103
-    """Of the roles api and worker, unless ``HTTP_PORT`` says otherwise."""
+    """The port of the roles api and worker, unless ``HTTP_PORT`` is set."""
     redis_url: SecretStr | None = None
-    """``redis://host:port/database``, where answers are kept. None: each is computed anew."""
+    """``redis://host:port/database`` of the cache. None: every answer is computed."""
     redis_cache_ttl: float = Field(3_600, ge=1, le=30 * 86_400)
-    """Seconds. An answer is dropped with the first change of a count; this bounds what nobody asks for again."""
+    """Time to live in seconds of answers that are not requested again.
+
+    Any change of a count makes all answers stale.
+    """
     compliance_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8002")
-    """Asked for all orders when our database stands before the start of their topic."""
+    """The address from which orders are read that have expired from their topic."""
     compliance_api_key_file: Path | None = None
-    """A key for that; none where reads need none."""
+    """The API key for that; None if reads need no key."""
     count_subscribers: int = Field(3, ge=1, le=16)
-    """Batches of articles in work at once."""
+    """Number of article batches processed concurrently."""
     count_batch_max: int = Field(500, ge=1, le=500)
-    """Articles in one transaction."""
+    """Maximum number of articles per transaction."""
 
     @override
     def unsafe(self) -> Iterator[str]:

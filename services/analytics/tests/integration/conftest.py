@@ -1,4 +1,4 @@
-"""Analytics on a real database, with its clock in the test's hands."""
+"""Analytics with a real database and a fake clock."""
 
 import hashlib
 from collections.abc import AsyncIterator, Sequence
@@ -27,13 +27,13 @@ SUBJECTS = {"officer": ["officer"], "operator": ["operator"], "search": ["holder
 
 @pytest.fixture
 def migrations() -> Sequence[Migration]:
-    """What runs in a database of analytics."""
+    """The migrations of the analytics database."""
     return SERVICE.all_migrations()
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """With one key a subject, named as the subject."""
+    """Settings with one key per subject; the key is the subject's name."""
     path = tmp_path / "api_keys.yaml"
     path.write_text(
         yaml.safe_dump(
@@ -48,23 +48,23 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def cache() -> Cache:
-    """None, unless a test's file has one."""
+    """No cache, unless a test file overrides this."""
     return Cache(None, 60)
 
 
 @pytest.fixture
 def service(database: Database, clock: FakeClock, settings: Settings, cache: Cache) -> Service:
-    """Without its processes; the orders are applied."""
+    """The service without its processes; all orders are applied."""
     return replace(assemble(settings, database, clock, OrdersOutbox(), cache), orders_applied=applied)
 
 
 async def applied() -> None:
-    """Every order is."""
+    """Reports that all orders are applied."""
 
 
 @pytest.fixture
 def world(service: Service, clock: FakeClock) -> World:
-    """The service, in a test's words."""
+    """The service, with helpers for tests."""
     return World(service, clock)
 
 

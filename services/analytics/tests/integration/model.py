@@ -1,4 +1,4 @@
-"""What the rules say, without a database: an ingester that publishes, an analytics that counts, as plain dicts."""
+"""A model of the rules without a database: an ingester that publishes and an analytics that counts, as plain dicts."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from analytics.storage.rollups import Narrowed
+from analytics.storage.rollups import CountFilter
 from clawback_contracts.article.v1 import ArticlePublished, Licence, Source, Topic
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleRevoked
@@ -14,7 +14,10 @@ from services.analytics.tests.integration.world import World
 
 IDS = tuple(f"up:{name}" for name in "abc")
 AGES_D = {"up:a": 1, "up:b": 40, "up:c": 400}
-"""How old each article is: one goes with a mild sweep, another with a sharp one. Few, so that much happens to each."""
+"""The age of each article: sweeps of different ages remove different ones.
+
+Few articles, so that much happens to each.
+"""
 SHAPES: tuple[dict[str, Any], ...] = (
     {"language": "en", "source": "s1", "topics": ("t1", "t2"), "licences": ("l1",), "words": 10},
     {"language": "en", "source": "s2", "topics": ("t2",), "licences": ("l1", "l2"), "words": 20},
@@ -26,7 +29,7 @@ SHAPES: tuple[dict[str, Any], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """By what an article is counted."""
+    """What an article is counted under."""
 
     day: date
     language: str
@@ -38,7 +41,7 @@ class Shape:
 
 @dataclass(slots=True)
 class Row:
-    """What is known of one id."""
+    """The state of one id."""
 
     version: int = 0
     order: int = 0
@@ -49,28 +52,28 @@ class Row:
 
 @dataclass(slots=True)
 class Ingester:
-    """Of one id, as compliance and its providers treat it."""
+    """The state of one id in the ingester, as set by compliance and its providers."""
 
     version: int = 0
     order: int = 0
     revoked: bool = False
     published: bool = False
-    """Whether it has a text that may be read."""
+    """Whether its content may be read."""
 
 
 @dataclass(slots=True)
 class Model:
-    """Both sides."""
+    """The ingester and analytics."""
 
     world: World
     floor: datetime | None = None
     rows: dict[str, Row] = field(default_factory=dict)
     ingester: dict[str, Ingester] = field(default_factory=lambda: {one: Ingester() for one in IDS})
     events: list[ArticlePublished | AnyOrder] = field(default_factory=list)
-    """All that was ever sent."""
+    """All published events."""
 
     def publish(self, article_id: str, shape: int, moved_d: int) -> None:
-        """The provider delivers; what is revoked is not published. A later version may say another day."""
+        """The provider delivers an article; a revoked one is not published. A later version may have another day."""
         known, as_given = self.ingester[article_id], SHAPES[shape]
         if known.revoked:
             return
@@ -92,14 +95,14 @@ class Model:
         )
 
     def order(self, article_id: str) -> None:
-        """Compliance revokes what is live, and reinstates what is revoked."""
+        """Compliance revokes a live article, or reinstates a revoked one."""
         known = self.ingester[article_id]
         known.order, known.revoked, known.published = known.order + 1, not known.revoked, False
         order = self.world.revocation if known.revoked else self.world.reinstatement
         self.events.append(order(article_id, known.order))
 
     def article_arrives(self, article: ArticlePublished) -> None:
-        """One at a time, in any order."""
+        """Processes one article; articles may arrive in any order."""
         if self.floor is not None and article.kept_from < self.floor:
             return
         row = self.rows.setdefault(article.article_id, Row())
@@ -116,7 +119,7 @@ class Model:
             )
 
     def orders_arrive(self, orders: Sequence[AnyOrder]) -> None:
-        """A batch: the greatest of each id."""
+        """Processes a batch of orders: the latest of each id is applied."""
         for article_id in {order.article_id for order in orders}:
             row = self.rows.setdefault(article_id, Row())
             order = max((one for one in orders if one.article_id == article_id), key=lambda one: one.order)
@@ -125,17 +128,17 @@ class Model:
                 row.withheld = row.withheld and not row.revoked
 
     def withhold(self, article_id: str) -> None:
-        """An order on it cannot be read."""
+        """An order on it cannot be decoded."""
         row = self.rows.setdefault(article_id, Row())
         row.withheld = row.withheld or not row.revoked
 
-    def people_looked(self) -> None:
+    def incidents_closed(self) -> None:
         """All incidents are closed."""
         for row in self.rows.values():
             row.withheld = False
 
     def sweep(self, before: datetime, held: Iterable[str]) -> int:
-        """What is older and not held is emptied. Gives how many."""
+        """Empties what is older and not under a legal hold. Returns how many."""
         self.floor = max(self.floor or before, before)
         old = [
             row
@@ -148,19 +151,19 @@ class Model:
 
     @property
     def counted(self) -> list[Shape]:
-        """What counts."""
+        """The counted articles."""
         return [row.shape for row in self.rows.values() if row.shape and not row.withheld]
 
-    def answer(self, what: str, asked: Narrowed) -> dict[Any, tuple[int, int]]:
-        """Articles and words by topic, source or day, of what fits."""
+    def answer(self, what: str, filters: CountFilter) -> dict[Any, tuple[int, int]]:
+        """Articles and words by topic, source or day, of the matching articles."""
         articles: Counter[Any] = Counter()
         words: Counter[Any] = Counter()
         for shape in self.counted:
             if not (
-                asked.since <= shape.day <= asked.until
-                and asked.language in {None, shape.language}
-                and asked.source in {None, shape.source}
-                and (asked.licence is None or asked.licence in shape.licences)
+                filters.since <= shape.day <= filters.until
+                and filters.language in {None, shape.language}
+                and filters.source in {None, shape.source}
+                and (filters.licence is None or filters.licence in shape.licences)
             ):
                 continue
             keys = {"topics": shape.topics, "sources": {shape.source}, "timeline": {shape.day}}[what]
@@ -172,7 +175,7 @@ class Model:
 def split(
     batch: Iterable[ArticlePublished | AnyOrder],
 ) -> tuple[list[ArticlePublished], list[AnyOrder]]:
-    """Articles and orders, which travel apart."""
+    """Articles and orders; they are delivered separately."""
     events = list(batch)
     return (
         [one for one in events if isinstance(one, ArticlePublished)],
@@ -180,16 +183,16 @@ def split(
     )
 
 
-def questions(world: World) -> list[Narrowed]:
-    """Every way to narrow, alone and together."""
+def questions(world: World) -> list[CountFilter]:
+    """Every filter, alone and combined."""
     first, last = date.min, date.max
     recent = (world.ago(days=30).date(), world.ago(days=1).date())
     return [
-        Narrowed(first, last, None, None, None, 500),
-        Narrowed(first, last, "en", None, None, 500),
-        Narrowed(first, last, None, "s1", None, 500),
-        Narrowed(first, last, None, None, "l2", 500),
-        Narrowed(*recent, None, None, None, 500),
-        Narrowed(first, last, "de", "s3", "l2", 500),
-        Narrowed(first, world.ago(days=399).date() + timedelta(days=1), None, None, "l1", 500),
+        CountFilter(first, last, None, None, None, 500),
+        CountFilter(first, last, "en", None, None, 500),
+        CountFilter(first, last, None, "s1", None, 500),
+        CountFilter(first, last, None, None, "l2", 500),
+        CountFilter(*recent, None, None, None, 500),
+        CountFilter(first, last, "de", "s3", "l2", 500),
+        CountFilter(first, world.ago(days=399).date() + timedelta(days=1), None, None, "l1", 500),
     ]

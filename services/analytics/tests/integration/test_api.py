@@ -1,4 +1,4 @@
-"""The API as people and systems use it."""
+"""The API."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -84,13 +84,13 @@ FILTERS: list[tuple[str, list[str]]] = [
 ]
 
 
-async def test_every_filter_narrows(world: World, http: httpx.AsyncClient) -> None:
+async def test_every_filter_applies(world: World, http: httpx.AsyncClient) -> None:
     await filled(world)
     for query, days in FILTERS:
         assert [one["day"] for one in await items(http, f"timeline?{query}")] == days, query
 
 
-async def test_what_is_revoked_is_counted_no_longer(world: World, http: httpx.AsyncClient) -> None:
+async def test_a_revoked_article_is_no_longer_counted(world: World, http: httpx.AsyncClient) -> None:
     await filled(world)
     await world.order(world.revocation(B))
     assert [one["topic"] for one in await items(http, "topics")] == ["Markets"]
@@ -110,14 +110,14 @@ WRONG = [
 ]
 
 
-async def test_a_question_that_cannot_be_meant_is_a_problem_with_its_place(http: httpx.AsyncClient) -> None:
+async def test_an_invalid_query_is_rejected_with_its_field(http: httpx.AsyncClient) -> None:
     for what, (query, path) in product(("topics", "sources", "timeline"), WRONG):
         answer = await http.get(f"/analytics/{what}?{query}")
         assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
         assert [error["path"] for error in answer.json()["errors"]] == [path]
 
 
-async def test_holdings_are_asked_of_what_is_counted_and_of_the_quarantine(
+async def test_holdings_include_counted_articles_and_the_quarantine(
     world: World, http: httpx.AsyncClient
 ) -> None:
     await filled(world)
@@ -133,10 +133,10 @@ async def test_holdings_are_asked_of_what_is_counted_and_of_the_quarantine(
     }
     await world.db.execute("UPDATE facet SET revoked = true, order_no = 9 WHERE article_id = $1", C)
     answer = await http.post("/analytics/holdings", json={"article_ids": [C]})
-    assert answer.json()["items"] == {C: "held"}, "the guard was believed"
+    assert answer.json()["items"] == {C: "held"}, "the guard let a request through"
 
 
-async def test_holdings_are_asked_of_1_to_500_ids(http: httpx.AsyncClient) -> None:
+async def test_holdings_accept_1_to_500_ids(http: httpx.AsyncClient) -> None:
     for ids in ([], ["no id"], [f"up:{n}" for n in range(501)]):
         assert (await http.post("/analytics/holdings", json={"article_ids": ids})).status_code == 422
 
@@ -158,7 +158,7 @@ async def test_incidents_are_listed_and_closed_by_an_officer(world: World, http:
     assert await world.total() == 2
 
 
-async def test_compliance_runs_are_kept_as_they_ended(world: World, http: httpx.AsyncClient) -> None:
+async def test_compliance_runs_are_saved_with_their_results(world: World, http: httpx.AsyncClient) -> None:
     now = world.clock.now()
     times: dict[str, Any] = {"started_at": now - timedelta(minutes=9), "ended_at": now}
     done = RunCompleted(run_id=uuid4(), noticed=3, closed=2, open=1, overdue=0, **times)
@@ -175,7 +175,7 @@ async def test_compliance_runs_are_kept_as_they_ended(world: World, http: httpx.
     ]
 
 
-async def test_runs_that_are_more_than_a_page_are_paged(world: World, http: httpx.AsyncClient) -> None:
+async def test_runs_are_paged(world: World, http: httpx.AsyncClient) -> None:
     def ended(days: int) -> RunCompleted:
         at = world.ago(days=days)
         return RunCompleted(
@@ -198,7 +198,7 @@ async def test_runs_that_are_more_than_a_page_are_paged(world: World, http: http
     assert (await http.get("/analytics/runs?cursor=eyJhIjoxfQ")).status_code == 422
 
 
-async def test_nothing_is_counted_for_readers_before_the_orders_are_obeyed(service: Service) -> None:
+async def test_queries_are_rejected_before_the_orders_are_applied(service: Service) -> None:
     async def not_yet() -> None:
         raise Transient("catching up", retry_after_s=1)
 
@@ -212,7 +212,7 @@ async def test_nothing_is_counted_for_readers_before_the_orders_are_obeyed(servi
         assert (await http.post("/analytics/holdings", json={"article_ids": [A]})).status_code == 200
 
 
-async def test_reads_need_a_key_where_that_is_set(service: Service, settings: Settings) -> None:
+async def test_reads_need_a_key_if_configured(service: Service, settings: Settings) -> None:
     careful = replace(service, settings=settings.model_copy(update={"enable_auth": True}))
     transport = httpx.ASGITransport(app=application(SERVICE, careful, Probes()))
     async with httpx.AsyncClient(transport=transport, base_url="http://analytics/api/v1") as http:
@@ -226,7 +226,7 @@ async def test_reads_need_a_key_where_that_is_set(service: Service, settings: Se
             assert (await http.get(path, headers={"X-API-Key": "search"})).status_code in {200, 503}
 
 
-async def test_jobs_dead_letters_and_health_are_where_every_service_has_them(
+async def test_jobs_dead_letters_and_health_have_the_common_paths(
     world: World, http: httpx.AsyncClient
 ) -> None:
     await filled(world)
@@ -238,7 +238,7 @@ async def test_jobs_dead_letters_and_health_are_where_every_service_has_them(
     assert detailed["cache"] == {"enabled": False, "hit_rate": None}
 
 
-async def test_without_a_cache_every_answer_is_computed_and_the_stats_say_so(
+async def test_without_a_cache_every_answer_is_computed_and_the_stats_show_it(
     world: World, http: httpx.AsyncClient
 ) -> None:
     await filled(world)
@@ -248,9 +248,7 @@ async def test_without_a_cache_every_answer_is_computed_and_the_stats_say_so(
     assert (await http.post("/admin/cache/clear")).status_code == 401
 
 
-async def test_a_list_that_is_cut_gives_the_cursor_of_what_follows(
-    world: World, http: httpx.AsyncClient
-) -> None:
+async def test_a_truncated_list_has_a_cursor(world: World, http: httpx.AsyncClient) -> None:
     await filled(world)
     for path, key in (("topics", "topic"), ("sources", "source"), ("timeline", "day")):
         whole = [one[key] for one in await items(http, path)]

@@ -1,4 +1,4 @@
-"""The cache: fast where it is there, never stale, never with a word in it, and never needed."""
+"""The cache: used when available, never stale, without text, and never required."""
 
 from collections.abc import AsyncIterator
 from uuid import uuid4
@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from analytics.gateways import cache as kept
+from analytics.gateways import cache as cache_module
 from analytics.gateways.cache import Cache
 from analytics.storage import rollups
 from clawback_common.http.probes import Probes
@@ -25,7 +25,7 @@ SECRET = "Zyxwv"
 
 @pytest_asyncio.fixture
 async def cache(valkey: "Redis", valkey_url: str) -> AsyncIterator[Cache]:
-    """On an empty Valkey."""
+    """A cache with an empty Valkey."""
     assert valkey is not None
     async with Cache.connect(valkey_url, 60) as made:
         yield made
@@ -61,7 +61,7 @@ async def test_the_second_answer_comes_from_the_cache_and_is_the_same(
     assert [await get(http, what) for what in ("topics", "sources", "timeline")] == first
     assert computed == 0
     assert await get(http, "topics", limit="7") == []
-    assert computed == 1, "another question was answered from the cache"
+    assert computed == 1, "another query was answered from the cache"
     stats = (await http.get("/cache/stats")).json()
     assert stats == {
         "enabled": True,
@@ -72,12 +72,10 @@ async def test_the_second_answer_comes_from_the_cache_and_is_the_same(
         "hit_rate": 0.4286,
         "keys": 4,
     }
-    assert cache.tried.hit_rate == 0.4286
+    assert cache.counts.hit_rate == 0.4286
 
 
-async def test_after_any_change_of_a_count_no_stale_answer_is_given(
-    world: World, http: httpx.AsyncClient
-) -> None:
+async def test_after_any_change_of_a_count_no_answer_is_stale(world: World, http: httpx.AsyncClient) -> None:
     await world.publish(article(world), article(world, B))
     assert (await get(http))[0]["articles"] == 2
     await world.order(world.revocation(A))
@@ -88,7 +86,7 @@ async def test_after_any_change_of_a_count_no_stale_answer_is_given(
     assert (await get(http))[0]["topic"] == "Markets"
 
 
-async def test_no_word_is_in_the_cache_and_every_key_has_an_end(
+async def test_the_cache_has_no_text_and_every_key_has_a_ttl(
     world: World, http: httpx.AsyncClient, valkey: "Redis"
 ) -> None:
     await world.publish(article(world))
@@ -102,7 +100,7 @@ async def test_no_word_is_in_the_cache_and_every_key_has_an_end(
         assert not [word for word in (SECRET, "Standard", "Daily") if word in both]
 
 
-async def test_a_cache_that_is_away_costs_no_answer_and_makes_the_service_degraded(
+async def test_an_unavailable_cache_affects_no_answer_and_makes_the_service_degraded(
     world: World, http: httpx.AsyncClient
 ) -> None:
     await world.publish(article(world))
@@ -110,7 +108,7 @@ async def test_a_cache_that_is_away_costs_no_answer_and_makes_the_service_degrad
         object.__setattr__(world.service, "cache", away)
         assert (await get(http))[0]["articles"] == 1
         assert (await get(http))[0]["articles"] == 1
-        assert (away.tried.failures, away.tried.hits) == (2, 0)
+        assert (away.counts.failures, away.counts.hits) == (2, 0)
         stats = (await http.get("/cache/stats")).json()
         assert (stats["enabled"], stats["available"], stats["hit_rate"]) == (True, False, 0)
         cleared = await http.post("/admin/cache/clear", headers={"X-API-Key": "operator"})
@@ -121,25 +119,25 @@ async def test_a_cache_that_is_away_costs_no_answer_and_makes_the_service_degrad
         assert (probes.ready, probes.status) == (True, "degraded")
 
 
-async def test_a_cache_that_has_failed_is_asked_again_after_a_while(
+async def test_a_failed_cache_is_used_again_after_the_cooldown(
     valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept, "LEFT_ALONE_S", 0.05)
+    monkeypatch.setattr(cache_module, "COOLDOWN_S", 0.05)
     async with Cache.connect(valkey_url, 60) as cache:
         client, cache._client = cache._client, Redis(port=1, retry=Retry(NoBackoff(), 0))
-        mark = uuid4()
-        await cache.put(mark, ["q"], [[1, 2, 3]])
-        assert await cache.get(mark, ["q"]) is None
+        cache_version = uuid4()
+        await cache.put(cache_version, ["q"], [[1, 2, 3]])
+        assert await cache.get(cache_version, ["q"]) is None
         cache._client = client
 
         async def back() -> bool:
-            await cache.put(mark, ["q"], [[1, 2, 3]])
-            return await cache.get(mark, ["q"]) == [[1, 2, 3]]
+            await cache.put(cache_version, ["q"], [[1, 2, 3]])
+            return await cache.get(cache_version, ["q"]) == [[1, 2, 3]]
 
-        await until(back, what="it is asked again")
+        await until(back, what="the cache is used again")
 
 
-async def test_clearing_forgets_what_is_ours(http: httpx.AsyncClient, world: World, valkey: "Redis") -> None:
+async def test_clearing_deletes_only_our_keys(http: httpx.AsyncClient, world: World, valkey: "Redis") -> None:
     await world.publish(article(world))
     await get(http)
     await valkey.set("others", b"1")
@@ -148,6 +146,6 @@ async def test_clearing_forgets_what_is_ours(http: httpx.AsyncClient, world: Wor
     assert await valkey.keys() == [b"others"]
 
 
-async def test_a_probe_passes_where_the_cache_answers_and_where_there_is_none(cache: Cache) -> None:
+async def test_the_probe_passes_with_an_answering_cache_and_without_one(cache: Cache) -> None:
     assert await cache.check() is None
     assert await Cache(None, 60).check() == "not configured"

@@ -1,4 +1,4 @@
-"""Which article counts, and what an order is answered."""
+"""Which articles are counted, and how orders are answered."""
 
 import asyncio
 from dataclasses import replace
@@ -29,7 +29,7 @@ def topics(*names: str) -> tuple[Topic, ...]:
     return tuple(Topic(name=name) for name in names)
 
 
-async def test_an_article_counts_once_however_often_it_comes(world: World) -> None:
+async def test_a_repeated_article_counts_once(world: World) -> None:
     article = world.article(A, topics=topics("Markets", "Energy", "Markets"))
     await world.publish(article, article)
     await world.publish(article)
@@ -46,7 +46,7 @@ async def test_a_newer_version_counts_instead_of_the_older_one(world: World) -> 
     await world.must_be_exact()
 
 
-async def test_a_revoked_article_leaves_no_count_and_none_of_its_words(world: World) -> None:
+async def test_a_revoked_article_leaves_no_count_and_no_value(world: World) -> None:
     await world.publish(world.article(A, topics=topics("Only here")), world.article(B))
     await world.order(world.revocation(A))
     assert (await world.counted(), await world.total()) == ({"Markets": 1}, 1)
@@ -63,7 +63,7 @@ async def test_an_order_for_other_holders_is_applied_and_not_answered(world: Wor
     assert len(await world.answers()) == 1
 
 
-async def test_every_arrival_of_an_order_is_answered(world: World) -> None:
+async def test_every_sending_of_an_order_is_answered(world: World) -> None:
     await world.publish(world.article(A))
     order = world.revocation(A)
     await world.order(order)
@@ -78,7 +78,7 @@ async def test_every_arrival_of_an_order_is_answered(world: World) -> None:
     assert sorted(await world.answers()) == [(A, 1, *["superseded"] * 2), (A, 2, *["reinstated"] * 2)]
 
 
-async def test_a_record_in_quarantine_is_purged_by_an_order_and_answered_for(world: World) -> None:
+async def test_a_quarantined_record_is_purged_by_an_order_and_included_in_the_answer(world: World) -> None:
     bad = Bad(Poison("value_invalid"), "analytics", "articles.v1", subjects=(A,), value=CANARY.encode())
     async with world.db.transaction() as tx:
         await put(tx, world.service.orders, [bad], world.clock.now())
@@ -87,7 +87,7 @@ async def test_a_record_in_quarantine_is_purged_by_an_order_and_answered_for(wor
     assert (await world.held(A), await world.answers()) == (set(), [(A, 1, "never_held", "removed")])
 
 
-async def test_nothing_is_kept_of_an_unusable_record_about_an_article_that_is_revoked(world: World) -> None:
+async def test_an_invalid_record_about_a_revoked_article_is_not_kept(world: World) -> None:
     await world.order(world.revocation(A))
     (lane,) = [one for one in subscriptions(world.service) if one.topic == ArticlePublished.TOPIC]
     bad = Bad(Poison("value_invalid"), "analytics", lane.topic, subjects=("up:z", A), value=CANARY.encode())
@@ -97,20 +97,20 @@ async def test_nothing_is_kept_of_an_unusable_record_about_an_article_that_is_re
     assert await world.db.fetchval("SELECT count(value) FROM quarantine") == 0
 
 
-async def test_an_article_that_was_revoked_before_it_came_stays_out(world: World) -> None:
+async def test_an_article_revoked_before_it_arrived_is_rejected(world: World) -> None:
     await world.order(world.revocation(A))
     await world.publish(world.article(A, topics=topics("Only here")))
     assert (await world.total(), await world.held(A), await world.words()) == (0, set(), set())
 
 
-async def test_a_revoked_article_stays_out_whatever_version_it_claims_to_be(world: World) -> None:
+async def test_a_revoked_article_is_rejected_regardless_of_its_version(world: World) -> None:
     await world.publish(world.article(A))
     await world.order(world.revocation(A))
     await world.publish(world.article(A, 9, after_order=1))
     assert (await world.total(), await world.held(A)) == (0, set())
 
 
-async def test_an_old_text_stays_out_after_a_reinstatement_and_a_new_one_counts(world: World) -> None:
+async def test_after_a_reinstatement_an_old_version_is_rejected_and_a_new_one_counts(world: World) -> None:
     await world.publish(world.article(A))
     await world.order(world.revocation(A))
     await world.order(world.reinstatement(A))
@@ -121,7 +121,7 @@ async def test_an_old_text_stays_out_after_a_reinstatement_and_a_new_one_counts(
     await world.must_be_exact()
 
 
-async def test_what_was_published_after_a_reinstatement_counts_also_when_it_overtakes_the_orders(
+async def test_an_article_published_after_a_reinstatement_counts_even_if_it_arrives_first(
     world: World,
 ) -> None:
     await world.publish(world.article(A))
@@ -140,7 +140,7 @@ async def test_what_was_published_after_a_reinstatement_counts_also_when_it_over
     await world.must_be_exact()
 
 
-async def test_a_reinstatement_takes_what_came_before_the_revocation_that_was_passed_over(
+async def test_a_reinstatement_whose_revocation_was_skipped_keeps_the_earlier_article(
     world: World,
 ) -> None:
     await world.publish(world.article(A))
@@ -149,7 +149,7 @@ async def test_a_reinstatement_takes_what_came_before_the_revocation_that_was_pa
     await world.must_be_exact()
 
 
-async def test_an_unreadable_order_takes_the_article_out_until_a_person_has_looked(world: World) -> None:
+async def test_an_undecodable_order_withholds_the_article_until_the_incident_is_closed(world: World) -> None:
     await world.publish(world.article(A, topics=topics("Only here")), world.article(B))
     first, second = await world.withhold(A, A)
     assert (await world.counted(), await world.held(A)) == ({"Markets": 1}, {A})
@@ -166,7 +166,7 @@ async def test_an_unreadable_order_takes_the_article_out_until_a_person_has_look
     assert {(one.name, one.labels["subject"]) for one in alerts} == {("UnreadableOrder", A)}
 
 
-async def test_a_key_that_is_no_id_withholds_nothing_and_stops_nothing(world: World) -> None:
+async def test_an_invalid_key_withholds_nothing_and_stops_nothing(world: World) -> None:
     await world.publish(world.article(A))
     await world.withhold("up:\ufffd", "no id", f"up:{'x' * 400}")
     assert await world.total() == 1
@@ -174,7 +174,7 @@ async def test_a_key_that_is_no_id_withholds_nothing_and_stops_nothing(world: Wo
     assert [alert.labels["subject"] for alert in alerts] == ["none"] * 3
 
 
-async def test_an_order_that_comes_after_all_ends_the_withholding(world: World) -> None:
+async def test_a_later_order_ends_the_withholding(world: World) -> None:
     await world.publish(world.article(A))
     (incident,) = await world.withhold(A)
     await world.order(world.revocation(A))
@@ -182,7 +182,7 @@ async def test_an_order_that_comes_after_all_ends_the_withholding(world: World) 
     await world.order(world.reinstatement(A))
     await world.publish(world.article(A, 2, after_order=2))
     assert await world.total() == 1
-    await use_cases.close_incident(world.service, incident, "olga", "it came")
+    await use_cases.close_incident(world.service, incident, "olga", "an article was published")
     assert await world.total() == 1
     await world.must_be_exact()
 
@@ -195,7 +195,7 @@ async def test_an_article_with_several_licences_counts_once_and_under_each(world
     assert (await world.total(), await world.counted()) == (2, {"Markets": 2})
 
 
-async def test_nothing_of_the_content_is_kept(world: World) -> None:
+async def test_no_content_is_stored(world: World) -> None:
     await world.publish(world.article(A))
     await world.order(world.revocation(A))
     for table in ("facet", "value", "cell", "rollup", "outbox_orders", "quarantine", "incident"):
@@ -203,7 +203,7 @@ async def test_nothing_of_the_content_is_kept(world: World) -> None:
         assert CANARY not in await world.db.fetchval(sql)
 
 
-async def test_a_text_that_no_database_holds_is_poison_and_not_a_loop(world: World) -> None:
+async def test_a_text_that_postgresql_rejects_is_quarantined_without_retries(world: World) -> None:
     with pytest.raises(Poison):
         await world.publish(world.article(A, topics=topics("a\0b")))
     await world.publish(world.article(B, topics=topics("x" * 30_000), source=Source(key="ß" * 500)))
@@ -211,8 +211,8 @@ async def test_a_text_that_no_database_holds_is_poison_and_not_a_loop(world: Wor
     await world.must_be_exact()
 
 
-async def test_a_word_that_another_worker_let_go_is_looked_up_again(world: World) -> None:
-    other = replace(world.service, vocabulary=ValueIds(world.db))
+async def test_a_value_deleted_by_another_worker_is_looked_up_again(world: World) -> None:
+    other = replace(world.service, value_ids=ValueIds(world.db))
     await world.publish(world.article(A, topics=topics("Rare")))
     await use_cases.on_orders(world.received([world.revocation(A)]), other)
     assert await world.words() == set()
@@ -222,14 +222,14 @@ async def test_a_word_that_another_worker_let_go_is_looked_up_again(world: World
 
 
 async def count_in(service: Service, tx: object, article: ArticlePublished) -> None:
-    """As the flow does it, in a transaction that stays open."""
-    described = newest([article])
-    numbers = await service.vocabulary.numbers(tx, described, await service.vocabulary.cells(described))  # type: ignore[arg-type]
+    """Counts an article as the use case does, in a transaction that stays open."""
+    facts = newest([article])
+    numbers = await service.value_ids.numbers(tx, facts, await service.value_ids.cells(facts))  # type: ignore[arg-type]
     delta = Delta()
-    (row,) = await facets.take(tx, described, [numbers.of(described[0])])  # type: ignore[arg-type]
+    (row,) = await facets.save_accepted(tx, facts, [numbers.of(facts[0])])  # type: ignore[arg-type]
     if row.before:
-        delta.take_away(row.before)
-    delta.add(numbers.of(described[0]))
+        delta.subtract(row.before)
+    delta.add(numbers.of(facts[0]))
     await rollups.apply(tx, delta, numbers.made)  # type: ignore[arg-type]
 
 
@@ -241,15 +241,13 @@ async def waits_for_a_lock(world: World) -> bool:
     )
 
 
-async def test_who_waits_for_another_worker_takes_away_what_that_one_counted(world: World) -> None:
+async def test_a_waiting_worker_subtracts_what_the_other_counted(world: World) -> None:
     days = [world.ago(days=number) for number in range(3)]
     first, second, third = (
         world.article(A, number + 1, published_at=day, topics=topics(f"t{number}"))
         for number, day in enumerate(days)
     )
-    other = world.article(
-        B, published_at=days[0], topics=topics("t0")
-    )  # its word stays, so nobody begins again
+    other = world.article(B, published_at=days[0], topics=topics("t0"))  # its value stays, so nobody retries
     await world.publish(first, other)
     async with world.db.transaction() as tx:
         await count_in(world.service, tx, second)
@@ -260,7 +258,7 @@ async def test_who_waits_for_another_worker_takes_away_what_that_one_counted(wor
     await world.must_be_exact()
 
 
-async def test_an_order_that_waits_for_a_worker_takes_away_what_it_counted(world: World) -> None:
+async def test_a_waiting_order_subtracts_what_a_worker_counted(world: World) -> None:
     await world.publish(world.article(A, topics=topics("t0")))
     async with world.db.transaction() as tx:
         await count_in(
@@ -273,10 +271,10 @@ async def test_an_order_that_waits_for_a_worker_takes_away_what_it_counted(world
     await world.must_be_exact()
 
 
-async def test_two_workers_that_count_the_same_words_in_another_order_do_not_stand_in_each_others_way(
+async def test_two_workers_that_count_the_same_values_in_another_order_do_not_deadlock(
     world: World,
 ) -> None:
-    other = replace(world.service, vocabulary=ValueIds(world.db))
+    other = replace(world.service, value_ids=ValueIds(world.db))
     names = [f"t{number}" for number in range(30)]
     for turn in range(6):
         ours = [
@@ -297,12 +295,12 @@ async def test_two_workers_that_count_the_same_words_in_another_order_do_not_sta
     await world.must_be_exact()
 
 
-async def test_every_change_of_a_count_makes_another_mark_and_nothing_else_does(world: World) -> None:
-    marks = [await rollups.mark(world.db)]
+async def test_only_a_change_of_a_count_creates_a_new_cache_version(world: World) -> None:
+    marks = [await rollups.cache_version(world.db)]
     article = world.article(A)
 
     async def changed() -> bool:
-        marks.append(await rollups.mark(world.db))
+        marks.append(await rollups.cache_version(world.db))
         return marks[-1] not in marks[:-1]
 
     await world.publish(article)
@@ -317,7 +315,7 @@ async def test_every_change_of_a_count_makes_another_mark_and_nothing_else_does(
     assert not await changed()
 
 
-async def test_days_are_days_in_utc(world: World) -> None:
+async def test_days_are_in_utc(world: World) -> None:
     midnight = world.clock.now().replace(hour=0)
     await world.publish(
         world.article(A, published_at=midnight),
@@ -327,18 +325,18 @@ async def test_days_are_days_in_utc(world: World) -> None:
     assert days == {midnight.date(), midnight.date() - timedelta(days=1)}
 
 
-async def test_where_we_are_on_the_articles_is_kept_with_the_counts(world: World) -> None:
+async def test_the_offset_is_saved_in_the_transaction_of_the_counts(world: World) -> None:
     batch = world.received([world.article(A), world.article(B)])
     await use_cases.on_articles(batch, world.service)
     stored = await offsets.stored(world.db, "analytics")
     assert stored == {("articles.v1", 0): batch[-1].offset + 1}
 
 
-async def test_a_known_value_or_cell_uses_up_no_number(world: World) -> None:
+async def test_an_existing_value_or_cell_uses_up_no_id(world: World) -> None:
     await world.publish(*(world.article(f"up:{n}") for n in range(3)))
     for _ in range(5):
-        world.service.vocabulary.forget()
-        world.service.vocabulary._cells.clear()
+        world.service.value_ids.forget()
+        world.service.value_ids._cells.clear()
         await world.publish(*(world.article(f"up:{n}", version=2 + n) for n in range(3)))
     for table in ("value", "cell"):
         rows = await world.db.fetchval(f"SELECT count(*) FROM {table}")  # noqa: S608 - two names of ours
@@ -348,7 +346,7 @@ async def test_a_known_value_or_cell_uses_up_no_number(world: World) -> None:
         assert used == rows, table
 
 
-async def test_numbers_of_values_beyond_four_bytes_are_counted_under(world: World) -> None:
+async def test_ids_of_values_may_exceed_four_bytes(world: World) -> None:
     await world.db.execute("ALTER TABLE value ALTER COLUMN id RESTART WITH 3000000000")
     await world.db.execute("ALTER TABLE cell ALTER COLUMN id RESTART WITH 3000000000")
     await world.publish(world.article("up:1"))

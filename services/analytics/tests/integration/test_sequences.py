@@ -1,8 +1,9 @@
-"""Any sequence of articles, orders, sweeps, repeats and looks of people, by two workers at once, counts what it should.
+"""Random sequences of articles, orders, sweeps, repeats and closed incidents, processed by two workers concurrently.
 
-After every commit the counts are compared with a recount from the facets; after every step the facets with plain dicts;
-at the end, with nothing left to come, what is counted is what a model of the ingester has published. The story has a
-real ingester, and compares with its provider's truth (C12). Where an article is withheld, orders wait for the articles.
+After every commit the counts are compared with a recount from the facets; after every step the facets are compared with
+plain dicts; at the end, when everything is processed, the counted articles are those that a model of the ingester has
+published. The end-to-end scenario uses a real ingester and compares with its provider's data (C12). Orders on a
+withheld article wait for the articles.
 """
 
 import asyncio
@@ -59,11 +60,11 @@ ROWS = """
     derandomize=True,
 )
 @given(steps=_steps)
-async def test_any_sequence_counts_what_the_rules_say(world: World, steps: list[tuple[Any, ...]]) -> None:
+async def test_any_sequence_is_counted_by_the_rules(world: World, steps: list[tuple[Any, ...]]) -> None:
     await world.db.execute(EMPTY)
     await world.db.execute("UPDATE floor SET before = '-infinity'")
     model = Model(world)
-    workers = [replace(world.service, vocabulary=ValueIds(world.db)) for _ in range(2)]
+    workers = [replace(world.service, value_ids=ValueIds(world.db)) for _ in range(2)]
     for step in steps:
         await _take(step, world, model, workers)
         await _compare(world, model)
@@ -84,7 +85,7 @@ async def _take(step: tuple[Any, ...], world: World, model: Model, workers: list
             "back",
             article_id,
             shape,
-        ):  # published, revoked, reinstated, published: what comes when, is open
+        ):  # published, revoked, reinstated, published: the order of arrival is random
             model.publish(article_id, shape, 0)
             model.order(article_id)
             model.order(article_id)
@@ -99,7 +100,7 @@ async def _take(step: tuple[Any, ...], world: World, model: Model, workers: list
         case ("look",):
             for row in await world.db.fetch("SELECT id FROM incident WHERE closed_at IS NULL"):
                 await use_cases.close_incident(workers[0], row["id"], "olga", "looked")
-            model.people_looked()
+            model.incidents_closed()
         case ("sweep", age_d, held):
             await _sweep(age_d, held, world, model)
         case _:
@@ -107,7 +108,7 @@ async def _take(step: tuple[Any, ...], world: World, model: Model, workers: list
 
 
 async def _deliver(numbers: Any, world: World, model: Model, workers: list[Service]) -> None:
-    """Articles by two workers at once, and the orders on their lane, while somebody looks at every state."""
+    """Two workers process articles and orders concurrently, while the states are checked."""
     if not model.events:
         return
     articles, orders = split(model.events[number % len(model.events)] for number in numbers)
@@ -118,7 +119,7 @@ async def _deliver(numbers: Any, world: World, model: Model, workers: list[Servi
         if some
     ]
     ordered = [use_cases.on_orders(world.received(orders), workers[0], confirmed=True)] if orders else []
-    # Whether a revocation that is passed over ends a withholding depends on who comes first.
+    # Whether a revocation that is skipped ends a withholding depends on the order of arrival.
     together = not any(row.withheld for row in model.rows.values())
     async with _looked_at(world):
         await asyncio.gather(*works, *(ordered if together else ()))
@@ -171,18 +172,18 @@ async def _compare(world: World, model: Model) -> None:
                 row["words"],
             )
         seen[row["article_id"]] = Row(row["version"], row["order_no"], row["revoked"], row["withheld"], shape)
-    assert {one: _told(row) for one, row in seen.items()} == {
-        one: _told(row) for one, row in model.rows.items()
+    assert {one: _comparable(row) for one, row in seen.items()} == {
+        one: _comparable(row) for one, row in model.rows.items()
     }
 
 
-def _told(row: Row) -> Row:
-    """The version of what is counted; of what is not, it depends on whether the article came before the order."""
+def _comparable(row: Row) -> Row:
+    """Drops the version of articles that are not counted: it depends on the order of arrival."""
     return row if row.shape else replace(row, version=0)
 
 
 async def _compare_with_the_ingester(world: World, model: Model) -> None:
-    """Lag 0: of what no sweep has reached, the same articles."""
+    """At lag 0: the same articles, apart from those that a sweep has reached."""
     rows = await world.db.fetch(
         "SELECT article_id FROM facet WHERE day IS NOT NULL AND NOT withheld AND kept_from >="
         " (SELECT before FROM floor)"
@@ -197,10 +198,10 @@ async def _compare_with_the_ingester(world: World, model: Model) -> None:
 
 
 async def _compare_answers(world: World, model: Model) -> None:
-    for asked in questions(world):
+    for filters in questions(world):
         for what, dimension in (("topics", TOPIC), ("sources", SOURCE)):
-            rows = await rollups.values(world.db, dimension, asked)
+            rows = await rollups.values(world.db, dimension, filters)
             said = await values.texts(world.db, [int(str(row.key)) for row in rows])
-            assert {said[row.key][0]: row[1:] for row in rows} == model.answer(what, asked)  # type: ignore[index]
-        days = await rollups.days(world.db, asked)
-        assert {row.key: row[1:] for row in days} == model.answer("timeline", asked)
+            assert {said[row.key][0]: row[1:] for row in rows} == model.answer(what, filters)  # type: ignore[index]
+        days = await rollups.days(world.db, filters)
+        assert {row.key: row[1:] for row in days} == model.answer("timeline", filters)

@@ -1,4 +1,4 @@
-"""What is old goes with its counts; ids stay, so that a replay stays out and a late order is answered."""
+"""Old articles are removed with their counts; ids stay, so that replays are rejected and late orders are answered."""
 
 import asyncio
 from typing import Any
@@ -35,7 +35,7 @@ async def filled(world: World) -> None:
     )
 
 
-async def test_a_dry_run_says_what_would_go_and_touches_nothing(world: World) -> None:
+async def test_a_dry_run_counts_and_deletes_nothing(world: World) -> None:
     await filled(world)
     hold = Hold(hold_id=uuid4(), article_ids=(HELD, "up:unknown"))
     assert await Articles(world.db, world.clock).count(world.sweep(holds=(hold,))) == SweepCounts(2, 1, 1, 1)
@@ -44,7 +44,7 @@ async def test_a_dry_run_says_what_would_go_and_touches_nothing(world: World) ->
     assert await world.total() == 4
 
 
-async def test_what_is_old_goes_and_what_is_held_stays(world: World) -> None:
+async def test_old_articles_are_removed_and_held_ones_stay(world: World) -> None:
     await filled(world)
     hold = Hold(hold_id=uuid4(), article_ids=(HELD,))
     request = world.sweep(holds=(hold,))
@@ -57,10 +57,10 @@ async def test_what_is_old_goes_and_what_is_held_stays(world: World) -> None:
 
 
 SPANS = [(None, None, 2), (800, 700, 2), (None, 740, 0), (720, None, 0), (None, 700, 2), (730, None, 2)]
-"""Days ago: from, until; and how many of the two old articles date from then."""
+"""The start and end of a hold in days ago, and how many of the two old articles it covers."""
 
 
-async def test_a_hold_on_a_span_spares_what_dates_from_it(world: World) -> None:
+async def test_a_hold_on_a_span_keeps_its_articles(world: World) -> None:
     await filled(world)
     for since_d, until_d, spared in SPANS:
         hold = Hold(
@@ -70,7 +70,7 @@ async def test_a_hold_on_a_span_spares_what_dates_from_it(world: World) -> None:
         )
         tally = await Articles(world.db, world.clock).count(world.sweep(holds=(hold,)))
         assert (tally.held, tally.removed) == (spared, 2 - spared)
-        if spared == 2:  # the others would leave nothing for the next
+        if spared == 2:  # the others would leave nothing for the next sweep
             assert (
                 await Articles(world.db, world.clock).remove(world.sweep(holds=(hold,)), Progress()) == tally
             )
@@ -79,7 +79,7 @@ async def test_a_hold_on_a_span_spares_what_dates_from_it(world: World) -> None:
     assert (await Articles(world.db, world.clock).remove(world.sweep(holds=(none,)), Progress())).removed == 2
 
 
-async def test_a_replay_of_what_was_swept_stays_out_and_its_revocation_is_answered(world: World) -> None:
+async def test_a_replay_of_a_swept_article_is_rejected_and_its_revocation_answered(world: World) -> None:
     await filled(world)
     await Articles(world.db, world.clock).remove(world.sweep(), Progress())
     refused = metrics.ARRIVED.labels("too_old")._value
@@ -105,16 +105,14 @@ async def test_a_hold_does_not_stop_a_takedown(world: World) -> None:
     await world.must_be_exact()
 
 
-async def test_the_floor_only_rises(world: World) -> None:
+async def test_the_floor_is_never_lowered_by_a_sweep(world: World) -> None:
     await Articles(world.db, world.clock).remove(world.sweep(), Progress())
     await Articles(world.db, world.clock).remove(world.sweep(before=world.ago(days=999)), Progress())
     await filled(world)
     assert await world.held(OLD, NEW, HELD) == {NEW}
 
 
-async def test_a_sweep_goes_on_from_where_it_was_interrupted(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_interrupted_sweep_resumes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "SLICE", 2)
     old = [world.article(f"up:{n}", published_at=world.ago(days=500 + n)) for n in range(5)]
     await world.publish(*old)
@@ -128,9 +126,7 @@ async def test_a_sweep_goes_on_from_where_it_was_interrupted(
     await world.must_be_exact()
 
 
-async def test_a_sweep_waits_for_who_is_letting_an_article_in(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_sweep_waits_for_running_transactions(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = asyncio.Event()
 
     async def looking(db: Database, table: str) -> None:
@@ -138,23 +134,23 @@ async def test_a_sweep_waits_for_who_is_letting_an_article_in(
         await wait_for_writers(db, table)
 
     monkeypatch.setattr("analytics.storage.retention.wait_for_writers", looking)
-    described = newest([world.article(OLD, published_at=world.ago(days=730))])
+    facts = newest([world.article(OLD, published_at=world.ago(days=730))])
     async with world.db.transaction() as tx:
-        cells = await world.service.vocabulary.cells(described)
-        numbers = await world.service.vocabulary.numbers(tx, described, cells)
-        await facets.take(tx, described, [numbers.of(described[0])])
+        cells = await world.service.value_ids.cells(facts)
+        numbers = await world.service.value_ids.numbers(tx, facts, cells)
+        await facets.save_accepted(tx, facts, [numbers.of(facts[0])])
         delta = Delta()
-        delta.add(numbers.of(described[0]))
+        delta.add(numbers.of(facts[0]))
         await rollups.apply(tx, delta, numbers.made)
         waiting = asyncio.create_task(Articles(world.db, world.clock).remove(world.sweep(), Progress()))
-        await until(lambda: looks.is_set() or waiting.done(), what="the floor has risen")
+        await until(lambda: looks.is_set() or waiting.done(), what="the floor is raised")
         assert not waiting.done()
     assert (await waiting).removed == 1
     assert await world.total() == 0
     await world.must_be_exact()
 
 
-async def test_a_sweep_that_is_asked_for_is_worked_off_and_answered(world: World) -> None:
+async def test_a_requested_sweep_is_processed_and_answered(world: World) -> None:
     await filled(world)
     request = world.sweep()
     await world.service.sweeper.requested(world.received([request]))
@@ -170,7 +166,7 @@ async def test_articles_are_not_archived_here(world: World) -> None:
         await Articles(world.db, world.clock).remove(world.sweep(action=Action.ARCHIVE), Progress())
 
 
-async def test_answers_without_an_end_go_from_the_cache(
+async def test_keys_without_a_ttl_are_deleted_from_the_cache(
     world: World, valkey: "Redis", valkey_url: str
 ) -> None:
     await valkey.set("analytics:never-ends", b"1")
@@ -184,17 +180,17 @@ async def test_answers_without_an_end_go_from_the_cache(
         assert sorted(await valkey.keys()) == [b"analytics:ends", b"ingester:not-ours"]
 
 
-async def test_a_cache_that_is_away_is_tried_again(world: World) -> None:
+async def test_an_unavailable_cache_is_retried(world: World) -> None:
     async with Cache.connect("redis://127.0.0.1:1/0", 60) as cache:
         with pytest.raises(Transient):
             await CachedAnswers(world.db, cache).remove(world.sweep("cache"), Progress())
 
 
-async def test_without_a_cache_nothing_is_found_in_it(world: World) -> None:
+async def test_without_a_cache_a_sweep_finds_nothing(world: World) -> None:
     assert await CachedAnswers(world.db, world.service.cache).count(world.sweep("cache")) == SweepCounts(0, 0)
 
 
-async def test_a_takedown_that_empties_a_row_of_a_slice_does_not_end_the_sweep(
+async def test_a_takedown_in_a_slice_does_not_end_the_sweep(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "SLICE", 2)

@@ -1,4 +1,4 @@
-"""Orders that do not follow the last one: the article is withheld until compliance has said what it issued."""
+"""An order that does not follow the last one: the article is withheld until compliance confirms what it issued."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ HIGHEST = 2**53 - 1
 
 
 async def arrive(world: World, *orders: AnyOrder) -> None:
-    """They arrive on the topic."""
+    """Orders arrive on the topic."""
     await use_cases.on_orders(world.received(orders), world.service)
 
 
 async def answer(world: World, *issued: AnyOrder) -> None:
-    """Compliance is asked, and has issued these."""
+    """Compliance confirms that it issued these orders."""
     (doubtful,) = await unconfirmed.due(world.db, world.clock.now())
     await use_cases.on_confirmed(world.service, doubtful, issued)
     assert await world.db.fetchval("SELECT count(*) FROM unconfirmed_order") == 0
@@ -31,7 +31,7 @@ async def incidents(world: World) -> list[Any]:
     return [row["kind"] for row in await world.db.fetch("SELECT kind FROM incident")]
 
 
-async def test_a_forged_revocation_with_a_jump_withholds_is_reported_and_changes_nothing(
+async def test_a_forged_revocation_withholds_and_is_reported_and_changes_nothing_else(
     world: World,
 ) -> None:
     await world.publish(world.article(A))
@@ -45,7 +45,7 @@ async def test_a_forged_revocation_with_a_jump_withholds_is_reported_and_changes
     assert (await world.total(), await world.held(A)) == (0, set())
 
 
-async def test_an_order_behind_a_lost_one_is_applied_when_compliance_has_confirmed_both(world: World) -> None:
+async def test_an_order_after_a_lost_one_is_applied_when_compliance_has_confirmed_both(world: World) -> None:
     await world.publish(world.article(A))
     first, second = world.revocation(A, 1), world.reinstatement(A, 2)
     await arrive(world, second)

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.integration
 A = "up:a"
 
 
-async def test_a_withheld_article_is_kept_and_not_counted(world: World) -> None:
+async def test_a_withheld_article_is_held_and_not_counted(world: World) -> None:
     await world.publish(world.article(A))
     await world.order(world.withholding(A, 1))
     assert (await world.total(), await world.held(A)) == (0, {A})
@@ -20,7 +20,7 @@ async def test_a_withheld_article_is_kept_and_not_counted(world: World) -> None:
     await world.must_be_exact()
 
 
-async def test_a_reinstatement_that_follows_counts_it_again(world: World) -> None:
+async def test_a_subsequent_reinstatement_counts_it_again(world: World) -> None:
     await world.publish(world.article(A))
     await world.order(world.withholding(A, 1))
     await world.order(world.reinstatement(A, 2))
@@ -31,7 +31,7 @@ async def test_a_reinstatement_that_follows_counts_it_again(world: World) -> Non
     await world.must_be_exact()
 
 
-async def test_what_is_published_after_the_reinstatement_counts_also_when_it_overtakes_the_orders(
+async def test_an_article_published_after_the_reinstatement_counts_even_if_it_arrives_before_the_orders(
     world: World,
 ) -> None:
     await world.publish(world.article(A))
@@ -43,7 +43,7 @@ async def test_what_is_published_after_the_reinstatement_counts_also_when_it_ove
     await world.must_be_exact()
 
 
-async def test_a_revocation_removes_what_was_withheld(world: World) -> None:
+async def test_a_revocation_removes_a_withheld_article(world: World) -> None:
     await world.publish(world.article(A))
     await world.order(world.withholding(A, 1))
     await world.order(world.revocation(A, 2))
@@ -52,7 +52,7 @@ async def test_a_revocation_removes_what_was_withheld(world: World) -> None:
     await world.must_be_exact()
 
 
-async def test_what_an_order_and_an_unreadable_order_withhold_is_counted_after_both_have_ended(
+async def test_an_article_withheld_for_two_causes_is_counted_after_both_have_ended(
     world: World,
 ) -> None:
     await world.publish(world.article(A))

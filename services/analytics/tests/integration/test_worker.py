@@ -1,4 +1,4 @@
-"""The worker as a whole, on a real broker."""
+"""The complete worker with a real broker."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.integration
 def settings(
     topics: Broker, database_url: str, compliance: Compliance, monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
-    """Of a worker on this test's servers."""
+    """The settings of a worker on this test's servers."""
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", topics.bootstrap)
     monkeypatch.setenv("DATABASE_URL", database_url)
     return Settings(compliance_url=compliance.url)
@@ -49,14 +49,14 @@ def settings(
 
 @asynccontextmanager
 async def working(settings: Settings, db: Database) -> AsyncIterator[Service]:
-    """A worker with everything that a worker has; ended after the block."""
+    """A complete worker; it is stopped at the end of the block."""
     async with SERVICE.open(settings) as opened:
         ours = assemble(settings, db, SystemClock(), opened.orders, opened.cache)
         async with running(worker_of(SERVICE, ours, 0), plan_of(SERVICE, ours, ShutdownEvent())):
             yield ours
 
 
-async def test_what_is_published_is_counted_and_what_is_ordered_is_taken_away_and_answered(
+async def test_published_articles_are_counted_and_orders_applied_and_answered(
     world: World, topics: Broker, settings: Settings
 ) -> None:
     at = world.clock.now()
@@ -91,7 +91,7 @@ async def test_what_is_published_is_counted_and_what_is_ordered_is_taken_away_an
     await world.must_be_exact()
 
 
-async def test_orders_that_their_topic_no_longer_has_are_obeyed_before_anything_is_counted(
+async def test_orders_expired_from_their_topic_are_applied_before_anything_is_counted(
     world: World, topics: Broker, settings: Settings, compliance: Compliance
 ) -> None:
     at = world.clock.now()
@@ -108,7 +108,7 @@ async def test_orders_that_their_topic_no_longer_has_are_obeyed_before_anything_
     assert await world.held("up:1", "up:2") == {"up:2"}
 
 
-async def test_garbage_on_any_topic_costs_no_neighbour_and_leaks_nothing(
+async def test_garbage_on_any_topic_affects_no_valid_record_and_leaks_nothing(
     world: World, topics: Broker, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logging("analytics", "debug", "json")
@@ -144,7 +144,7 @@ async def test_garbage_on_any_topic_costs_no_neighbour_and_leaks_nothing(
             runs = await world.db.fetchval("SELECT count(*) FROM compliance_run")
             return (told, answers, swept, runs, await world.total()) == (bad, 1, 1, 1, 1)
 
-        await until(done, what="it all happened", deadline_s=40)
+        await until(done, what="everything is processed", deadline_s=40)
     logged = capsys.readouterr().err
     assert "listening" in logged
     reasons = {one.reason for one in await topics.events("analytics.dlq.v1", DeadLetter)}
@@ -170,7 +170,7 @@ async def test_garbage_on_any_topic_costs_no_neighbour_and_leaks_nothing(
 
 
 def _garbage(good: Raw) -> list[Raw]:
-    """What nobody should send."""
+    """Invalid records."""
     return [
         good.replace(value=None),
         good.replace(value=CANARY.encode()),
@@ -195,13 +195,13 @@ async def test_a_row_that_cannot_be_sent_is_an_incident_and_an_alert(world: Worl
     assert await world.db.fetchval("SELECT count(*) FROM incident WHERE kind = 'unsendable_row'") == 1
 
 
-async def test_a_worker_measures_what_it_holds(world: World) -> None:
+async def test_a_worker_measures_its_articles(world: World) -> None:
     await world.publish(world.article("up:1"))
     await measure(world.service)
     assert metrics.HELD.labels("counted")._value.get() == 1
 
 
-async def test_the_commands_of_the_service_tell_what_they_did(
+async def test_the_commands_of_the_service_report_their_results(
     world: World, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await bring_up_to_date(SERVICE, world.db, PHASES["all"])
@@ -215,7 +215,7 @@ async def test_the_commands_of_the_service_tell_what_they_did(
     assert lines == ["accepted: no gap", "dead letters: 0 reprocessed, 0 failed again"]
 
 
-async def test_a_dead_letter_that_has_become_good_is_counted_when_it_is_tried_again(
+async def test_a_dead_letter_that_became_valid_is_counted_when_reprocessed(
     world: World, topics: Broker, settings: Settings
 ) -> None:
     good = Raw.of(message(world.article("up:1"), at=world.clock.now()))
@@ -225,14 +225,14 @@ async def test_a_dead_letter_that_has_become_good_is_counted_when_it_is_tried_ag
         async def set_aside() -> bool:
             return bool(await world.db.fetchval("SELECT count(*) FROM quarantine"))
 
-        await until(set_aside, what="set aside")
+        await until(set_aside, what="quarantined")
         assert await replay(SERVICE, ours, str) == 3
         await world.db.execute("""UPDATE quarantine SET headers = headers || '{"ce_id": "1"}'""")
         assert await replay(SERVICE, ours, str) == 0
     assert await world.total() == 1
 
 
-async def test_worker_and_api_are_ready_when_they_may_be_asked_and_end_when_they_are_told(
+async def test_worker_and_api_become_ready_and_stop_on_request(
     settings: Settings, database: Database, unused_tcp_port_factory: Callable[[], int]
 ) -> None:
     assert database is not None
@@ -259,7 +259,7 @@ async def test_worker_and_api_are_ready_when_they_may_be_asked_and_end_when_they
         await asyncio.wait_for(asyncio.gather(*tasks), 20)
 
 
-async def test_a_worker_refuses_a_database_that_is_not_migrated(
+async def test_a_worker_stops_at_a_database_that_is_not_migrated(
     settings: Settings, database: Database
 ) -> None:
     await database.execute("DROP TABLE schema_migration")

@@ -1,4 +1,4 @@
-"""Analytics without its processes, in a test's words; and the recount, which knows nothing of how counts change."""
+"""Helpers for tests of analytics without its processes; and a recount that does not use the code under test."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from clawback_contracts.sweep.v1 import Action, SweepRequested
 from clawback_testing.world import ServiceWorld
 
 CANARY = "zq-canary-4471"
-"""Stands in every text that is content; found anywhere, it is a leak: analytics keeps none of it."""
+"""Is part of every text that is content. Analytics stores no content, so it must not be found anywhere."""
 
 WRONG = """
     WITH facets AS (
@@ -42,16 +42,18 @@ WRONG = """
     UNION ALL
     SELECT 'not needed', to_jsonb(t)::text FROM (SELECT id, refs FROM value EXCEPT TABLE needed) AS t
 """
-"""Where counts, and the values they stand under, differ from what the facets say. One statement, so one snapshot."""
+"""The differences between the counts and value references and those recomputed from the facets. One statement, so one
+snapshot.
+"""
 
 
 class World(ServiceWorld[Service]):
-    """With words of its own."""
+    """The helpers of analytics."""
 
     def article(
         self, article_id: str, version: int = 1, after_order: int = 0, **more: Any
     ) -> ArticlePublished:
-        """As the ingester publishes it: from yesterday, 100 words."""
+        """An article as published by the ingester: from yesterday, 100 words."""
         at = self.clock.now() - timedelta(days=1)
         given: dict[str, Any] = {
             "article_id": article_id,
@@ -74,15 +76,15 @@ class World(ServiceWorld[Service]):
         return ArticlePublished(**(given | more))
 
     async def publish(self, *articles: ArticlePublished) -> None:
-        """They arrive in one batch."""
+        """Processes articles as one batch."""
         await use_cases.on_articles(self.received(articles), self.service)
 
     async def order(self, *orders: AnyOrder) -> None:
-        """Compliance has confirmed that it issued them; they arrive in one batch."""
+        """Processes orders that compliance has confirmed, as one batch."""
         await use_cases.on_orders(self.received(orders), self.service, confirmed=True)
 
     async def withhold(self, *article_ids: str) -> list[UUID]:
-        """Orders on these cannot be read. Gives the incidents."""
+        """Processes undecodable orders on these articles. Returns the incidents."""
         bads = [
             Bad(Poison("null_value"), "analytics", "revocations.v1", event_id=str(uuid4()), subjects=(one,))
             for one in article_ids
@@ -92,7 +94,7 @@ class World(ServiceWorld[Service]):
         return [bad.id for bad in bads]
 
     def sweep(self, data_class: str = "articles", **more: Any) -> SweepRequested:
-        """A request to let go of what is older than a year."""
+        """A request to delete what is older than a year."""
         given: dict[str, Any] = {
             "sweep_id": uuid4(),
             "data_class": data_class,
@@ -105,7 +107,7 @@ class World(ServiceWorld[Service]):
         return SweepRequested(**(given | more))
 
     async def counted(self) -> dict[str, int]:
-        """Topics, with their articles, as the rollups say."""
+        """The number of articles by topic, from the rollups."""
         rows = await self.db.fetch(
             "SELECT text, sum(articles)::int AS articles FROM rollup AS r JOIN value AS v ON v.id = value_id"
             " WHERE r.dimension = 2 GROUP BY text"
@@ -113,13 +115,13 @@ class World(ServiceWorld[Service]):
         return {row["text"]: row["articles"] for row in rows}
 
     async def total(self) -> int:
-        """Articles that are counted."""
+        """The number of counted articles."""
         return int(
             await self.db.fetchval("SELECT coalesce(sum(articles), 0) FROM rollup WHERE dimension = 1")
         )
 
     async def held(self, *article_ids: str) -> set[str]:
-        """As holdings answers."""
+        """The ids that holdings reports as held."""
         held, _ = await use_cases.holdings(self.service, article_ids)
         return held
 
@@ -128,12 +130,12 @@ class World(ServiceWorld[Service]):
         return {row["text"] for row in await self.db.fetch("SELECT text FROM value")}
 
     async def must_be_exact(self) -> None:
-        """The counts are what a recount from the facets gives, and no value stays that nothing needs."""
+        """Asserts that the counts equal a recount from the facets, and that no unreferenced value is stored."""
         wrong = [tuple(row) for row in await self.db.fetch(WRONG)]
         assert wrong == []
 
     async def answers(self) -> list[tuple[str, int, str, str]]:
-        """Receipts that wait: id, order, outcome for what is counted and for the quarantine. They count as sent."""
+        """Returns the waiting receipts and marks them as sent: id, order, outcome for counts and for the quarantine."""
         receipts: list[ArticleRemoved] = await self.said(ArticleRemoved)
         await self.sent()
         return [
@@ -143,5 +145,5 @@ class World(ServiceWorld[Service]):
 
 
 def message(event: Event, *, at: datetime) -> Message:
-    """As its sender would send it."""
+    """A message as sent by its publisher."""
     return Message.of(event, event_id("m", event.model_dump_json()), at=at, traceparent=None)

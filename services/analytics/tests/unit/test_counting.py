@@ -1,4 +1,4 @@
-"""What an article is counted by, and how counts change."""
+"""What an article is counted under, and how counts change."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.domain.counting import Change, Delta
-from analytics.domain.facets import SOURCE, TEXT_MAX, TOPIC, Facets, described, newest
+from analytics.domain.facets import SOURCE, TEXT_MAX, TOPIC, Facets, article_facts, newest
 from clawback_contracts.article.v1 import ArticlePublished, Licence, Source, Topic
 
 AT = datetime(2026, 3, 1, 23, 59, tzinfo=UTC)
@@ -32,13 +32,13 @@ def article(
 
 
 def test_a_bare_article_is_counted_under_its_source_alone() -> None:
-    found = described(article())
-    assert (found.day, found.cell, found.words) == (DAY, ("", "s", ()), 0)
+    found = article_facts(article())
+    assert (found.day, found.filter_key, found.words) == (DAY, ("", "s", ()), 0)
     assert found.terms == ((SOURCE, "s"),)
 
 
-def test_topics_count_once_and_licences_are_a_set() -> None:
-    found = described(
+def test_repeated_topics_and_licences_count_once() -> None:
+    found = article_facts(
         article(
             topics=(Topic(name="b", group="g"), Topic(name="a"), Topic(name="b", group="h"), Topic(name="")),
             licences=(Licence(name="l2"), Licence(name="l1"), Licence(name="l2")),
@@ -46,22 +46,22 @@ def test_topics_count_once_and_licences_are_a_set() -> None:
     )
     assert found.terms == ((SOURCE, "s"), (TOPIC, "b"), (TOPIC, "a"))
     assert found.labels[TOPIC, "b"] == "g"
-    assert found.cell[2] == ("l1", "l2")
+    assert found.filter_key[2] == ("l1", "l2")
 
 
-def test_a_topic_named_as_the_source_is_another_value() -> None:
-    found = described(article(source=Source(key="s", name="S"), topics=(Topic(name="s"),)))
+def test_a_topic_with_the_name_of_a_source_is_a_separate_value() -> None:
+    found = article_facts(article(source=Source(key="s", name="S"), topics=(Topic(name="s"),)))
     assert found.terms == ((SOURCE, "s"), (TOPIC, "s"))
     assert found.labels == {(SOURCE, "s"): "S", (TOPIC, "s"): None}
 
 
-def test_a_text_is_cut_where_an_index_ends() -> None:
-    found = described(article(topics=(Topic(name="x" * 9_000, group="y" * 9_000),)))
+def test_a_text_is_truncated_at_the_limit_of_the_index() -> None:
+    found = article_facts(article(topics=(Topic(name="x" * 9_000, group="y" * 9_000),)))
     assert len(found.terms[1][1]) == TEXT_MAX
     assert [len(label or "") for label in found.labels.values()] == [0, TEXT_MAX]
 
 
-def test_of_a_batch_the_latest_order_and_version_counts_sorted_by_id() -> None:
+def test_the_latest_order_and_version_of_a_batch_counts_sorted_by_id() -> None:
     batch = [article("up:b", 3), article("up:a", 1), article("up:b", 2, 2), article("up:b", 1, 2)]
     assert [(one.article_id, one.version, one.after_order) for one in newest(batch)] == [
         ("up:a", 1, 0),
@@ -81,13 +81,13 @@ facets = st.builds(
 
 
 @given(st.lists(facets))
-def test_what_is_added_and_taken_away_changes_nothing(some: list[Facets]) -> None:
+def test_adding_and_subtracting_changes_nothing(some: list[Facets]) -> None:
     delta = Delta()
     for one in some:
         delta.add(one)
     for one in reversed(some):
-        delta.take_away(one)
-    assert (delta.changes, delta.parked) == ([], {})
+        delta.subtract(one)
+    assert (delta.changes, delta.withheld_refs) == ([], {})
 
 
 @given(st.lists(facets))
@@ -101,11 +101,11 @@ def test_every_article_counts_once_under_its_source_and_changes_are_in_order(som
         one.words for one in counted
     )
     assert [change.key for change in delta.changes] == sorted({change.key for change in delta.changes})
-    assert sum(delta.parked.values()) == sum(1 + len(one.topic_ids) for one in some if one.withheld)
+    assert sum(delta.withheld_refs.values()) == sum(1 + len(one.topic_ids) for one in some if one.withheld)
 
 
 def test_a_change_of_words_alone_is_a_change() -> None:
     delta = Delta()
-    delta.take_away(Facets(DAY, 1, 100, 1, ()))
+    delta.subtract(Facets(DAY, 1, 100, 1, ()))
     delta.add(Facets(DAY, 1, 90, 1, ()))
     assert delta.changes == [Change((SOURCE, DAY, 1, 1), 0, -10)]

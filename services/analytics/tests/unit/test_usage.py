@@ -1,4 +1,4 @@
-"""Wrong usage and settings end in words, before anything is touched."""
+"""Wrong usage and invalid settings end with a clear message before anything is opened."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
         ("ENVIRONMENT", "production"),
     ],
 )
-def test_wrong_settings_end_with_2_in_words(
+def test_invalid_settings_end_with_2_and_a_message(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(name, value)

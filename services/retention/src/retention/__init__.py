@@ -1,1 +1,1 @@
-"""Says how long each class of data is kept, and sees its owners let go of it."""
+"""The retention service: defines how long each class of data is kept, and has its owners delete older data."""

@@ -1,4 +1,4 @@
-"""Retention as a service: its definition, and the one place where its objects are made."""
+"""The definition of the retention service, and the construction of its objects."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,10 +27,10 @@ from retention.use_cases.beginning import begin
 
 
 def assemble(settings: Settings, db: Database, clock: Clock, orders: OrdersOutbox) -> Service:
-    """Retention's objects.
+    """Creates the service's objects.
 
     Raises:
-        Stop: the file of policies cannot be used.
+        Stop: the policies file has errors.
     """
     return Service(
         settings=settings,
@@ -52,14 +52,14 @@ def _policies(settings: Settings) -> dict[str, Policy]:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Service]:
-    """The service with its database; nothing is connected before it is used."""
+    """Opens the service with its database. Connections are opened on first use."""
     url = settings.database_url.get_secret_value()
     async with Database.connect(url, connections_max=settings.postgres_max_connections, name=GROUP) as db:
         yield assemble(settings, db, SystemClock(), OrdersOutbox())
 
 
 def plan(service: Service, _: ShutdownEvent) -> WorkerSpec:
-    """What its worker does beside consuming."""
+    """What the worker does besides consuming."""
     return WorkerSpec(
         loops=loops(service),
         prepare=partial(begin, service),
@@ -69,14 +69,14 @@ def plan(service: Service, _: ShutdownEvent) -> WorkerSpec:
 
 
 def _api(service: Service, probes: Probes) -> Api:
-    from retention.entrypoints.http.api import api  # noqa: PLC0415 - of the role api alone
+    from retention.entrypoints.http.api import api  # noqa: PLC0415 - needed by the role api only
 
     return api(service, probes)
 
 
 SERVICE = ServiceDefinition(
     name=GROUP,
-    description="Says how long data is kept, and sees its owners let go of it.",
+    description="Defines how long data is kept, and has its owners delete older data.",
     settings=Settings,
     open=opened,
     subscriptions=subscriptions,

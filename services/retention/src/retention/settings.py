@@ -1,4 +1,4 @@
-"""Retention's settings."""
+"""The settings of retention."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,13 +15,13 @@ class Settings(ServiceSettings):
 
     api_port: int = 8005
     probe_port: int = 8105
-    """Of the roles api and worker, unless ``HTTP_PORT`` says otherwise."""
+    """The port of the roles api and worker, unless ``HTTP_PORT`` is set."""
     policies: Path | None = None
-    """A YAML file; None: the one that is packaged."""
+    """A YAML file; None: the packaged one."""
     ingester_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8001")
-    """Asked which articles that a hold names are held."""
+    """The address at which retention checks which articles of a hold are held."""
     ingester_api_key_file: Path | None = None
-    """A key for that; none where reads need none."""
+    """The API key for that; None if reads need no key."""
 
     @override
     def unsafe(self) -> Iterator[str]:

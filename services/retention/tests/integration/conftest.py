@@ -1,4 +1,4 @@
-"""A retention service on a real database, its clock in the test's hands, and what it wants to say read back."""
+"""A retention service with a real database and a fake clock; its outgoing messages are read from the outbox."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,25 +23,25 @@ from retention.use_cases import Service
 
 
 class World(ServiceWorld[Service]):
-    """The service, in a test's words. What it said, it said, whether sent or not."""
+    """The service, with helpers for tests. Messages count whether they were sent or not."""
 
     said = ServiceWorld.queued_events
 
     async def sweep(self, data_class: str | None = "articles", **more: Any) -> list[Sweep]:
-        """Somebody asks for a sweep."""
+        """Requests a sweep."""
         given = {"by": "test", "cause": "test"} | more
         policies = by_class(self.service.policies, data_class)
         return await use_cases.sweeps_requested(policies, self.service, **given)
 
     def completed(self, sweep: Sweep, owner: str, **more: Any) -> SweepCompleted:
-        """An owner has done it."""
+        """An owner's answer: completed."""
         counts = {"found": 10, "removed": 8, "held": 2}
         return SweepCompleted.model_validate(self._answer(sweep, owner) | counts | more)
 
     def failed(self, sweep: Sweep, owner: str, **more: Any) -> SweepFailed:
-        """An owner could not."""
+        """An owner's answer: failed."""
         return SweepFailed.model_validate(
-            self._answer(sweep, owner) | {"error": "the archive is not there"} | more
+            self._answer(sweep, owner) | {"error": "the archive is missing"} | more
         )
 
     def _answer(self, sweep: Sweep, owner: str) -> dict[str, Any]:
@@ -57,17 +57,17 @@ class World(ServiceWorld[Service]):
         }
 
     async def answers(self, *answers: SweepAnswer) -> None:
-        """They arrive in one batch."""
+        """Processes answers as one batch."""
         await use_cases.on_answers(self.received(answers), self.service)
 
     async def finish(self, *asked: Sweep) -> None:
-        """Every owner does it."""
+        """Every owner completes the sweeps."""
         await self.answers(*(self.completed(sweep, owner) for sweep in asked for owner in sweep.owners))
 
     async def hold(
         self, *article_ids: str, data_class: str = "articles", by: str = "ann", **more: Any
     ) -> UUID:
-        """Somebody places a hold; without ids and a span it is on everything."""
+        """Places a hold; without ids and a span it covers everything."""
         hold = LegalHold(
             hold_id=uuid4(),
             data_class=data_class,
@@ -81,16 +81,16 @@ class World(ServiceWorld[Service]):
         return hold.hold_id
 
     async def requests(self) -> list[SweepRequested]:
-        """What owners were asked, in order."""
+        """All requests to owners, in order."""
         return await self.said(SweepRequested)
 
     async def state(self, sweep: Sweep) -> str:
-        """How far a sweep is."""
+        """The state of a sweep."""
         found: str = await self.db.fetchval("SELECT state FROM sweep WHERE sweep_id = $1", sweep.sweep_id)
         return found
 
     async def answer_of(self, sweep: Sweep, owner: str) -> tuple[int, str, int]:
-        """Attempt, outcome and how many were removed, as noted."""
+        """Attempt, outcome and number of removed records, as saved."""
         row = await self.db.fetchrow(
             "SELECT attempt, outcome, removed FROM sweep_answer WHERE sweep_id = $1 AND owner = $2",
             sweep.sweep_id,
@@ -102,18 +102,18 @@ class World(ServiceWorld[Service]):
 
 @pytest.fixture
 def migrations() -> Sequence[Migration]:
-    """What runs in a retention database."""
+    """The migrations of the retention database."""
     return SERVICE.all_migrations()
 
 
 @pytest.fixture
 def service(database: Database, clock: FakeClock) -> Service:
-    """Without its processes."""
+    """The service without its processes."""
     settings = Settings().model_copy(update={"ingester_url": AnyHttpUrl("http://127.0.0.1:9")})
     return assemble(settings, database, clock, OrdersOutbox())
 
 
 @pytest.fixture
 def world(service: Service, clock: FakeClock) -> World:
-    """Of this test alone."""
+    """The service of one test."""
     return World(service, clock)

@@ -1,4 +1,4 @@
-"""Processes of retention, and owners on Kafka that answer them, well or badly."""
+"""Processes of retention, and fake owners on Kafka that answer correctly or incorrectly."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -21,32 +21,32 @@ from retention.settings import Settings
 
 Answers: TypeAlias = Sequence[Raw | Message]
 Behaviour: TypeAlias = Callable[[SweepRequested, str], Answers]
-"""What an owner sends when it is asked."""
+"""What an owner publishes when it receives a request."""
 
 
 def does_it(request: SweepRequested, owner: str) -> Answers:
-    """As an owner should."""
+    """Completes it."""
     return [completed(request, owner)]
 
 
 def does_it_twice(request: SweepRequested, owner: str) -> Answers:
-    """The broker repeats it."""
+    """Completes it; the answer is delivered twice."""
     return [completed(request, owner)] * 2
 
 
 def fails(request: SweepRequested, owner: str) -> Answers:
-    """It could not."""
-    answer = SweepFailed(**_common(request, owner), error="the archive is not there")
+    """Fails."""
+    answer = SweepFailed(**_common(request, owner), error="the archive is missing")
     return [_message(answer)]
 
 
 def is_silent(_request: SweepRequested, _owner: str) -> Answers:
-    """It never answers."""
+    """Never answers."""
     return []
 
 
 def talks_nonsense(request: SweepRequested, owner: str) -> Answers:
-    """Records that nobody can read, and only then the answer."""
+    """Publishes invalid records before the answer."""
     raw = Raw.of(completed(request, owner))
     secret = b'{"title": "the text of somebody else"}'
     return [
@@ -65,7 +65,7 @@ NONSENSE = 7
 
 
 def silent_until(attempt: int) -> Behaviour:
-    """It misses the first requests."""
+    """Ignores the first requests."""
     return lambda request, owner: does_it(request, owner) if request.attempt >= attempt else []
 
 
@@ -95,25 +95,25 @@ def _message(answer: SweepAnswer) -> Message:
 
 @dataclass(slots=True, kw_only=True)
 class Around(Processes):
-    """Everything around a retention process."""
+    """The environment of the retention processes."""
 
     broker: Broker
     db: Database
     port: int
 
     def working(self) -> AbstractAsyncContextManager[None]:
-        """A worker within the test's process."""
+        """Runs a worker within the test's process."""
         return working(SERVICE, Settings())
 
     async def requests(self) -> list[SweepRequested]:
-        """Everything that was asked so far."""
+        """All requests so far."""
         said = await self.broker.events(SweepRequested.TOPIC, SweepRequested, HoldsChanged)
         return [one for one in said if isinstance(one, SweepRequested)]
 
 
 @asynccontextmanager
 async def owners(around: Around, **behaviours: Behaviour) -> AsyncIterator[None]:
-    """Owners of data that answer each request as it comes, each in its way."""
+    """Owners that answer each request according to their behaviour."""
     consumer = AIOKafkaConsumer(
         SweepRequested.TOPIC,
         bootstrap_servers=around.broker.bootstrap,

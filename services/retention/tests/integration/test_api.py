@@ -1,4 +1,4 @@
-"""The API as people and systems use it."""
+"""The API."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -60,7 +60,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ),
     (HOLDS, {"data_class": "articles", "everything": True}, "reason"),
 ]
-"""Where it goes, what is sent, and where in it the mistake is."""
+"""Path, body, and the path of the error in the body."""
 ALLOWED: list[tuple[str, str, set[str]]] = [
     ("POST", "/retention/sweeps", {"operator", "officer", "both"}),
     ("POST", "/admin/database/vacuum", {"operator", "officer", "both"}),
@@ -70,12 +70,12 @@ ALLOWED: list[tuple[str, str, set[str]]] = [
     ("POST", f"{HOLDS}/{uuid4()}/confirm", {"second", "both"}),
     ("GET", "/retention/dlq", {"operator"}),
 ]
-"""Acts, and who may do them."""
+"""Actions and the roles that may do them."""
 
 
 @pytest_asyncio.fixture
 async def http(world: World, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """A client without a key; there is one a subject, named as the subject."""
+    """A client without a key; there is one key per subject, named as the subject."""
     keys = [
         {"subject": subject, "roles": roles, "sha256": hashlib.sha256(subject.encode()).hexdigest()}
         for subject, roles in SUBJECTS.items()
@@ -98,9 +98,7 @@ async def _place(http: httpx.AsyncClient, subject: str = "officer", **more: Any)
     return await http.post(HOLDS, json=body, headers=_as(subject))
 
 
-async def test_policies_say_what_is_kept_how_long_and_when_it_was_swept(
-    http: httpx.AsyncClient, world: World
-) -> None:
+async def test_policies_show_ages_owners_and_last_sweeps(http: httpx.AsyncClient, world: World) -> None:
     await world.finish(*await world.sweep("articles"))
     await world.hold("metabase:1")
     items = {one["data_class"]: one for one in (await http.get("/retention/policies")).json()["items"]}
@@ -116,7 +114,7 @@ async def test_policies_say_what_is_kept_how_long_and_when_it_was_swept(
     assert items["cache"]["last_swept_at"] is None
 
 
-async def test_an_operator_asks_for_a_sweep_and_reads_how_it_went(
+async def test_an_operator_requests_a_sweep_and_reads_its_result(
     http: httpx.AsyncClient, world: World
 ) -> None:
     answer = await http.post(
@@ -139,13 +137,13 @@ async def test_an_operator_asks_for_a_sweep_and_reads_how_it_went(
     assert (await http.get(f"/retention/sweeps/{uuid4()}")).status_code == 404
 
 
-async def test_without_a_class_all_are_asked(http: httpx.AsyncClient) -> None:
+async def test_without_a_class_all_are_requested(http: httpx.AsyncClient) -> None:
     answer = await http.post("/retention/sweeps", json={}, headers=_as("operator"))
     assert len(answer.json()["sweeps"]) == 6
     assert "Location" not in answer.headers
 
 
-async def test_the_history_goes_page_by_page(http: httpx.AsyncClient, world: World) -> None:
+async def test_the_history_is_paged(http: httpx.AsyncClient, world: World) -> None:
     asked = []
     for _ in range(3):
         asked += await world.sweep("articles")
@@ -171,7 +169,7 @@ async def test_the_history_goes_page_by_page(http: httpx.AsyncClient, world: Wor
         assert (await http.get(f"/retention/sweeps?cursor={cursor}")).status_code == 422
 
 
-async def test_tables_are_put_in_shape_by_their_owners(http: httpx.AsyncClient, world: World) -> None:
+async def test_tables_are_maintained_by_their_owners(http: httpx.AsyncClient, world: World) -> None:
     answer = await http.post(
         "/admin/database/vacuum",
         json={"action": "reindex", "classes": ["articles", "articles", "alerts"]},
@@ -200,7 +198,7 @@ async def test_tables_are_put_in_shape_by_their_owners(http: httpx.AsyncClient, 
     assert {one["action"] for one in everything.json()["sweeps"]} == {"vacuum"}
 
 
-async def test_a_body_that_is_wrong_is_refused_by_path(http: httpx.AsyncClient, world: World) -> None:
+async def test_an_invalid_body_is_rejected_with_the_path(http: httpx.AsyncClient, world: World) -> None:
     for path, body, at in WRONG:
         answer = await http.post(path, json=body, headers=_as("both"))
         assert answer.status_code == 422, (body, answer.text)
@@ -209,7 +207,7 @@ async def test_a_body_that_is_wrong_is_refused_by_path(http: httpx.AsyncClient, 
     assert await world.requests() == []
 
 
-async def test_a_hold_protects_at_once_and_two_people_end_it(http: httpx.AsyncClient) -> None:
+async def test_a_hold_is_in_force_immediately_and_two_people_end_it(http: httpx.AsyncClient) -> None:
     placed = await _place(http)
     assert placed.status_code == 201
     body = placed.json()
@@ -226,7 +224,9 @@ async def test_a_hold_protects_at_once_and_two_people_end_it(http: httpx.AsyncCl
     asked = await http.delete(f"{path}?reason=settled", headers=_as("both"))
     assert (asked.status_code, asked.json()["state"]) == (202, "lifting")
     assert (await http.post(f"{path}/confirm", headers=_as("both"))).status_code == 403
-    assert len((await http.get(HOLDS)).json()["items"]) == 1, "it holds until a second person has confirmed"
+    assert len((await http.get(HOLDS)).json()["items"]) == 1, (
+        "it is in force until a second person has confirmed"
+    )
     lifted = await http.post(f"{path}/confirm", json={"note": "seen"}, headers=_as("second"))
     assert (lifted.json()["state"], lifted.json()["ended_by"]) == ("lifted", "second")
     assert [(one["change"], one["changed_by"], one["note"]) for one in lifted.json()["history"]] == [
@@ -240,7 +240,7 @@ async def test_a_hold_protects_at_once_and_two_people_end_it(http: httpx.AsyncCl
     assert (await http.post(f"{path}/confirm", headers=_as("second"))).status_code == 409
 
 
-async def test_the_second_person_is_another_one(http: httpx.AsyncClient) -> None:
+async def test_the_second_person_must_be_another_one(http: httpx.AsyncClient) -> None:
     placed = await _place(http, "both")
     path = placed.headers["Location"].removeprefix("/api/v1")
     refused = await http.post(f"{path}/confirm", headers=_as("both"))
@@ -250,7 +250,7 @@ async def test_the_second_person_is_another_one(http: httpx.AsyncClient) -> None
     assert (withdrawn.status_code, withdrawn.json()["state"]) == (200, "withdrawn")
 
 
-async def test_an_end_that_is_refused_leaves_it_in_force(http: httpx.AsyncClient) -> None:
+async def test_a_rejected_end_leaves_the_hold_in_force(http: httpx.AsyncClient) -> None:
     path = (await _place(http)).headers["Location"].removeprefix("/api/v1")
     await http.delete(f"{path}?reason=settled", headers=_as("both"))
     kept = await http.post(f"{path}/keep", json={"note": "it is not"}, headers=_as("officer"))
@@ -258,17 +258,15 @@ async def test_an_end_that_is_refused_leaves_it_in_force(http: httpx.AsyncClient
     assert (await http.post(f"{path}/keep", headers=_as("officer"))).status_code == 409
 
 
-async def test_a_hold_that_comes_during_a_sweep_says_that_it_may_be_late(
-    http: httpx.AsyncClient, world: World
-) -> None:
+async def test_a_hold_placed_during_a_sweep_has_a_warning(http: httpx.AsyncClient, world: World) -> None:
     (sweep,) = await world.sweep("articles")
     body = (await _place(http, article_ids=None, everything=True)).json()
     assert [one["sweep_id"] for one in body["sweeps_under_way"]] == [str(sweep.sweep_id)]
-    assert "may be gone already" in body["warning"]
+    assert "may already have deleted records" in body["warning"]
     assert [len(one.holds) for one in await world.requests()] == [0, 1]
 
 
-async def test_holds_beyond_what_a_request_carries_are_refused(http: httpx.AsyncClient) -> None:
+async def test_holds_that_do_not_fit_into_a_request_are_rejected(http: httpx.AsyncClient) -> None:
     ids = [f"metabase:{n}" for n in range(10_000)]
     assert (await _place(http, article_ids=ids)).status_code == 201
     refused = await _place(http, article_ids=["metabase:x"])
@@ -280,7 +278,7 @@ async def test_holds_beyond_what_a_request_carries_are_refused(http: httpx.Async
     assert (await http.get(f"{HOLDS}/{uuid4()}")).status_code == 404
 
 
-async def test_acts_need_a_key_with_the_right_role(http: httpx.AsyncClient) -> None:
+async def test_actions_need_a_key_with_the_right_role(http: httpx.AsyncClient) -> None:
     for method, path, allowed in ALLOWED:
         body: Any = {"json": HOLD if path == HOLDS else {}} if method == "POST" else {}
         assert (await http.request(method, path, **body)).status_code == 401, path
@@ -289,7 +287,7 @@ async def test_acts_need_a_key_with_the_right_role(http: httpx.AsyncClient) -> N
             assert (answer.status_code != 403) == (subject in allowed), (subject, path, answer.text)
 
 
-async def test_health_says_when_the_worker_was_seen_and_what_is_open(
+async def test_health_shows_the_worker_heartbeat_and_open_sweeps(
     http: httpx.AsyncClient, world: World
 ) -> None:
     await beat(world.service)

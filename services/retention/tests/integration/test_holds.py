@@ -1,4 +1,4 @@
-"""Legal holds: from the moment they are placed until two people have ended them, every request says them."""
+"""Legal holds: every request names them from when they are placed until two people have ended them."""
 
 import asyncio
 from uuid import uuid4
@@ -19,9 +19,9 @@ async def _spared(world: World, data_class: str = "articles") -> list[tuple[str,
     return [hold.article_ids for hold in (await world.requests())[-1].holds]
 
 
-async def test_a_hold_protects_from_the_moment_it_is_placed_until_two_people_end_it(world: World) -> None:
+async def test_a_hold_is_in_force_from_its_placement_until_two_people_end_it(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
-    assert await _spared(world) == [("metabase:1",)], "placed, and nobody has confirmed it"
+    assert await _spared(world) == [("metabase:1",)], "placed and not yet confirmed"
     with pytest.raises(Forbidden, match="second person"):
         await use_cases.hold_confirmed(hold_id, "ann", "", world.service)
     assert await use_cases.hold_confirmed(hold_id, "bob", "", world.service) is State.CONFIRMED
@@ -34,7 +34,7 @@ async def test_a_hold_protects_from_the_moment_it_is_placed_until_two_people_end
     assert await _spared(world) == []
 
 
-async def test_a_refused_end_leaves_it_in_force(world: World) -> None:
+async def test_a_rejected_end_leaves_it_in_force(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
     await use_cases.hold_confirmed(hold_id, "bob", "", world.service)
     await use_cases.hold_lifted(hold_id, "ann", "settled", world.service)
@@ -46,7 +46,7 @@ async def test_a_refused_end_leaves_it_in_force(world: World) -> None:
     assert await use_cases.hold_confirmed(hold_id, "ann", "", world.service) is State.LIFTED
 
 
-async def test_who_placed_it_may_take_it_back_while_nobody_has_confirmed_it(world: World) -> None:
+async def test_the_person_who_placed_it_may_take_it_back_before_confirmation(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
     assert await use_cases.hold_lifted(hold_id, "ann", "a mistake", world.service) is State.WITHDRAWN
     assert await _spared(world) == []
@@ -54,7 +54,7 @@ async def test_who_placed_it_may_take_it_back_while_nobody_has_confirmed_it(worl
         await use_cases.hold_confirmed(hold_id, "bob", "", world.service)
 
 
-async def test_its_history_says_who_did_what_when_and_why(world: World) -> None:
+async def test_its_history_records_who_did_what_when_and_why(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
     for step, by, note in (
         (use_cases.hold_confirmed, "bob", "seen"),
@@ -77,7 +77,7 @@ async def test_its_history_says_who_did_what_when_and_why(world: World) -> None:
     assert rows[-1]["changed_at"] == world.clock.now()
 
 
-async def test_a_hold_is_told_at_once_to_sweeps_that_are_under_way(world: World) -> None:
+async def test_a_hold_is_sent_immediately_to_running_sweeps(world: World) -> None:
     (sweep,) = await world.sweep("articles")
     (dry,) = await world.sweep("articles", dry_run=True)
     (done,) = await world.sweep("articles")
@@ -92,22 +92,22 @@ async def test_a_hold_is_told_at_once_to_sweeps_that_are_under_way(world: World)
     assert {await world.state(one) for one in (dry, other)} == {"requested"}
 
 
-async def test_a_hold_and_a_sweep_at_once_never_miss_one_another(world: World) -> None:
+async def test_a_concurrent_hold_and_sweep_see_each_other(world: World) -> None:
     for number in range(15):
         await asyncio.gather(world.sweep("articles"), world.hold(f"metabase:{number}"))
         rows = await world.db.fetch("SELECT sweep_id, hold_ids FROM sweep WHERE state = 'requested'")
-        assert {len(row["hold_ids"]) for row in rows} == {number + 1}, "each request was told of every hold"
+        assert {len(row["hold_ids"]) for row in rows} == {number + 1}, "each request named every hold"
     latest = {one.sweep_id: one for one in sorted(await world.requests(), key=lambda one: one.attempt)}
     assert {len(one.holds) for one in latest.values()} == {15}
 
 
-async def test_a_hold_on_one_class_says_nothing_to_another(world: World) -> None:
+async def test_a_hold_affects_its_own_class_only(world: World) -> None:
     await world.hold("metabase:1", data_class="compliance_records")
     assert await _spared(world, "articles") == []
     assert await _spared(world, "compliance_records") == [("metabase:1",)]
 
 
-async def test_more_ids_than_fit_into_a_request_are_refused_and_nothing_is_placed(world: World) -> None:
+async def test_more_ids_than_fit_into_a_request_are_rejected_and_no_hold_is_placed(world: World) -> None:
     await world.hold(*(f"metabase:{n}" for n in range(9_999)))
     with pytest.raises(Conflict, match="10001 articles"):
         await world.hold("metabase:a", "metabase:b")
@@ -117,7 +117,7 @@ async def test_more_ids_than_fit_into_a_request_are_refused_and_nothing_is_place
     await world.hold("metabase:a", "metabase:b", data_class="compliance_records")
 
 
-async def test_owners_are_told_of_each_change_of_a_hold_at_once(world: World) -> None:
+async def test_owners_are_notified_immediately_of_each_change_of_a_hold(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
     await use_cases.hold_confirmed(hold_id, "bob", "", world.service)
     await use_cases.hold_lifted(hold_id, "ann", "settled", world.service)
@@ -140,14 +140,14 @@ async def test_owners_are_told_of_each_change_of_a_hold_at_once(world: World) ->
     assert (request.holds, set(request.ended_holds)) == ((), set(told[-1].ended_holds))
 
 
-async def test_a_request_that_names_a_new_hold_is_sent_before_owners_are_told_of_it(world: World) -> None:
+async def test_a_request_that_names_a_new_hold_is_sent_before_the_change_of_the_hold(world: World) -> None:
     await world.sweep("articles")
     await world.hold("metabase:1")
     sent = [row["type"] for row in await world.db.fetch("SELECT type FROM outbox_orders ORDER BY id")]
     assert sent == [SweepRequested.TYPE, SweepRequested.TYPE, HoldsChanged.TYPE]
 
 
-async def test_a_hold_that_an_owner_knows_and_we_forgot_is_in_force_again(world: World) -> None:
+async def test_a_hold_known_only_by_an_owner_is_in_force_again(world: World) -> None:
     forgotten = Hold(hold_id=uuid4(), article_ids=("metabase:1",), placed_by="ann", confirmed_by="bob")
     unconfirmed = Hold(hold_id=uuid4(), dated_until=world.clock.now())
     odd = Hold(hold_id=uuid4(), placed_by="ann", confirmed_by="ann")
@@ -164,14 +164,14 @@ async def test_a_hold_that_an_owner_knows_and_we_forgot_is_in_force_again(world:
     }
 
 
-async def test_an_answer_to_what_we_did_not_request_places_no_hold(world: World) -> None:
+async def test_an_answer_that_matches_no_request_places_no_hold(world: World) -> None:
     (sweep,) = await world.sweep("articles")
     stray = world.failed(sweep, "ingester", omitted_holds=(Hold(hold_id=uuid4()),))
     await world.answers(stray.model_copy(update={"sweep_id": uuid4()}))
     assert await world.db.fetchval("SELECT count(*) FROM hold") == 0
 
 
-async def test_what_nobody_placed_is_nothing(world: World) -> None:
+async def test_an_unknown_hold_is_not_found(world: World) -> None:
     (sweep,) = await world.sweep("articles")
     for step in (use_cases.hold_confirmed, use_cases.hold_lifted, use_cases.hold_kept):
         assert await step(sweep.sweep_id, "ann", "", world.service) is None

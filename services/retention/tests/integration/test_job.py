@@ -1,4 +1,4 @@
-"""The weekly sweep as a job: what it says, what it counts, how it ends."""
+"""The weekly sweep as a job: its output, its counts, its exit code."""
 
 import asyncio
 from argparse import Namespace
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def lines() -> list[str]:
-    """What the job tells."""
+    """The output of the job."""
     return []
 
 
@@ -40,7 +40,7 @@ def _job(world: World, lines: list[str], wait_min: float = 15) -> SweepJob:
 async def _running(
     job: SweepJob, data_class: str | None = "articles", *, dry_run: bool = False
 ) -> AsyncIterator[asyncio.Task[int]]:
-    task = asyncio.create_task(job.asked(data_class, dry_run=dry_run, cause="test", by="test"))
+    task = asyncio.create_task(job.run(data_class, dry_run=dry_run, cause="test", by="test"))
     try:
         yield task
     finally:
@@ -52,9 +52,9 @@ async def _asked(world: World) -> list[Sweep]:
     async def some() -> list[Sweep]:
         rows = await world.db.fetch("SELECT sweep_id FROM sweep WHERE state = 'requested'")
         async with world.db.transaction() as tx:
-            return list((await sweeps.take(tx, [row["sweep_id"] for row in rows])).values())
+            return list((await sweeps.lock_existing(tx, [row["sweep_id"] for row in rows])).values())
 
-    return await until(some, what="owners are asked")
+    return await until(some, what="owners are requested")
 
 
 async def _last_run(world: World) -> tuple[str, str | None]:
@@ -65,18 +65,19 @@ async def _last_run(world: World) -> tuple[str, str | None]:
     return row["outcome"], row["error"]
 
 
-async def test_it_waits_for_every_owner_and_says_what_each_did(world: World, lines: list[str]) -> None:
+async def test_it_waits_for_every_owner_and_reports_each_answer(world: World, lines: list[str]) -> None:
     await beat(world.service)
     await world.hold("metabase:1")
     async with _running(_job(world, lines)) as task:
         (sweep,) = await _asked(world)
         await world.answers(world.completed(sweep, "ingester"))
-        await until(lambda: any("ingester found 10" in line for line in lines), what="it says so")
+        await until(lambda: any("ingester found 10" in line for line in lines), what="it is reported")
         assert not task.done()
         await world.answers(world.completed(sweep, "analytics", found=5, removed=5, held=0))
         assert await task == 0
     assert lines[0].startswith(
-        "articles: ingester, analytics asked to delete what dates from before 2024-03-01 12:00 UTC, 1 hold in force"
+        "articles: requested from ingester, analytics: delete records dated before 2024-03-01 12:00 UTC, "
+        "1 hold in force"
     )
     assert "articles: ingester found 10, 8 removed, 2 held" in lines
     table = [line.split() for line in lines[-3:]]
@@ -90,16 +91,16 @@ async def test_it_waits_for_every_owner_and_says_what_each_did(world: World, lin
     assert (await _last_run(world), counts) == (("done", None), "13")
 
 
-async def test_an_owner_that_failed_is_a_matter_for_people(world: World, lines: list[str]) -> None:
+async def test_a_failed_owner_needs_attention(world: World, lines: list[str]) -> None:
     async with _running(_job(world, lines), "compliance_records") as task:
         (sweep,) = await _asked(world)
         await world.answers(world.failed(sweep, "compliance"))
         assert await task == 3
-    assert "compliance_records: compliance FAILED: the archive is not there" in lines
-    assert await _last_run(world) == ("attention", "1 answers of owners were failures, 0 did not come")
+    assert "compliance_records: compliance FAILED: the archive is missing" in lines
+    assert await _last_run(world) == ("attention", "1 owners failed, 0 did not answer")
 
 
-async def test_it_does_not_wait_longer_than_it_may(world: World, lines: list[str]) -> None:
+async def test_it_stops_waiting_at_its_timeout(world: World, lines: list[str]) -> None:
     async with _running(_job(world, lines)) as task:
         (sweep,) = await _asked(world)
         await world.answers(world.completed(sweep, "ingester"))
@@ -107,15 +108,15 @@ async def test_it_does_not_wait_longer_than_it_may(world: World, lines: list[str
         world.clock.advance(minutes=15)
         assert await task == 3
     assert lines[-2].split()[:4] == ["articles", "analytics", "no", "answer"]
-    assert lines[-1] == "1 answers did not come in time; requests are sent again until they do"
+    assert lines[-1] == "1 owners did not answer in time; requests are sent again until they do"
     await world.answers(world.completed(sweep, "analytics"))
-    assert await world.state(sweep) == "done", "the worker takes it later"
+    assert await world.state(sweep) == "done", "the worker processes it later"
 
 
 @pytest.mark.parametrize(
     ("seen", "words"), [(False, "never seen"), (True, "last seen 2026-03-01 12:00:00 UTC")]
 )
-async def test_it_says_so_when_no_worker_seems_to_be_at_work(
+async def test_it_warns_when_there_is_no_worker_heartbeat(
     world: World,
     lines: list[str],
     *,
@@ -125,29 +126,28 @@ async def test_it_says_so_when_no_worker_seems_to_be_at_work(
     if seen:
         await beat(world.service)
     world.clock.advance(seconds=21)
-    assert await _job(world, lines, wait_min=0).asked("cache", dry_run=False, cause="test", by="test") == 3
+    assert await _job(world, lines, wait_min=0).run("cache", dry_run=False, cause="test", by="test") == 3
     assert len([line for line in lines if "no worker heartbeat" in line and words in line]) == 1
 
 
-async def test_of_two_at_once_one_works_and_the_other_says_so(world: World, lines: list[str]) -> None:
+async def test_of_two_concurrent_jobs_only_one_works(world: World, lines: list[str]) -> None:
     others: list[str] = []
     async with _running(_job(world, lines)) as task:
         (sweep,) = await _asked(world)
         assert (
-            await _job(world, others, wait_min=0).asked("articles", dry_run=False, cause="test", by="test")
-            == 0
+            await _job(world, others, wait_min=0).run("articles", dry_run=False, cause="test", by="test") == 0
         )
-        assert others == ["another sweep is at work; this one has nothing to do"]
-        assert await _last_run(world) == ("skipped", "another sweep is at work")
+        assert others == ["another sweep is running; nothing to do"]
+        assert await _last_run(world) == ("skipped", "another sweep is running")
         await world.finish(sweep)
         assert await task == 0
     assert await world.db.fetchval("SELECT count(*) FROM sweep") == 1
     async with _running(_job(world, lines)) as task:
         await world.finish(*await _asked(world))
-        assert await task == 0, "and after it the next may"
+        assert await task == 0, "afterwards the next may run"
 
 
-async def test_a_database_that_is_away_for_a_moment_ends_nothing(
+async def test_it_survives_a_short_database_outage(
     world: World, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> NoReturn:
@@ -159,29 +159,29 @@ async def test_a_database_that_is_away_for_a_moment_ends_nothing(
             broken.setattr(answers, "of_sweeps", away)
             await until(
                 lambda: "the database does not respond; waiting for it" in lines,
-                what="it says what it waits for",
+                what="it reports what it waits for",
             )
         await world.finish(sweep)
         assert await task == 0
-    assert await world.db.fetchval("SELECT count(*) FROM sweep") == 1, "nothing is asked twice"
+    assert await world.db.fetchval("SELECT count(*) FROM sweep") == 1, "nothing is requested twice"
 
 
-async def test_asked_to_end_it_leaves_the_rest_to_the_worker(world: World, lines: list[str]) -> None:
+async def test_when_stopped_it_leaves_the_rest_to_the_worker(world: World, lines: list[str]) -> None:
     job = _job(world, lines)
     async with _running(job) as task:
         await _asked(world)
         job.stopping.set()
         assert await task == 3
-    assert "asked to end; the requests are out, and the worker takes the answers" in lines
+    assert "stopped; the requests were sent, and the worker processes the answers" in lines
 
 
-async def test_a_dry_run_of_everything_says_what_would_go(world: World, lines: list[str]) -> None:
+async def test_a_dry_run_of_all_classes_reports_what_would_be_deleted(world: World, lines: list[str]) -> None:
     async with _running(_job(world, lines), None, dry_run=True) as task:
         asked = await _asked(world)
         assert {sweep.dry_run for sweep in asked} == {True}
         await world.finish(*asked)
         assert await task == 0
-    assert "dry run: nothing was touched, and removed is what would go" in lines
+    assert "dry run: nothing was deleted; the column removed shows what would be deleted" in lines
     assert len([line for line in lines if line.split()[2:3] == ["completed"]]) == 11
 
 
@@ -194,11 +194,13 @@ async def test_the_holds_are_listed(world: World, capsys: pytest.CaptureFixture[
     await world.hold(dated_from=world.clock.now(), data_class="job_runs")
     await holds_command(world.service, Namespace(all=True), ShutdownEvent())
     listed = said()
-    assert all(words in listed for words in ("2 articles", "everything", "from 2026-03-01 until for ever"))
+    assert all(
+        words in listed for words in ("2 articles", "everything", "from 2026-03-01 until further notice")
+    )
     assert "metabase:1" not in listed
 
 
-async def test_policies_that_are_not_the_worker_s_sweep_nothing(world: World, lines: list[str]) -> None:
+async def test_policies_that_differ_from_the_workers_sweep_nothing(world: World, lines: list[str]) -> None:
     await begin(world.service)
     shorter = {
         name: replace(policy, age=Age(1, "day")) if name == "articles" else policy
@@ -207,9 +209,9 @@ async def test_policies_that_are_not_the_worker_s_sweep_nothing(world: World, li
     own = replace(world.service, policies=shorter)
     job = SweepJob(own, ShutdownEvent(), lines.append, timedelta(minutes=15))
     with pytest.raises(
-        Stop, match=r"nothing is swept: .*articles: here \w+ after 1 day by .* in force \w+ after "
+        Stop, match=r"nothing was swept: .*articles: here \w+ after 1 day by .* in force \w+ after "
     ):
-        await job.asked(None, dry_run=False, cause="test", by="test")
+        await job.run(None, dry_run=False, cause="test", by="test")
     assert await world.db.fetchval("SELECT count(*) FROM sweep") == 0
     assert (await _last_run(world))[0] == "failed"
 

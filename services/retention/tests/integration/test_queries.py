@@ -1,4 +1,4 @@
-"""Every named query fits the migrated schema."""
+"""Every named query is valid in the migrated schema."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Requests are sent until every owner has answered, and answers are folded in whatever order they come."""
+"""Requests are sent until every owner has answered, and answers are saved in any order of arrival."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ async def _sweep(world: World, data_class: str = "articles") -> Sweep:
     return sweep
 
 
-async def test_a_request_says_what_the_policy_says(world: World) -> None:
+async def test_a_request_follows_its_policy(world: World) -> None:
     sweep = await _sweep(world)
     (request,) = await world.requests()
     assert (request.sweep_id, request.data_class, request.action) == (
@@ -33,9 +33,7 @@ async def test_a_request_says_what_the_policy_says(world: World) -> None:
     assert (request.attempt, request.dry_run, request.holds) == (1, False, ())
 
 
-async def test_all_classes_are_asked_for_at_once_or_not_at_all(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_all_classes_are_requested_or_none(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError
 
@@ -56,10 +54,10 @@ async def test_a_sweep_is_done_when_every_owner_has_answered(world: World) -> No
     await world.answers(world.completed(sweep, "analytics"))
     assert await world.state(sweep) == "done"
     world.clock.advance(days=1)
-    assert await use_cases.resend_due(world.service) == 0, "what is closed is not sent again"
+    assert await use_cases.resend_due(world.service) == 0, "a closed sweep is not sent again"
 
 
-async def test_a_silent_owner_is_asked_again_after_1_5_and_15_minutes_then_hourly(world: World) -> None:
+async def test_an_unanswered_request_is_sent_again_after_1_5_and_15_minutes_then_hourly(world: World) -> None:
     sweep = await _sweep(world)
     await world.answers(world.completed(sweep, "ingester"))
     begun, sent = world.clock.now(), []
@@ -70,13 +68,15 @@ async def test_a_silent_owner_is_asked_again_after_1_5_and_15_minutes_then_hourl
     assert sent == [1, 5, 15, 75, 135]
     requests = await world.requests()
     assert [one.attempt for one in requests] == [1, 2, 3, 4, 5, 6]
-    assert {one.owners for one in requests[1:]} == {("analytics",)}, "who has answered is left alone"
+    assert {one.owners for one in requests[1:]} == {("analytics",)}, (
+        "an owner that has answered gets no more requests"
+    )
     assert {one.before for one in requests} == {sweep.before}
     identities = await world.db.fetchval("SELECT count(DISTINCT event_id) FROM outbox_orders")
     assert identities == 6
 
 
-async def test_a_request_sent_again_says_the_holds_that_are_in_force_then(world: World) -> None:
+async def test_a_resent_request_names_the_current_holds(world: World) -> None:
     await world.hold("metabase:1")
     sweep = await _sweep(world)
     await world.hold("metabase:2", data_class="compliance_records")
@@ -101,7 +101,7 @@ async def test_a_late_answer_to_an_older_attempt_overwrites_nothing(world: World
     assert await world.answer_of(sweep, "ingester") == (2, "completed", 9)
 
 
-async def test_an_answer_that_comes_twice_is_one(world: World) -> None:
+async def test_a_repeated_answer_counts_once(world: World) -> None:
     sweep = await _sweep(world)
     answer = world.completed(sweep, "ingester")
     await world.answers(answer, answer)
@@ -111,7 +111,7 @@ async def test_an_answer_that_comes_twice_is_one(world: World) -> None:
     assert await world.db.fetchval("SELECT received_at FROM sweep_answer") == received
 
 
-async def test_an_owner_that_failed_leaves_it_to_people_until_it_answers_well(world: World) -> None:
+async def test_a_failed_owner_needs_attention_until_it_succeeds(world: World) -> None:
     sweep = await _sweep(world)
     await world.answers(world.failed(sweep, "ingester"), world.completed(sweep, "analytics"))
     assert await world.state(sweep) == "attention"
@@ -121,7 +121,7 @@ async def test_an_owner_that_failed_leaves_it_to_people_until_it_answers_well(wo
     assert await world.state(sweep) == "done"
 
 
-async def test_answers_to_what_was_not_asked_change_nothing(world: World) -> None:
+async def test_answers_that_match_no_request_change_nothing(world: World) -> None:
     sweep = await _sweep(world)
     await world.answers(
         world.completed(sweep, "ingester", sweep_id=uuid4()),
@@ -133,10 +133,10 @@ async def test_answers_to_what_was_not_asked_change_nothing(world: World) -> Non
     )
     assert await world.db.fetchval("SELECT count(*) FROM sweep_answer") == 0
     await world.answers(world.completed(sweep, "analytics"), world.completed(sweep, "alerting"))
-    assert await world.db.fetchval("SELECT count(*) FROM sweep_answer") == 1, "its neighbour is taken"
+    assert await world.db.fetchval("SELECT count(*) FROM sweep_answer") == 1, "the other answer is saved"
 
 
-async def test_an_answer_that_the_database_cannot_hold_is_set_aside_by_who_called(world: World) -> None:
+async def test_an_answer_that_the_database_rejects_is_quarantined(world: World) -> None:
     sweep = await _sweep(world)
     archive = Archive(path="a", sha256="ab" * 32, records=1, bytes=1).model_copy(update={"path": "\0"})
     for answer in (
@@ -148,7 +148,7 @@ async def test_an_answer_that_the_database_cannot_hold_is_set_aside_by_who_calle
     assert await world.state(sweep) == "requested"
 
 
-async def test_what_was_archived_is_noted_with_its_manifest(world: World) -> None:
+async def test_archived_records_are_saved_with_their_manifest(world: World) -> None:
     sweep = await _sweep(world, "compliance_records")
     archives = tuple(
         Archive(path=f"compliance_records/2019-0{n}/manifest.json", sha256="ab" * 32, records=20, bytes=1_000)
@@ -161,7 +161,7 @@ async def test_what_was_archived_is_noted_with_its_manifest(world: World) -> Non
     assert "2019-01/manifest.json" in row["first"]
 
 
-async def test_an_answer_and_a_new_sending_at_once_wait_for_one_another(world: World) -> None:
+async def test_a_concurrent_answer_and_resending_wait_for_each_other(world: World) -> None:
     sweeps = [await _sweep(world) for _ in range(10)]
     world.clock.advance(minutes=1)
     await asyncio.gather(

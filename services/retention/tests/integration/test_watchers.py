@@ -1,11 +1,11 @@
-"""What the live worker watches, and how often it says so."""
+"""What the running worker monitors, and how often it raises alerts."""
 
 import pytest
 
 from clawback_common.alerts import alert_state
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.sweep.v1 import Action
-from retention.use_cases.watching import watch_time
+from retention.use_cases.watching import check_conditions
 from services.retention.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration
@@ -20,72 +20,72 @@ async def _resolved(world: World) -> list[str]:
     return [event.name for event in await world.said(AlertResolved)]
 
 
-async def test_a_scheduler_that_never_starts_a_sweep_is_noticed_after_8_days(world: World) -> None:
+async def test_a_missing_sweep_is_reported_after_8_days(world: World) -> None:
     world.clock.advance(days=8)
-    await watch_time(world.service)
+    await check_conditions(world.service)
     assert await world.alerts() == []
     world.clock.advance(minutes=1)
-    await watch_time(world.service)
+    await check_conditions(world.service)
     assert await world.alerts() == ["RetentionSweepOverdue"]
 
 
-async def test_it_is_taken_back_when_every_class_was_swept_to_the_end(world: World) -> None:
+async def test_it_is_resolved_when_every_class_was_completely_swept(world: World) -> None:
     asked = await world.sweep(None)
     await world.finish(*asked)
     world.clock.advance(days=8, minutes=1)
-    await watch_time(world.service)
+    await check_conditions(world.service)
     *most, last = await world.sweep(None)
     await world.finish(*most)
     await world.finish(*await world.sweep(last.data_class, dry_run=True))
-    await watch_time(world.service)
+    await check_conditions(world.service)
     assert await world.alerts() == ["RetentionSweepOverdue"]
-    assert await _resolved(world) == [], "one class is missing, and a dry run is no sweep"
+    assert await _resolved(world) == [], "one class is missing, and a dry run does not count"
     await world.finish(last)
-    await watch_time(world.service)
+    await check_conditions(world.service)
     assert await _resolved(world) == ["RetentionSweepOverdue"]
 
 
-async def test_an_owner_that_failed_is_an_alert_until_it_has_done_it(world: World) -> None:
+async def test_a_failed_owner_is_an_alert_until_it_succeeds(world: World) -> None:
     (sweep,) = await world.sweep("articles")
     await world.answers(
         world.failed(sweep, "ingester", error="secret words"), world.completed(sweep, "analytics")
     )
-    await watch_time(world.service)
+    await check_conditions(world.service)
     (alert,) = await world.said(AlertRaised)
     assert alert.name == "RetentionSweepFailed"
     assert alert.labels == {"data_class": "articles", "owner": "ingester", "action": "delete"}
     assert "secret words" not in alert.model_dump_json()
     world.clock.advance(minutes=1)
     (again,) = await world.sweep("articles")
-    await watch_time(world.service)
-    assert await _resolved(world) == [], "it was asked again, and has not answered"
+    await check_conditions(world.service)
+    assert await _resolved(world) == [], "it was requested again, and has not answered"
     await world.finish(again)
-    await watch_time(world.service)
+    await check_conditions(world.service)
     assert await _resolved(world) == ["RetentionSweepFailed"]
 
 
-async def test_failures_of_another_action_or_of_a_dry_run_are_told_apart(world: World) -> None:
+async def test_failures_of_other_actions_and_dry_runs_are_separate(world: World) -> None:
     (shape,) = await world.sweep("alerts", action=Action.VACUUM)
     (dry,) = await world.sweep("cache", dry_run=True)
     await world.answers(world.failed(shape, "alerting"), world.failed(dry, "analytics"))
     await world.finish(*await world.sweep("alerts"))
-    await watch_time(world.service)
+    await check_conditions(world.service)
     assert [alert.labels["action"] for alert in await world.said(AlertRaised)] == ["vacuum"]
 
 
-async def test_an_owner_that_is_silent_for_a_day_is_one_alert_until_it_answers(world: World) -> None:
+async def test_an_owner_without_answers_for_a_day_is_one_alert_until_it_answers(world: World) -> None:
     asked = [*await world.sweep("articles"), *await world.sweep("cache")]
     await world.answers(world.completed(asked[0], "ingester"))
     world.clock.advance(hours=23, minutes=59)
-    await watch_time(world.service)
+    await check_conditions(world.service)
     assert await world.alerts() == []
     world.clock.advance(minutes=1)
-    await watch_time(world.service)
+    await check_conditions(world.service)
     (alert,) = await world.said(AlertRaised)
     assert (alert.name, alert.labels) == ("SweepUnanswered", {"owner": "analytics"})
     assert "2 requests" in alert.summary
     await world.finish(*asked)
-    await watch_time(world.service)
+    await check_conditions(world.service)
     assert await _resolved(world) == ["SweepUnanswered"]
 
 
@@ -96,5 +96,5 @@ async def test_a_message_that_cannot_be_sent_is_an_incident_and_an_alert_for_a_d
     ]
     assert await world.db.fetchval("SELECT count(*) FROM incident") == 1
     world.clock.advance(hours=25)
-    await watch_time(world.service)
+    await check_conditions(world.service)
     assert await _resolved(world) == ["OutboxRowSetAside"]

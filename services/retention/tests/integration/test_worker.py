@@ -1,4 +1,4 @@
-"""The worker on real Kafka and PostgreSQL, the sweep as a process, and owners of every kind."""
+"""The worker with real Kafka and PostgreSQL, the sweep as a process, and owners of every behaviour."""
 
 import asyncio
 import signal
@@ -69,7 +69,7 @@ async def _states(around: Around) -> dict[str, str]:
     return {row["data_class"]: row["state"] for row in rows}
 
 
-async def test_a_sweep_of_everything_waits_for_all_owners_and_retention_is_one_of_them(
+async def test_a_sweep_of_all_classes_waits_for_all_owners_including_retention(
     around: Around,
 ) -> None:
     old = datetime.now(UTC) - timedelta(days=400)
@@ -95,7 +95,7 @@ async def test_a_sweep_of_everything_waits_for_all_owners_and_retention_is_one_o
         async def all_told() -> bool:
             return len(await around.broker.read("retention.dlq.v1")) == count
 
-        await until(all_told, what="each unreadable answer has its dead letter")
+        await until(all_told, what="each undecodable answer has its dead letter")
     assert code == 0, said
     assert set((await _states(around)).values()) == {"done"}
     assert "job_runs: retention found 1, 1 removed" in said
@@ -107,7 +107,7 @@ async def test_a_sweep_of_everything_waits_for_all_owners_and_retention_is_one_o
         assert b"somebody else" not in record.value
 
 
-async def test_tables_are_put_in_shape_and_their_bloat_is_told(around: Around) -> None:
+async def test_tables_are_maintained_and_their_bloat_is_reported(around: Around) -> None:
     service = assemble(Settings(), around.db, SystemClock(), OrdersOutbox())
     (sweep,) = await use_cases.sweeps_requested(
         [service.policies["job_runs"]], service, by="test", cause="test", action=Action.VACUUM
@@ -127,15 +127,15 @@ async def test_tables_are_put_in_shape_and_their_bloat_is_told(around: Around) -
     assert {"bytes_before", "bytes_after", "bloat_before", "bloat_after"} < set(table)
 
 
-async def test_owners_that_fail_or_are_silent_are_told_and_a_late_answer_closes_the_sweep(
+async def test_failed_and_unanswered_owners_are_reported_and_a_late_answer_closes_the_sweep(
     around: Around,
 ) -> None:
     async with around.working():
         async with owners(around, ingester=is_silent, analytics=does_it, compliance=fails, alerting=does_it):
             code, said = await around.job("sweep", "--class", "compliance_records", "--wait", "1")
-            assert (code, "compliance FAILED: the archive is not there" in said) == (3, True), said
+            assert (code, "compliance FAILED: the archive is missing" in said) == (3, True), said
             code, said = await around.job("sweep", "--class", "articles", "--wait", "0.05")
-            assert (code, "1 answers did not come in time" in said) == (3, True), said
+            assert (code, "1 owners did not answer in time" in said) == (3, True), said
         assert await _states(around) == {"compliance_records": "attention", "articles": "requested"}
         await around.db.execute("UPDATE sweep SET next_send_at = now() WHERE state = 'requested'")
         async with owners(around, ingester=silent_until(2)):
@@ -143,12 +143,12 @@ async def test_owners_that_fail_or_are_silent_are_told_and_a_late_answer_closes_
             async def closed() -> bool:
                 return (await _states(around))["articles"] == "done"
 
-            await until(closed, what="the late answer is taken")
+            await until(closed, what="the late answer is saved")
     first, second = [one for one in await around.requests() if one.data_class == "articles"]
     assert (first.owners, second.owners) == (("ingester", "analytics"), ("ingester",))
 
 
-async def test_without_a_worker_it_says_so_and_a_worker_that_comes_sends_what_waits_with_its_holds(
+async def test_a_missing_worker_is_reported_and_a_later_worker_sends_the_requests_with_their_holds(
     around: Around,
 ) -> None:
     service = assemble(Settings(), around.db, SystemClock(), OrdersOutbox())
@@ -171,7 +171,7 @@ async def test_without_a_worker_it_says_so_and_a_worker_that_comes_sends_what_wa
 async def test_a_wiped_broker_and_a_killed_worker_lose_no_request(around: Around) -> None:
     worker = await around.ready("worker", around.port)
     sweeping = asyncio.create_task(around.job("sweep", "--class", "alerts", "--wait", "2"))
-    await until(around.requests, what="it is asked")
+    await until(around.requests, what="it is requested")
     worker.kill()
     await worker.wait()
     await around.broker.delete_records("sweeps.v1")
@@ -183,7 +183,7 @@ async def test_a_wiped_broker_and_a_killed_worker_lose_no_request(around: Around
     assert answer.attempt == 2
 
 
-async def test_the_other_roles_end_in_words(around: Around, databases: Any) -> None:
+async def test_the_other_roles_end_with_a_message(around: Around, databases: Any) -> None:
     async with databases.fresh([]) as empty:
         code, said = await around.job("worker", DATABASE_URL=empty)
         assert (code, "run the role `migrate` of the service first" in said) == (2, True), said
@@ -195,7 +195,7 @@ async def test_the_other_roles_end_in_words(around: Around, databases: Any) -> N
     assert (code, "no gap" in said) == (0, True)
 
 
-async def test_the_api_is_ready_and_ends_when_asked(around: Around) -> None:
+async def test_the_api_becomes_ready_and_stops_on_request(around: Around) -> None:
     process = await around.ready("api", around.port)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{around.port}") as http:
         assert len((await http.get("/api/v1/retention/policies")).json()["items"]) == 6

@@ -1,4 +1,4 @@
-"""Ages in words, reckoned by the calendar."""
+"""Ages as text, computed by the calendar."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -21,7 +21,7 @@ NOW = datetime(2026, 3, 8, 1, tzinfo=UTC)
         ("100 years", datetime(1926, 3, 8, 1, tzinfo=UTC)),
     ],
 )
-def test_an_age_in_words_is_so_long_before(written: str, before: datetime) -> None:
+def test_an_age_is_subtracted_from_an_instant(written: str, before: datetime) -> None:
     found = age(written)
     assert found is not None
     assert found.before(NOW) == before
@@ -47,7 +47,7 @@ def test_an_age_in_words_is_so_long_before(written: str, before: datetime) -> No
         "٢ years",
     ],
 )
-def test_what_is_no_age_is_refused(written: str) -> None:
+def test_an_invalid_age_is_rejected(written: str) -> None:
     assert age(written) is None
 
 
@@ -61,7 +61,7 @@ def test_a_month_before_31_march_is_the_last_of_february() -> None:
     assert Age(1, "month").before(datetime(2026, 3, 31, tzinfo=UTC)) == datetime(2026, 2, 28, tzinfo=UTC)
 
 
-def test_it_is_reckoned_in_utc_wherever_the_instant_comes_from() -> None:
+def test_it_is_computed_in_utc_for_any_time_zone() -> None:
     elsewhere = datetime(2026, 1, 1, 3, tzinfo=timezone(timedelta(hours=9)))
     assert Age(1, "year").before(elsewhere) == datetime(2024, 12, 31, 18, tzinfo=UTC)
 

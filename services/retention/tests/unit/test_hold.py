@@ -1,4 +1,4 @@
-"""A hold protects from the moment it is placed, and ends only when two people wanted that."""
+"""A hold is in force when it is placed, and two people are needed to end it."""
 
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from clawback_contracts.sweep.v1 import Hold
-from retention.domain.hold import LegalHold, Refused, State, confirm, end, keep, too_many
+from retention.domain.hold import HoldRejected, LegalHold, State, confirm, end, keep, too_many
 
 
 def _hold(state: State, **more: object) -> LegalHold:
@@ -29,14 +29,14 @@ def test_it_is_in_force_until_its_end_is_confirmed() -> None:
 def test_a_second_person_confirms_it() -> None:
     assert confirm(_hold(State.PLACED), "bob") is State.CONFIRMED
     refused = confirm(_hold(State.PLACED), "ann")
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, HoldRejected)
     assert refused.same_person
 
 
-def test_a_lift_takes_effect_only_when_somebody_else_confirms_it() -> None:
+def test_a_requested_end_takes_effect_only_when_another_person_confirms_it() -> None:
     lifting = _hold(State.LIFTING, confirmed_by="bob", lift_asked_by="bob")
     refused = confirm(lifting, "bob")
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, HoldRejected)
     assert refused.same_person
     assert confirm(lifting, "ann") is State.LIFTED
 
@@ -50,37 +50,37 @@ def test_a_lift_takes_effect_only_when_somebody_else_confirms_it() -> None:
         (State.CONFIRMED, "bob", State.LIFTING),
     ],
 )
-def test_only_who_placed_it_takes_it_back_alone_and_only_unconfirmed(
+def test_only_the_person_who_placed_it_can_take_it_back_and_only_unconfirmed(
     state: State, by: str, then: State
 ) -> None:
     assert end(_hold(state), by) is then
 
 
-def test_a_refused_end_leaves_it_as_it_was() -> None:
+def test_a_rejected_end_restores_the_previous_state() -> None:
     assert keep(_hold(State.LIFTING, confirmed_by="bob")) is State.CONFIRMED
     assert keep(_hold(State.LIFTING)) is State.PLACED
 
 
 @pytest.mark.parametrize("state", [State.LIFTED, State.WITHDRAWN])
-def test_what_is_over_stays_over(state: State) -> None:
+def test_an_ended_hold_stays_ended(state: State) -> None:
     hold = _hold(state)
     answers = [confirm(hold, "bob"), end(hold, "bob"), keep(hold)]
-    assert all(isinstance(answer, Refused) and not answer.same_person for answer in answers)
+    assert all(isinstance(answer, HoldRejected) and not answer.same_person for answer in answers)
 
 
-def test_nothing_is_confirmed_or_asked_twice() -> None:
-    assert isinstance(confirm(_hold(State.CONFIRMED), "eve"), Refused)
-    assert isinstance(end(_hold(State.LIFTING, lift_asked_by="bob"), "bob"), Refused)
-    assert isinstance(keep(_hold(State.CONFIRMED)), Refused)
+def test_nothing_is_confirmed_or_requested_twice() -> None:
+    assert isinstance(confirm(_hold(State.CONFIRMED), "eve"), HoldRejected)
+    assert isinstance(end(_hold(State.LIFTING, lift_asked_by="bob"), "bob"), HoldRejected)
+    assert isinstance(keep(_hold(State.CONFIRMED)), HoldRejected)
 
 
-def test_owners_learn_what_is_spared_and_nothing_else() -> None:
+def test_owners_receive_only_what_they_need_of_a_hold() -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     hold = _hold(State.PLACED, hold_id=UUID(int=1), dated_from=start)
     assert hold.for_owners() == Hold(hold_id=UUID(int=1), dated_from=start, placed_by="ann")
 
 
-def test_ids_beyond_what_fits_into_one_request_are_too_many() -> None:
+def test_more_ids_than_fit_into_a_request_are_too_many() -> None:
     half = _hold(State.PLACED, article_ids=tuple(f"metabase:{n}" for n in range(5_000)))
     assert too_many([half, half]) is None
     assert "10001 articles" in (too_many([half, half, _hold(State.PLACED, article_ids=("a:1",))]) or "")

@@ -1,4 +1,4 @@
-"""The file of policies, and every mistake that one can have."""
+"""The policies file and its possible errors."""
 
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -16,7 +16,7 @@ PACKAGED = files("retention").joinpath("policies.yaml").read_text(encoding="utf-
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A file of policies."""
+    """A policies file."""
     return tmp_path / "p.yaml"
 
 
@@ -27,7 +27,7 @@ def _mistakes(file: Path, text: str) -> list[str]:
     return [line.removeprefix(f"{file.parent}/") for line in str(found.value).splitlines()]
 
 
-def test_the_packaged_policies_are_those_that_were_promised() -> None:
+def test_the_packaged_policies_are_the_documented_ones() -> None:
     policies = read_policies(None)
     assert {name: (str(one.age), one.action.value, one.owners) for name, one in policies.items()} == {
         "articles": ("2 years", "delete", ("ingester", "analytics")),
@@ -46,20 +46,20 @@ def test_the_packaged_policies_are_those_that_were_promised() -> None:
 @pytest.mark.parametrize(
     ("there", "instead", "line", "words"),
     [
-        ("age: 30 days", "age: 0 d", 37, "cache: this is no age"),
-        ("age: 2 years", "age: 2 yeers", 7, "articles: this is no age"),
+        ("age: 30 days", "age: 0 d", 37, "cache: this is not an age"),
+        ("age: 2 years", "age: 2 yeers", 7, "articles: this is not an age"),
         ("age: 2 years", "age: 101 years", 7, "up to 100 years"),
         ("age: 2 years", "age: [2, years]", 7, "policies.articles.age: a text is required"),
-        ("age: 7 years", "age: 6 years", 19, "6 years is too short, it must be kept for 7 years"),
-        ("age: 30 days", "age: 5 minutes", 37, "minutes and hours are for ENVIRONMENT=development"),
+        ("age: 7 years", "age: 6 years", 19, "6 years is too short; it must be kept for at least 7 years"),
+        ("age: 30 days", "age: 5 minutes", 37, "minutes and hours are only for ENVIRONMENT=development"),
         ("action: archive", "action: burn", 20, "compliance_records: the action must be archive"),
         ("action: archive", "action: vacuum", 20, "the action must be archive"),
         ("action: archive", "action: delete", 20, "compliance_records: the action must be archive"),
-        ("owners: [alerting]", "owners: [alertings]", 27, "alerts: alertings owns none of it"),
-        ("owners: [alerting]", "owners: [ingester]", 27, "alerts: ingester owns none of it"),
+        ("owners: [alerting]", "owners: [alertings]", 27, "alerts: alertings does not own any of it"),
+        ("owners: [alerting]", "owners: [ingester]", 27, "alerts: ingester does not own any of it"),
         ("owners: [alerting]", "owners: []", 27, "alerts: the owner alerting is missing"),
         ("owners: [alerting]", "owners: alerting", 27, "policies.alerts.owners: a list is required"),
-        ("owners: [alerting]", "owners: [alerting, alerting]", 27, "alerts: an owner is there twice"),
+        ("owners: [alerting]", "owners: [alerting, alerting]", 27, "alerts: an owner is listed twice"),
         ("owners: [alerting]", "", 22, "policies.alerts: the key owners is missing"),
         ("[ingester, analytics]", "[ingester]", 9, "articles: the owner analytics is missing"),
         ("  cache:", "  caches:", 34, "unknown class 'caches'"),
@@ -75,7 +75,7 @@ def test_the_packaged_policies_are_those_that_were_promised() -> None:
         ("age: 30 days", "<<: {age: 1 day}", 37, "policies.cache: unknown key '<<'"),
     ],
 )
-def test_a_mistake_is_reported_with_its_line(
+def test_an_error_is_reported_with_its_line(
     file: Path, there: str, instead: str, line: int, words: str
 ) -> None:
     assert PACKAGED.count(there) >= 1
@@ -85,9 +85,9 @@ def test_a_mistake_is_reported_with_its_line(
     assert matching[0].startswith(f"p.yaml:{line}: ")
 
 
-def test_a_class_without_a_policy_is_a_mistake(file: Path) -> None:
+def test_a_class_without_a_policy_is_an_error(file: Path) -> None:
     text = PACKAGED[: PACKAGED.index("  cache:")]
-    assert _mistakes(file, text) == ["p.yaml:3: cache has no policy, so it would be kept for ever"]
+    assert _mistakes(file, text) == ["p.yaml:3: cache has no policy, so it would never be deleted"]
 
 
 @pytest.mark.parametrize(
@@ -102,11 +102,11 @@ def test_a_class_without_a_policy_is_a_mistake(file: Path) -> None:
         ("policies:\n  articles: 2 years\n", "p.yaml:2: policies.articles: a mapping is required"),
     ],
 )
-def test_what_is_no_file_of_policies_is_reported_as_well(file: Path, text: str, words: str) -> None:
+def test_an_invalid_policies_file_is_reported(file: Path, text: str, words: str) -> None:
     assert any(words in line for line in _mistakes(file, text)), _mistakes(file, text)
 
 
-def test_all_mistakes_are_reported_at_once_in_the_order_of_their_lines(file: Path) -> None:
+def test_all_errors_are_reported_in_the_order_of_their_lines(file: Path) -> None:
     text = PACKAGED.replace("age: 2 years", "age: 2 yeers").replace("action: archive", "action: burn")
     lines = [int(line.split(":")[1]) for line in _mistakes(file, text)]
     assert len(lines) == 2

@@ -1,4 +1,4 @@
-"""When a request is sent again, and which answer counts."""
+"""When a request is sent again, and which answer is kept."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -29,7 +29,7 @@ def _completed(
 
 
 def _failed(attempt: int, ended_s: int) -> SweepFailed:
-    return SweepFailed(**_common(attempt, ended_s, 1, "ingester"), error="the archive is not there")
+    return SweepFailed(**_common(attempt, ended_s, 1, "ingester"), error="the archive is missing")
 
 
 def _common(attempt: int, ended_s: int, sweep: int, owner: str) -> dict[str, object]:
@@ -44,12 +44,12 @@ def _common(attempt: int, ended_s: int, sweep: int, owner: str) -> dict[str, obj
     }
 
 
-def test_the_answer_to_the_latest_attempt_counts_whenever_it_comes() -> None:
+def test_the_answer_to_the_latest_attempt_counts_in_any_order() -> None:
     early, late = _completed(1, 90), _completed(2, 30)
     assert newest([early, late]) == newest([late, early]) == [late]
 
 
-def test_of_one_attempt_the_answer_that_ended_last_counts() -> None:
+def test_of_several_answers_to_an_attempt_the_one_that_ended_last_counts() -> None:
     assert newest([_completed(1, 20), _failed(1, 10)]) == [_completed(1, 20)]
     assert newest([_completed(1, 10), _failed(1, 10)]) == newest([_failed(1, 10), _completed(1, 10)])
 

@@ -1,4 +1,4 @@
-"""Wrong usage and settings end in words, before anything is touched."""
+"""Wrong usage and invalid settings end with a clear message before anything is opened."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
     assert "usage: retention" in capsys.readouterr().err
 
 
-def test_wrong_settings_end_with_2_in_words(
+def test_invalid_settings_end_with_2_and_a_message(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ENVIRONMENT", "production")
@@ -30,7 +30,7 @@ def test_wrong_settings_end_with_2_in_words(
 
 
 @pytest.mark.parametrize("role", ["worker", "api", "sweep", "holds", "migrate"])
-def test_a_file_of_policies_with_mistakes_ends_every_role_with_2_and_their_lines(
+def test_an_invalid_policies_file_ends_every_role_with_2_and_reports_the_lines(
     role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "policies.yaml"

@@ -1,1 +1,1 @@
-"""A Metabase API v10 that generates its articles and misbehaves on request."""
+"""A simulator of the Metabase API v10 that generates articles and injects faults on request."""

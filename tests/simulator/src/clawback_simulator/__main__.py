@@ -1,4 +1,4 @@
-"""`python -m clawback_simulator`: serve until told to stop, and say where."""
+"""`python -m clawback_simulator`: serves until stopped, and prints its address."""
 
 import argparse
 import asyncio
@@ -15,29 +15,30 @@ from clawback_simulator.simulator import Simulator
 
 
 def options(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The command line; the seed may come from SIMULATOR_SEED."""
+    """Parses the command line; the default of the seed is SIMULATOR_SEED."""
     parser = argparse.ArgumentParser(
-        prog="clawback_simulator", description="A Metabase API v10 that misbehaves on request."
+        prog="clawback_simulator",
+        description="A simulator of the Metabase API v10 that injects faults on request.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument("--port", type=int, default=8010, help="0 picks a free one (default %(default)s)")
     parser.add_argument(
-        "--seed", type=int, default=os.environ.get("SIMULATOR_SEED", "1"), help="of all that is made up"
+        "--seed", type=int, default=os.environ.get("SIMULATOR_SEED", "1"), help="seed of all generated data"
     )
     parser.add_argument(
-        "--pause-s", type=float, default=0.0, help="seconds a key must leave between calls (default 0)"
+        "--pause-s", type=float, default=0.0, help="minimum seconds between two calls of a key (default 0)"
     )
     parser.add_argument(
         "--publish", type=int, default=0, metavar="N", help="articles to publish at the start"
     )
     parser.add_argument("--certfile", help="serve https with this certificate")
-    parser.add_argument("--keyfile", help="its key")
-    parser.add_argument("--log-level", default="warning", help="uvicorn's (default %(default)s)")
+    parser.add_argument("--keyfile", help="key of the certificate")
+    parser.add_argument("--log-level", default="warning", help="log level of uvicorn (default %(default)s)")
     return parser.parse_args(arguments)
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A bound socket; exits with 2 and a sentence when the port is taken."""
+    """Returns a bound socket; exits with 2 and a message if the port is in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -50,7 +51,7 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 async def serve(chosen: argparse.Namespace) -> None:
-    """Serve on the chosen address until SIGINT or SIGTERM."""
+    """Serves on the chosen address until SIGINT or SIGTERM."""
     simulator = Simulator(chosen.seed, Settings(pause_s=chosen.pause_s))
     simulator.world.publish(chosen.publish, Recipe())
     listener = listening(chosen.host, chosen.port)
@@ -58,9 +59,9 @@ async def serve(chosen: argparse.Namespace) -> None:
         create_app(simulator),
         log_level=chosen.log_level,
         access_log=chosen.log_level in {"debug", "info"},
-        date_header=False,  # ours is the simulated clock's
+        date_header=False,  # the header has the simulated clock's time
         timeout_graceful_shutdown=1,
-        timeout_keep_alive=75,  # longer than any test pauses, so that no connection closes under a request
+        timeout_keep_alive=75,  # longer than any pause of a test, so that no connection is closed during a request
         lifespan="off",
         ssl_certfile=chosen.certfile,
         ssl_keyfile=chosen.keyfile,

@@ -1,4 +1,4 @@
-"""What `POST /control` understands: one model an action, told apart by the field `action`."""
+"""The actions of `POST /control`: one model per action, distinguished by the field `action`."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -18,7 +18,7 @@ Corruption = Literal[
     "nul",
     "id_text",
 ]
-"""What can be wrong with one article."""
+"""The possible errors of an article."""
 
 FaultMode = Literal[
     "rate_limited",
@@ -36,19 +36,19 @@ FaultMode = Literal[
     "failure",
     "reset",
 ]
-"""How an answer can fail."""
+"""The possible failures of an answer."""
 
 EndpointName = Literal["articles", "searchArticles", "revokedArticles", "rateLimits", "*"]
 
 
 class Action(BaseModel):
-    """The base of all actions; an unknown field is refused, so that a misspelt option is no silent default."""
+    """The base of all actions; an unknown field is rejected, so that a misspelt option does not become the default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Recipe(Action):
-    """What can be asked of an article when it is published."""
+    """The options of an article when it is published."""
 
     body_bytes: int | None = Field(
         default=None, ge=0, le=4_000_000, description="about; by default 1 to 6 KB, mean 2.5"
@@ -60,27 +60,27 @@ class Recipe(Action):
         default=None, description="contentLicenseEndDate, seconds from now"
     )
     dated_days_ago: float | None = Field(default=None, ge=0, description="by default 1 % are years old")
-    corrupt: Corruption | None = Field(default=None, description="what is wrong with it")
+    corrupt: Corruption | None = Field(default=None, description="the error of the article")
 
 
 class Publish(Recipe):
-    """Put articles on the feed: new ones, or reserved ones whose ids were given out before."""
+    """Publishes articles on the feed: new ones, or reserved ones whose ids were returned before."""
 
     action: Literal["publish"]
     count: int = Field(default=0, ge=0, le=1_000_000)
     ids: tuple[str, ...] = Field(default=(), description="reserved ids to publish now")
-    reserved: bool = Field(default=False, description="publish all that are reserved")
+    reserved: bool = Field(default=False, description="publish all reserved ones")
 
 
 class Reserve(Action):
-    """Fix the ids of articles that are published later."""
+    """Reserves the ids of articles that are published later."""
 
     action: Literal["reserve"]
     count: int = Field(ge=1, le=1_000_000)
 
 
 class Revoke(Action):
-    """Revoke articles: named, a number or share of those published, unknown ones, reserved ones, repeats."""
+    """Revokes articles: named, a number or share of the published ones, unknown ones, reserved ones, repeats."""
 
     action: Literal["revoke"]
     ids: tuple[str, ...] = ()
@@ -90,14 +90,16 @@ class Revoke(Action):
     reserved: int = Field(
         default=0, ge=0, description="new reserved ids, whose article can be published later"
     )
-    repeat: int = Field(default=0, ge=0, description="revocations said once more, chosen by the seed")
-    served_only: bool = Field(default=False, description="choose only articles that a client has been given")
+    repeat: int = Field(default=0, ge=0, description="earlier revocations to repeat, chosen by the seed")
+    served_only: bool = Field(
+        default=False, description="choose only articles that were delivered to a client"
+    )
     ago_s: float | None = Field(default=None, description="the provider's own time, seconds before now")
-    timestamp: bool = Field(default=False, description="give the provider's own time; implied by ago_s")
+    timestamp: bool = Field(default=False, description="include the provider's own time; implied by ago_s")
 
 
 class Update(Action):
-    """Send articles again with the same id, a new sequence id and new text."""
+    """Delivers articles again with the same id, a new sequence id and new text."""
 
     action: Literal["update"]
     ids: tuple[str, ...] = ()
@@ -105,7 +107,7 @@ class Update(Action):
 
 
 class Redeliver(Action):
-    """Send revoked articles again, as a provider does that has not noticed its own revocation."""
+    """Delivers revoked articles again, like a provider that ignores its own revocation."""
 
     action: Literal["redeliver"]
     ids: tuple[str, ...] = ()
@@ -116,24 +118,22 @@ class Redeliver(Action):
 
 
 class Corrupt(Action):
-    """Spoil articles that are published already."""
+    """Adds errors to published articles."""
 
     action: Literal["corrupt"]
     ids: tuple[str, ...]
-    mode: Corruption | None = Field(description="null heals them")
+    mode: Corruption | None = Field(description="null removes them")
 
 
 class Fail(Action):
-    """Let the next answers of an endpoint fail; several wait in line in the order they were given."""
+    """Makes the next answers of an endpoint fail; several failures are queued in order."""
 
     action: Literal["fail"]
     endpoint: EndpointName = "*"
     mode: FaultMode
     times: int = Field(default=1, ge=1)
-    skip: int = Field(default=0, ge=0, description="answers that go well before")
-    hang_s: float = Field(
-        default=60.0, ge=0, description="mode hang: seconds until the answer comes after all"
-    )
+    skip: int = Field(default=0, ge=0, description="successful answers before")
+    hang_s: float = Field(default=60.0, ge=0, description="mode hang: seconds until the answer is sent")
     retry_after_s: float | None = Field(
         default=None, description="header Retry-After; rate_limited has 1 by default"
     )
@@ -147,21 +147,21 @@ class Fail(Action):
 
 
 class Heal(Action):
-    """Forget the failures that still wait."""
+    """Removes the queued failures."""
 
     action: Literal["heal"]
     endpoint: EndpointName = "*"
 
 
 class Set(Action):
-    """Change the provider's rules; the fields are those of `Settings`."""
+    """Changes the provider's rules; the fields are those of `Settings`."""
 
     action: Literal["set"]
     settings: dict[str, Any]
 
 
 class AdvanceClock(Action):
-    """Move the provider's clock; negative is a clock that goes wrong. The pause goes by this clock too."""
+    """Moves the provider's clock; negative values move it back. The pause between calls uses this clock too."""
 
     action: Literal["advance_clock"]
     seconds: float = 0.0
@@ -170,7 +170,7 @@ class AdvanceClock(Action):
 
 
 class SetClock(Action):
-    """Set the provider's clock, and stop it when asked."""
+    """Sets the provider's clock, and optionally stops it."""
 
     action: Literal["set_clock"]
     at: datetime
@@ -178,7 +178,7 @@ class SetClock(Action):
 
 
 class Prerender(Action):
-    """Render the feed's pages now, as a client sees them that walks from 0 with this limit."""
+    """Renders the feed's pages now, as returned to a client that reads from 0 with this limit."""
 
     action: Literal["prerender"]
     format: Literal["xml", "json"] = "xml"
@@ -187,7 +187,7 @@ class Prerender(Action):
 
 
 class Reset(Action):
-    """Begin anew: nothing published, rules as at the start, the clock right."""
+    """Resets everything: nothing published, initial rules, real time."""
 
     action: Literal["reset"]
     seed: int | None = Field(default=None, description="by default the same as before")
@@ -211,4 +211,4 @@ AnyAction = Annotated[
 ]
 
 SCRIPT: TypeAdapter[list[AnyAction]] = TypeAdapter(list[AnyAction])
-"""A script: actions done one after the other, none when any cannot be read."""
+"""A script: actions that run in order; none runs if any is invalid."""

@@ -1,4 +1,4 @@
-"""The HTTP side: the provider's paths, and those that script it and tell the truth."""
+"""The HTTP application: the provider's paths, the control paths, and the truth."""
 
 from functools import partial
 
@@ -18,7 +18,7 @@ from clawback_simulator.world import Impossible
 
 
 def create_app(simulator: Simulator) -> Starlette:
-    """An ASGI application around one simulator."""
+    """Creates an ASGI application around one simulator."""
 
     async def schema(_: Request) -> Response:
         return Response(xsd(), media_type="application/xml")
@@ -43,7 +43,7 @@ def create_app(simulator: Simulator) -> Starlette:
 
 
 async def _control(simulator: Simulator, request: Request) -> Response:
-    """Carry out a script; one action may stand without its list."""
+    """Runs a script; a single action needs no list."""
     try:
         body = orjson.loads(await request.body())
         actions = SCRIPT.validate_python(body if isinstance(body, list) else [body], strict=False)

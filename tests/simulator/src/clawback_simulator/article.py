@@ -1,4 +1,4 @@
-"""One article as it travels, from its seed and a few facts: the same every time it is asked for."""
+"""Generates an article from its seed and a few properties, with the same result every time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,10 +19,10 @@ BODY_BYTES_MEAN = 2_500
 
 @dataclass(slots=True)
 class Article:
-    """What the provider keeps of an article; everything else follows from it.
+    """The stored properties of an article; everything else is derived from them.
 
-    `deliveries` are positions on the feed. `corrupt` starts as the recipe says and can be changed later.
-    What stood on the feed when the article was revoked is at positions below `withheld_before`.
+    `deliveries` are positions on the feed. `corrupt` is initially set by the recipe and can be changed later. The feed
+    entries from before the revocation of the article are at positions below `withheld_before`.
     """
 
     id: int
@@ -41,23 +41,23 @@ class Article:
 
     @property
     def ago_s(self) -> float:
-        """How long before it came it says that it was published, in seconds."""
+        """How long before its delivery it was published, according to its date, in seconds."""
         days = self.recipe.dated_days_ago
         return self.dated_ago_s if days is None else days * DAY_S
 
     def dated(self, seconds: float | None) -> str:
-        """A date so many seconds after publication; "" where the recipe put none."""
+        """Returns a date this many seconds after publication; "" if the recipe has none."""
         return "" if seconds is None or self.published_at is None else iso(self.published_at + seconds)
 
     def canaries(self, seed: int, version: int) -> dict[Place, str]:
-        """The tokens that really stand in this version."""
+        """Returns the tokens that are actually in this version."""
         present = {"title": self.has_title, "body": self.has_body, "author": self.has_author}
         return {place: canary(seed, self.id, version, place) for place in PLACES if present[place]}
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One appearance of an article on the feed: which version, under which number, when (seconds since 1970)."""
+    """One entry of an article on the feed: its version, number and time (seconds since 1970)."""
 
     sequence_id: int
     article: Article
@@ -66,7 +66,7 @@ class Delivery:
 
 
 def draw(rng: Random, article_id: int, *, without_body: float) -> Article:
-    """The facts of a new article: one in six belongs to an older one's group, one in a hundred is years old."""
+    """Draws the properties of a new article: one in six is in an older one's group, one in a hundred is years old."""
     duplicate, old = rng.random() < 0.16, rng.random() < 0.01
     return Article(
         id=article_id,
@@ -88,21 +88,21 @@ OPTIONAL = (
     "adultLanguage",
 )
 LEFT_OUT = tuple(combinations(OPTIONAL, 3))
-"""Left out of some articles altogether, three at a time; empty in others."""
+"""Omitted in some articles, three at a time; empty in others."""
 
 
 def pick(rng: Random, pool: Sequence[T]) -> T:
-    """One of them, several times faster than `Random.choice`: an article takes some thirty of these."""
+    """Picks one, several times faster than `Random.choice`: an article needs some thirty of these."""
     return pool[int(rng.random() * len(pool))]
 
 
 def some(rng: Random, pool: Sequence[T], count: int) -> list[T]:
-    """So many different ones; mostly none or one, which need no sampling."""
+    """Picks this many different ones; mostly none or one, which need no sampling."""
     return [pick(rng, pool)] if count == 1 else rng.sample(pool, count) if count else []
 
 
 def build(seed: int, catalogue: Catalogue, delivery: Delivery) -> Wire:
-    """The article as a JSON answer holds it, fields in the provider's order."""
+    """Returns the article as in a JSON answer, with fields in the provider's order."""
     article, version = delivery.article, delivery.version
     rng = Random((seed << 72) ^ (article.id << 8) ^ version)
     marks = article.canaries(seed, version)
@@ -148,7 +148,7 @@ def build(seed: int, catalogue: Catalogue, delivery: Delivery) -> Wire:
 
 
 def _few(rng: Random, most: int) -> int:
-    """Mostly none or one or two; one time in three hundred very many."""
+    """Returns mostly 0, 1 or 2; one time in three hundred a large number."""
     return most if rng.random() < 1 / 300 else pick(rng, (0, 0, 0, 1, 1, 2))
 
 
@@ -161,7 +161,7 @@ def _title(rng: Random, marks: dict[Place, str]) -> str:
 
 
 def _body(rng: Random, catalogue: Catalogue, article: Article, marks: dict[Place, str]) -> str:
-    """The text with its token at both ends, so that a half that is left is found as well."""
+    """Returns the text with its token at both ends, so that a truncated half is found as well."""
     if "body" not in marks:
         return pick(rng, ("", "_", "__"))
     size = article.recipe.body_bytes
@@ -177,7 +177,7 @@ def _body(rng: Random, catalogue: Catalogue, article: Article, marks: dict[Place
 
 
 def _dates(rng: Random, delivery: Delivery) -> dict[str, str]:
-    """Harvested a little before delivery, in no order; published before that, or in 3 % afterwards."""
+    """Returns dates: harvested shortly before delivery, unordered; published before that, or afterwards in 3 %."""
     article = delivery.article
     ago_s = article.ago_s
     harvested = (article.published_at or delivery.at) - rng.uniform(1, 600)
@@ -205,7 +205,7 @@ def _media(rng: Random) -> Wire:
 
 
 def _sentiment(rng: Random) -> Wire:
-    """Scores leave the range of -1 to 1 now and then: up to 5.16 was seen."""
+    """Returns a sentiment. Scores are occasionally outside -1 to 1: values up to 5.16 were observed."""
     if rng.random() < 0.3:
         return {}
     score = {"type": "Company", "value": pick(rng, words.COMPANY_STEMS), "mentions": "1"}
@@ -224,11 +224,11 @@ UNKNOWN: dict[str, Any] = {
     "readingLevel": "8",
     "summaries": [{"summary": "none"}],
 }
-"""Elements that no reader has heard of."""
+"""Elements that are unknown to readers."""
 
 
-def spoil(wire: Wire, how: str) -> Wire:  # noqa: PLR0911  one a case
-    """The same article with one thing wrong."""
+def spoil(wire: Wire, how: str) -> Wire:  # noqa: PLR0911  one per case
+    """Returns the article with one error."""
     match how:
         case "bare":
             return {}
@@ -259,4 +259,4 @@ SPOILT = {
     "bad_embargo": "embargoDate",
     "bad_license_end": "licenseEndDate",
 }
-"""The element that each corruption is about."""
+"""The element that each corruption affects."""

@@ -1,4 +1,4 @@
-"""What the articles of one seed share: their sources, companies, people, and a stock of paragraphs."""
+"""What the articles of one seed share: sources, companies, people, and a stock of paragraphs."""
 
 from random import Random
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from clawback_simulator import words
 
 Wire = dict[str, Any]
-"""A piece of an article as it travels: nearly every scalar a string; "" is an empty element."""
+"""A part of an article in wire format: nearly every scalar is a string; "" is an empty element."""
 
 PARAGRAPHS = 800
 SOURCES = 160
@@ -14,13 +14,13 @@ COMPANIES = 90
 
 
 class Fixed(Wire):
-    """A piece that is the same in many articles; the XML writer renders it once and keeps it here."""
+    """A part that is identical in many articles; the XML writer caches its rendering here."""
 
     xml: str | None = None
 
 
 class Catalogue:
-    """The stock of one seed. Two of the same seed are equal."""
+    """The stock of one seed. Equal seeds have equal stocks."""
 
     def __init__(self, seed: int) -> None:
         rng = Random(f"{seed}:catalogue")
@@ -34,7 +34,7 @@ class Catalogue:
 
 
 def sentence(rng: Random) -> str:
-    """One sentence of 40 to 160 characters."""
+    """Returns one sentence of 40 to 160 characters."""
     thing = f"{rng.choice(words.ADJECTIVES)} {rng.choice(words.NOUNS)}"
     subject = f"{rng.choice(words.PEOPLE)} {rng.choice(words.VERBS)} the {thing}"
     if rng.random() < 0.6:
@@ -43,7 +43,7 @@ def sentence(rng: Random) -> str:
 
 
 def paragraph(rng: Random) -> str:
-    """Three to five sentences; one in six carries noise, one in forty is of another script."""
+    """Returns three to five sentences; one in six contains noise, one in forty is in another script."""
     lines = [sentence(rng) for _ in range(rng.randint(3, 5))]
     if rng.random() < 1 / 6:
         lines.insert(rng.randrange(len(lines)), rng.choice(words.NOISE))
@@ -53,12 +53,12 @@ def paragraph(rng: Random) -> str:
 
 
 def person(rng: Random) -> str:
-    """A first and a last name."""
+    """Returns a first and a last name."""
     return f"{rng.choice(words.FIRST_NAMES)} {rng.choice(words.LAST_NAMES)}"
 
 
 def source(rng: Random, number: int) -> Fixed:
-    """A source: its own id always empty, its place, category and rank often."""
+    """Returns a source: its own id is always empty, its place, category and rank often."""
     place = rng.choice(words.PLACES)
     name = f"{place[0]} {rng.choice(words.PAPER_NAMES)}"
     home = f"http://www.{name.lower().replace(' ', '-')}-{number}.example"
@@ -96,7 +96,7 @@ def _source_location(place: tuple[Any, ...]) -> Wire:
 
 
 def company(rng: Random) -> list[Wire]:
-    """A company as its listings: one entry each, so that the same name comes several times."""
+    """Returns a company as its listings: one entry each, so the same name occurs several times."""
     name = f"{rng.choice(words.COMPANY_STEMS)} {rng.choice(words.COMPANY_KINDS)}"
     listings = rng.choices([1, 2, 3, 7], weights=[70, 18, 10, 2])[0]
     return [
@@ -115,7 +115,7 @@ def company(rng: Random) -> list[Wire]:
 
 
 def location(rng: Random, place: tuple[Any, ...]) -> Wire:
-    """A place that an article mentions; a sea has no country."""
+    """Returns a place that an article mentions; a sea has no country."""
     return Fixed(
         name=place[0],
         type="Sea" if not place[1] else "City",
@@ -132,7 +132,7 @@ def location(rng: Random, place: tuple[Any, ...]) -> Wire:
 
 
 def entity(rng: Random) -> Wire:
-    """Something the provider's machine found in a text, as a list of named properties."""
+    """Returns an entity that the provider extracted from a text, as a list of named properties."""
     kind = rng.choice(["Person", "Company", "City"])
     value = person(rng) if kind == "Person" else rng.choice(words.COMPANY_STEMS)
     pairs = {

@@ -1,4 +1,4 @@
-"""A small client of the control side, for tests, the demo and the benchmarks."""
+"""A client of the control paths, for tests, the demo and the benchmarks."""
 
 import ssl
 from types import TracebackType
@@ -13,15 +13,15 @@ from clawback_simulator.rss import FeedControl
 from clawback_simulator.truth import Truth
 
 TIMEOUT_S = 120.0
-"""Rendering many pages beforehand takes a while."""
+"""Rendering many pages takes a while."""
 
 
 class Refused(Exception):
-    """The simulator could not read or not carry out a script; the message says why."""
+    """The simulator rejected a script as invalid or impossible; the message has the reason."""
 
 
 class Published(BaseModel):
-    """Articles that were put on the feed, in its order."""
+    """Articles that were published, in the order of the feed."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -31,7 +31,7 @@ class Published(BaseModel):
 
 
 class Revoked(BaseModel):
-    """Ids of each kind that were revoked."""
+    """The revoked ids, by kind."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -44,18 +44,18 @@ class Revoked(BaseModel):
 
     @property
     def all_ids(self) -> set[str]:
-        """Every id that was revoked by this, repeats left out."""
+        """Every id that was revoked by this action, without repeats."""
         return {*self.ids, *self.unknown, *self.reserved}
 
 
 class SimulatorClient:
-    """Speaks to a running simulator; `transport` leads to one in process, `verify` trusts a certificate."""
+    """A client of a simulator; `transport` connects to one in the same process, `verify` trusts a certificate."""
 
     def __init__(
         self,
         url: str,
         transport: httpx.AsyncBaseTransport | None = None,
-        verify: ssl.SSLContext | bool = True,  # noqa: FBT001, FBT002 - as httpx takes it
+        verify: ssl.SSLContext | bool = True,  # noqa: FBT001, FBT002 - as in httpx
     ) -> None:
         self._http = httpx.AsyncClient(
             base_url=url, transport=transport, timeout=TIMEOUT_S, trust_env=False, verify=verify
@@ -70,14 +70,14 @@ class SimulatorClient:
         await self.close()
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Closes the connections."""
         await self._http.aclose()
 
     async def script(self, *actions: dict[str, Any]) -> list[dict[str, Any]]:
-        """Do these actions in order; what came of each.
+        """Runs these actions in order, and returns their results.
 
         Raises:
-            Refused: one cannot be read, and none is done, or one cannot be carried out.
+            Refused: one is invalid, and none was run; or one is impossible.
         """
         answer = await self._http.post("/control", content=orjson.dumps(list(actions)))
         body = orjson.loads(answer.content)
@@ -87,58 +87,58 @@ class SimulatorClient:
         return done
 
     async def publish(self, count: int = 0, **options: Any) -> Published:
-        """Publish new or reserved articles; options as in the README."""
+        """Publishes new or reserved articles; options as in the README."""
         return Published.model_validate(await self._one("publish", count=count, **options))
 
     async def reserve(self, count: int) -> list[str]:
-        """Ids of articles to be published later."""
+        """Returns ids of articles to be published later."""
         ids: list[str] = (await self._one("reserve", count=count))["ids"]
         return ids
 
     async def revoke(self, **options: Any) -> Revoked:
-        """Revoke; options as in the README."""
+        """Revokes; options as in the README."""
         return Revoked.model_validate(await self._one("revoke", **options))
 
     async def update(self, **options: Any) -> Published:
-        """Send articles again with new texts."""
+        """Delivers articles again with new texts."""
         return Published.model_validate(await self._one("update", **options))
 
     async def redeliver(self, **options: Any) -> Published:
-        """Send revoked articles again."""
+        """Delivers revoked articles again."""
         return Published.model_validate(await self._one("redeliver", **options))
 
     async def fail(self, endpoint: EndpointName, mode: FaultMode, **options: Any) -> None:
-        """Let the next answers fail."""
+        """Makes the next answers fail."""
         await self._one("fail", endpoint=endpoint, mode=mode, **options)
 
     async def heal(self, endpoint: EndpointName = "*") -> int:
-        """Forget the failures that wait; how many answers they would have been."""
+        """Removes the queued failures; returns how many answers would have failed."""
         dropped: int = (await self._one("heal", endpoint=endpoint))["dropped"]
         return dropped
 
     async def set(self, **settings: Any) -> None:
-        """Change the provider's rules."""
+        """Changes the provider's rules."""
         await self._one("set", settings=settings)
 
     async def advance_clock(self, *, seconds: float = 0.0, hours: float = 0.0, days: float = 0.0) -> None:
-        """Move the provider's clock."""
+        """Moves the provider's clock."""
         await self._one("advance_clock", seconds=seconds, hours=hours, days=days)
 
     async def prerender(self, form: str = "xml", limit: int = 500, *, gzip: bool = True) -> int:
-        """Render the feed's pages now; how many there are."""
+        """Renders the feed's pages now; returns their number."""
         pages: int = (await self._one("prerender", format=form, limit=limit, gzip=gzip))["pages"]
         return pages
 
     def rss(self, name: str) -> FeedControl:
-        """The control of a feed of RSS or Atom."""
+        """Returns the control of an RSS or Atom feed."""
         return FeedControl(self._http, name)
 
     async def reset(self, seed: int | None = None) -> None:
-        """Begin anew."""
+        """Resets everything."""
         await self._one("reset", seed=seed)
 
     async def truth(self, *, served: bool = False, canaries: bool = False, facets: bool = False) -> Truth:
-        """What really happened."""
+        """Returns the truth."""
         params = {
             name: "1"
             for name, asked in (("served", served), ("canaries", canaries), ("facets", facets))

@@ -1,4 +1,4 @@
-"""The provider's message codes, and how a request is refused with one."""
+"""The provider's message codes, and the exception for rejected requests."""
 
 MESSAGES = {
     1000: "Invalid key",
@@ -26,11 +26,11 @@ MESSAGES = {
 }
 
 STATUS = {1000: 401, 1001: 404, 1002: 401, 1003: 403, 1004: 429, 1013: 403, 1018: 429, 9002: 500, 9999: 500}
-"""The HTTP status of a FAILURE when it is natural; 400 for all others."""
+"""The natural HTTP status of a FAILURE; 400 for all others."""
 
 
 class Refusal(Exception):
-    """The request gets a FAILURE with this code."""
+    """The request is answered with a FAILURE of this code."""
 
     def __init__(self, code: int, detail: str = "") -> None:
         super().__init__(code)
@@ -39,5 +39,5 @@ class Refusal(Exception):
 
 
 def status_of(code: int, rule: int | str) -> int:
-    """The HTTP status that goes with a code under the setting `failure_status`."""
+    """Returns the HTTP status of a code under the setting `failure_status`."""
     return rule if isinstance(rule, int) else STATUS.get(code, 400)

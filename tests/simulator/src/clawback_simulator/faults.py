@@ -1,4 +1,4 @@
-"""Answers that fail: which ones wait, and what each looks like on the wire."""
+"""Injected failures: their queue, and their answers."""
 
 import asyncio
 import gzip
@@ -30,35 +30,35 @@ MEDIA = {"xml": "application/xml; charset=utf-8", "json": "application/json; cha
 
 @dataclass(slots=True)
 class Waiting:
-    """A failure that waits for its calls."""
+    """A queued failure."""
 
     fail: Fail
     skip: int
     left: int
 
     def concerns(self, endpoint: str) -> bool:
-        """Whether this endpoint's next answer is meant."""
+        """Whether it applies to this endpoint."""
         return self.fail.endpoint in {"*", endpoint}
 
 
 class Faults:
-    """Failures in line; an endpoint takes the first that is meant for it."""
+    """The queue of failures; an endpoint gets the first that applies to it."""
 
     def __init__(self) -> None:
         self._line: list[Waiting] = []
 
     def add(self, fail: Fail) -> None:
-        """At the end of the line."""
+        """Appends a failure."""
         self._line.append(Waiting(fail, fail.skip, fail.times))
 
     def heal(self, endpoint: str) -> int:
-        """Drop what waits for this endpoint, `*` for all; how many answers that were."""
+        """Removes the queued failures of this endpoint, `*` for all; returns how many answers would have failed."""
         dropped = [waiting for waiting in self._line if endpoint in {"*", waiting.fail.endpoint}]
         self._line = [waiting for waiting in self._line if waiting not in dropped]
         return sum(waiting.left for waiting in dropped)
 
     def take(self, endpoint: str) -> Fail | None:
-        """The failure for the call that has just come; None when it goes well."""
+        """Returns the failure for the current call; None if it succeeds."""
         waiting = next((waiting for waiting in self._line if waiting.concerns(endpoint)), None)
         if waiting is None:
             return None
@@ -71,7 +71,7 @@ class Faults:
         return waiting.fail
 
     def pending(self) -> list[dict[str, str | int]]:
-        """What still waits, in order."""
+        """Returns the queued failures, in order."""
         return [
             {"endpoint": one.fail.endpoint, "mode": one.fail.mode, "skip": one.skip, "left": one.left}
             for one in self._line
@@ -79,7 +79,7 @@ class Faults:
 
 
 def rest_s(fail: Fail) -> float:
-    """How long the key is asked not to call."""
+    """Returns how long the key must not call."""
     if fail.mode in {"rate_limited", "error", "unavailable", "failure"}:
         return (
             (1.0 if fail.mode == "rate_limited" else 0.0)
@@ -89,8 +89,8 @@ def rest_s(fail: Fail) -> float:
     return 0.0
 
 
-def failing(fail: Fail, form: str, settings: Settings) -> Response:  # noqa: PLR0911  one a case
-    """The answer of a failure that has nothing to do with what was asked."""
+def failing(fail: Fail, form: str, settings: Settings) -> Response:  # noqa: PLR0911  one per case
+    """Returns the answer of a failure that does not depend on the request."""
     match fail.mode:
         case "rate_limited":
             return _plain(b"Too Many Requests", fail.status or 429, {"Retry-After": f"{rest_s(fail):g}"})
@@ -115,12 +115,12 @@ def failing(fail: Fail, form: str, settings: Settings) -> Response:  # noqa: PLR
 
 
 async def bomb(fail: Fail, form: str) -> Response:
-    """A small gzip body that unpacks to `bomb_bytes`."""
+    """Returns a small gzip body that unpacks to `bomb_bytes`."""
     return _encoded(await asyncio.to_thread(_packed_spaces, fail.bomb_bytes), form, fail)
 
 
 def truncated(answer: Response) -> Response:
-    """The right answer, but only the first two thirds of its body; a packed body is cut once unpacked."""
+    """Returns the correct answer with the first two thirds of its body; a gzip body is truncated before packing."""
     body = bytes(answer.body)
     packed = answer.headers.get("content-encoding") == "gzip"
     whole = gzip.decompress(body) if packed else body
@@ -132,13 +132,13 @@ def truncated(answer: Response) -> Response:
 
 
 def mislabelled(answer: Response) -> Response:
-    """The right answer under a wrong content type."""
+    """Returns the correct answer with a wrong content type."""
     answer.headers["content-type"] = "image/png"
     return answer
 
 
 async def hang(request: Request, seconds: float) -> bool:
-    """Wait; false when the client did not."""
+    """Waits; returns False if the client disconnected."""
 
     async def gone() -> None:
         while not await request.is_disconnected():  # noqa: ASYNC110  the protocol has no event for it
@@ -152,10 +152,10 @@ async def hang(request: Request, seconds: float) -> bool:
 
 
 async def break_connection(request: Request) -> Response:
-    """Reset the TCP connection under the request; what is answered afterwards reaches nobody.
+    """Resets the TCP connection of the request; a later answer reaches nobody.
 
     Raises:
-        ConnectionResetError: in process, where there is no connection to reset.
+        ConnectionResetError: in the same process, without a connection to reset.
     """
     transport = getattr(getattr(request.receive, "__self__", None), "transport", None)
     if transport is None:
@@ -163,7 +163,7 @@ async def break_connection(request: Request) -> Response:
     raw = transport.get_extra_info("socket")
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
-    await asyncio.sleep(0.01)  # the server notices in its next round and then drops the answer in silence
+    await asyncio.sleep(0.01)  # the server notices in its next iteration and then drops the answer silently
     return Response()
 
 

@@ -1,4 +1,4 @@
-"""What the provider answered to whom: counts of calls, and what each key was given in sound answers."""
+"""What the provider answered to whom: counts of calls, and what each key received in successful answers."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ Positions = range | list[int]
 
 @dataclass(slots=True)
 class Calls:
-    """An endpoint's calls: all, sound ones, those refused for the pause, FAILUREs by code, injected by mode.
+    """An endpoint's calls: all, successful ones, those rejected for the pause, FAILUREs by code, injected by mode.
 
-    ``hasty``: those that came before the time that the key was asked to wait for was over (Retry-After).
+    ``hasty``: those that arrived before the requested wait (Retry-After) was over.
     """
 
     total: int = 0
@@ -22,12 +22,12 @@ class Calls:
     failures: Counter[str] = field(default_factory=Counter)
     injected: Counter[str] = field(default_factory=Counter)
     at: list[tuple[float, str]] = field(default_factory=list)
-    """When each came, by the provider's clock, and its cursor, "" for none."""
+    """When each arrived, by the provider's clock, and its cursor, "" for none."""
 
 
 @dataclass(slots=True)
 class Consumer:
-    """One reader: a key at an endpoint, and its slice (`2/4`) when it reads one."""
+    """One reader: a key at an endpoint, and its slice (`2/4`) if it reads one."""
 
     calls: int = 0
     last_cursor: str | None = None
@@ -37,12 +37,12 @@ class Consumer:
 
     @property
     def count(self) -> int:
-        """Entries given out, repeats included."""
+        """Entries that were delivered, repeats included."""
         return sum(map(len, self.served))
 
 
 UNITS = {"MINUTE": 60, "HOUR": 3_600, "DAY": 86_400}
-"""The spans of a key's quotas, in seconds."""
+"""The periods of a key's quotas, in seconds."""
 
 ConsumerKey = tuple[str, str, str]
 """Key, endpoint, slice ("" without slices)."""
@@ -56,19 +56,19 @@ class Ledger:
         self.consumers: dict[ConsumerKey, Consumer] = {}
         self.last_call_at: dict[ConsumerKey, float] = {}
         self.rest_until: dict[str, float] = {}
-        """By key, what Retry-After has asked for."""
+        """By key: the end of the requested wait (Retry-After)."""
         self._searches: dict[tuple[str, str, int], int] = {}
 
     def endpoint(self, name: str) -> Calls:
-        """The counts of an endpoint."""
+        """Returns the counts of an endpoint."""
         return self.calls.setdefault(name, Calls())
 
     def consumer(self, who: ConsumerKey) -> Consumer:
-        """A reader, from its first call on."""
+        """Returns a reader; created at its first call."""
         return self.consumers.setdefault(who, Consumer())
 
     def positions(self, endpoints: Sequence[str]) -> set[int]:
-        """Everything that any key was given at these endpoints."""
+        """Returns everything that any key received from these endpoints."""
         return {
             position
             for (_, endpoint, _), consumer in self.consumers.items()
@@ -78,13 +78,13 @@ class Ledger:
         }
 
     def searched(self, key: str, now: float) -> None:
-        """Count a search against the key's quotas."""
+        """Counts a search against the key's quotas."""
         for unit, seconds in UNITS.items():
             slot = key, unit, int(now // seconds)
             self._searches[slot] = self._searches.get(slot, 0) + 1
 
     def searches(self, key: str, now: float) -> dict[str, int]:
-        """Searches of a key in the clock's current minute, hour and day."""
+        """Returns the searches of a key in the clock's current minute, hour and day."""
         return {
             unit: self._searches.get((key, unit, int(now // seconds)), 0) for unit, seconds in UNITS.items()
         }

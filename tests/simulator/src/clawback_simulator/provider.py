@@ -1,4 +1,7 @@
-"""The provider's endpoints. Each call is counted, may be made to fail, is refused by the rules, or is answered."""
+"""The provider's endpoints.
+
+Each call is counted, and then fails by injection, is rejected by the rules, or is answered.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +24,7 @@ GZIP_WORTH_BYTES = 512
 
 @dataclass(slots=True)
 class Answer:
-    """A sound answer before it is sent, and what the ledger notes about it."""
+    """A successful answer before it is sent, and what the ledger records about it."""
 
     body: bytes
     served: Positions
@@ -31,11 +34,11 @@ class Answer:
 
 
 Endpoint = Callable[[Simulator, Params, str, bool], Answer]
-"""What an endpoint does: simulator, parameters, format, whether gzip is welcome."""
+"""An endpoint: simulator, parameters, format, whether gzip is accepted."""
 
 
 async def respond(simulator: Simulator, name: str, endpoint: Endpoint, request: Request) -> Response:
-    """One call, from its count to its answer."""
+    """Handles one call, from its count to its answer."""
     calls = simulator.ledger.endpoint(name)
     calls.total += 1
     key, now = request.query_params.get("key", ""), simulator.clock.timestamp()
@@ -72,7 +75,7 @@ async def respond(simulator: Simulator, name: str, endpoint: Endpoint, request: 
 def _answer(
     simulator: Simulator, name: str, endpoint: Endpoint, request: Request, form: str, *, sound: bool = True
 ) -> Response:
-    """The answer by the rules. With `sound` false it is going to be spoilt, so nothing counts as served."""
+    """Returns the answer by the rules. If `sound` is False, it will be spoilt, so nothing counts as delivered."""
     params = request.query_params
     calls = simulator.ledger.endpoint(name)
     gzipped = "gzip" in request.headers.get("accept-encoding", "")
@@ -106,7 +109,7 @@ def _paced(
     gzipped: bool,
     sound: bool,
 ) -> Answer:
-    """The endpoint's answer, unless the key has to wait; the ledger knows the reader afterwards."""
+    """Returns the endpoint's answer, unless the key has to wait; records the reader in the ledger."""
     ledger, settings = simulator.ledger, simulator.settings
     part = (
         f"{params['slice_number']}/{params['number_of_slices']}"
@@ -144,7 +147,7 @@ def _note(consumer: Consumer, answer: Answer) -> None:
 
 
 def articles(simulator: Simulator, params: Params, form: str, gzipped: bool) -> Answer:  # noqa: FBT001  see Endpoint
-    """`/articles`: what lies past the cursor, at most `limit`."""
+    """`/articles`: the entries after the cursor, at most `limit`."""
     query.known(params, query.ARTICLES)
     settings, world = simulator.settings, simulator.world
     limit = query.limit(params, settings.max_limit, settings.max_limit, settings)
@@ -159,7 +162,7 @@ def articles(simulator: Simulator, params: Params, form: str, gzipped: bool) -> 
 
 
 def _wanted(simulator: Simulator, part: Slice | None) -> Callable[[int], bool] | None:
-    """Which positions a reader gets; None for all of them."""
+    """Returns which positions a reader gets; None for all of them."""
     withheld = simulator.settings.revoked_on_feed == "withheld"
     if part is None and not withheld:
         return None
@@ -200,7 +203,7 @@ def _from(simulator: Simulator, cursor: int, part: Slice | None, limit: int) -> 
 
 
 def revoked_articles(simulator: Simulator, params: Params, form: str, gzipped: bool) -> Answer:  # noqa: FBT001, ARG001
-    """`/revokedArticles`: the log past the cursor, in the shape that the settings say."""
+    """`/revokedArticles`: the log after the cursor, in the configured shape."""
     settings, world = simulator.settings, simulator.world
     cursor = query.revoked_cursor(params, settings)
     limit = query.limit(params, settings.max_revoked_limit, settings.max_revoked_limit, settings)
@@ -246,7 +249,7 @@ def _revoked_body(top: Wire, entries: list[Wire], shape: str, form: str) -> byte
 
 
 def search_articles(simulator: Simulator, params: Params, form: str, gzipped: bool) -> Answer:  # noqa: FBT001, ARG001
-    """`/searchArticles`: what matches a query."""
+    """`/searchArticles`: the articles that match a query."""
     query.known(params, query.SEARCH)
     settings = simulator.settings
     limit = query.limit(params, settings.max_search_limit, settings.max_search_limit, settings)
@@ -263,7 +266,7 @@ def search_articles(simulator: Simulator, params: Params, form: str, gzipped: bo
 
 
 def rate_limits(simulator: Simulator, params: Params, form: str, gzipped: bool) -> Answer:  # noqa: FBT001, ARG001
-    """`/rateLimits`: quotas of a key; the minute's counter begins anew with the clock's minute."""
+    """`/rateLimits`: quotas of a key; the minute's counter restarts with the clock's minute."""
     query.known(params, query.COMMON)
     calls = simulator.ledger.searches(params["key"], simulator.clock.timestamp())
     quotas = [

@@ -1,4 +1,4 @@
-"""A request's parameters, read and refused the way the provider does."""
+"""The parameters of a request, parsed and rejected as the provider does."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ Params = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One of so many slices, counted from 0 here whatever the wire counts from."""
+    """One of several slices, counted from 0 here regardless of the wire format."""
 
     number: int
     of: int
 
 
 def authenticate(params: Params, settings: Settings) -> str:
-    """The key, when it is one of the profile's."""
+    """Returns the key, if it is one of the profile's."""
     key = params.get("key", "")
     if not key or (settings.keys and key not in settings.keys and key not in settings.key_codes):
         raise Refusal(1000)
@@ -38,7 +38,7 @@ def authenticate(params: Params, settings: Settings) -> str:
 
 
 def form(params: Params) -> str:
-    """`xml` or `json`."""
+    """Returns `xml` or `json`."""
     value = params.get("format", "xml").lower()
     if value not in {"xml", "json"}:
         raise Refusal(1016)
@@ -46,13 +46,13 @@ def form(params: Params) -> str:
 
 
 def known(params: Params, names: set[str]) -> None:
-    """Refuse what the endpoint does not know."""
+    """Rejects unknown parameters of the endpoint."""
     if unknown := sorted(set(params) - names):
         raise Refusal(1022, ", ".join(unknown))
 
 
 def limit(params: Params, default: int, most: int, settings: Settings) -> int:
-    """Between 1 and `most`, refused or clamped."""
+    """Returns a limit between 1 and `most`; others are rejected or clamped."""
     value = _number(params.get("limit", str(default)), 1007)
     if 1 <= value <= most:
         return value
@@ -62,7 +62,7 @@ def limit(params: Params, default: int, most: int, settings: Settings) -> int:
 
 
 def cursor(params: Params, settings: Settings) -> int | None:
-    """The number in `sequence_id`; None when it is left out."""
+    """Returns the number in `sequence_id`; None if it is missing."""
     if "sequence_id" not in params:
         return None
     value = _number(params["sequence_id"], 1008)
@@ -72,7 +72,7 @@ def cursor(params: Params, settings: Settings) -> int | None:
 
 
 def revoked_cursor(params: Params, settings: Settings) -> str:
-    """The cursor as text, under the name the settings say; left out it is 0."""
+    """Returns the cursor as text, under its configured name; 0 if it is missing."""
     names = (
         {"sequence_id", "sequenceId"}
         if settings.revoked_cursor_name == "either"
@@ -86,7 +86,7 @@ def revoked_cursor(params: Params, settings: Settings) -> str:
 
 
 def slices(params: Params, settings: Settings) -> Slice | None:
-    """The slice that is asked for, both parameters or none."""
+    """Returns the requested slice; both parameters or none must be given."""
     of, number = params.get("number_of_slices"), params.get("slice_number")
     if of is None and number is None:
         return None
@@ -106,12 +106,12 @@ def slices(params: Params, settings: Settings) -> Slice | None:
 
 
 def flag(params: Params, name: str) -> bool:
-    """True for `true`; everything else is false."""
+    """Returns True for `true`; everything else is False."""
     return params.get(name, "").lower() == "true"
 
 
 def _number(text: str, code: int) -> int:
-    """Plain decimal digits only: what int() takes beyond that is no number on the wire."""
+    """Parses decimal digits only: int() accepts more, which is invalid on the wire."""
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 19):
         raise Refusal(code)

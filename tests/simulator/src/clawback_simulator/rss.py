@@ -1,14 +1,14 @@
-"""A second provider: feeds of RSS 2.0 and Atom under ``/rss/<name>``, with a control of their own.
+"""A second provider: RSS 2.0 and Atom feeds under ``/rss/<name>``, with their own control path.
 
-``POST /rss/<name>/control`` takes one action or a list; each answers with what it concerned. A feed is there, and
-empty, when it is first named; it is Atom until it is told otherwise, and its times are the simulator's.
+``POST /rss/<name>/control`` takes one action or a list; each returns what it affected. A feed is created, empty, when
+it is first named; its format is Atom unless changed, and it uses the simulator's clock.
 
 - ``{"action": "publish", "count": 3}``: new entries; answers ``ids``, their ids in the feed.
-- ``{"action": "publish", "raw": "<item/>"}``: an entry as written here, whatever it is.
+- ``{"action": "publish", "raw": "<item/>"}``: an entry with exactly this content.
 - ``{"action": "update", "ids": […]}``: the same ids with other texts and a later time.
-- ``{"action": "delete", "ids": […]}``: they go, and an ``at:deleted-entry`` stands for each.
-- ``{"action": "set", "rules": {"window": 5}}``: those of `Rules`, until they are set again.
-- ``{"action": "fail", "mode": "html", "times": 2}``: the next answers are like that.
+- ``{"action": "delete", "ids": […]}``: they are removed, each with an ``at:deleted-entry``.
+- ``{"action": "set", "rules": {"window": 5}}``: sets `Rules`, until they are set again.
+- ``{"action": "fail", "mode": "html", "times": 2}``: the next answers fail this way.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from clawback_simulator.clock import SimulatedClock
 Mode = Literal[
     "truncated", "html", "error", "rate_limited", "gone", "redirect", "drip", "entity_bomb", "empty"
 ]
-"""How an answer can fail."""
+"""The possible failures of an answer."""
 HTML = (
     b"<!DOCTYPE html>\n<html><head><title>Maintenance</title></head><body><p>Back soon.<br></body></html>\n"
 )
@@ -61,7 +61,7 @@ class _Action(BaseModel):
 
 
 class Publish(_Action):
-    """New entries."""
+    """Publishes entries."""
 
     action: Literal["publish"]
     count: int = Field(1, ge=0, le=10_000)
@@ -69,21 +69,21 @@ class Publish(_Action):
 
 
 class Change(_Action):
-    """Of entries that there are."""
+    """Changes existing entries."""
 
     action: Literal["update", "delete"]
     ids: tuple[str, ...]
 
 
 class Set(_Action):
-    """Other rules."""
+    """Sets the rules."""
 
     action: Literal["set"]
     rules: dict[str, Any]
 
 
 class Fail(_Action):
-    """The next answers."""
+    """Makes the next answers fail."""
 
     action: Literal["fail"]
     mode: Mode
@@ -98,7 +98,7 @@ ACTIONS: TypeAdapter[list[Publish | Change | Set | Fail]] = TypeAdapter(
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """As it was published last, or deleted."""
+    """The last published state of an entry, or deleted."""
 
     id: str
     number: int
@@ -111,7 +111,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Feed:
-    """One feed: its entries, the latest first, and what waits to fail."""
+    """One feed: its entries, latest first, and its queued failures."""
 
     name: str
     clock: SimulatedClock
@@ -124,7 +124,7 @@ class Feed:
     _changed: float = 0.0
 
     def perform(self, action: Publish | Change | Set | Fail) -> dict[str, Any]:
-        """Does what the action says."""
+        """Runs an action."""
         match action:
             case Publish():
                 return {"ids": [self._publish(action.raw) for _ in range(action.count)]}
@@ -151,12 +151,12 @@ class Feed:
         return entry_id
 
     def _now(self) -> float:
-        """The clock's time, to the second as feeds write it; no two changes have the same."""
+        """Returns the clock's time in seconds, the precision of feeds; no two changes have the same."""
         self._changed = max(self._changed + 1, float(int(self.clock.timestamp())))
         return self._changed
 
     def document(self) -> bytes:
-        """What there is now."""
+        """Returns the current document."""
         shown = self.entries[: self.rules.window]
         if self.rules.format == "rss":
             inner = "".join(one.raw or _item(one) for one in shown)
@@ -175,7 +175,7 @@ ATOM_TOP = "<title>News</title><id>tag:news.example,2026:feed</id><updated>2026-
 
 
 def text_of(entry_number: int, version: int, place: str) -> str:
-    """The text of one place of a version, found nowhere else."""
+    """Returns the text of one place of a version, which occurs nowhere else."""
     return f"{place}-{blake2b(f'{entry_number}:{version}:{place}'.encode(), digest_size=6).hexdigest()}"
 
 
@@ -220,25 +220,25 @@ def _at(timestamp: float) -> datetime:
 
 
 class Feeds:
-    """All feeds, by name; each begins when it is first named."""
+    """All feeds, by name; each is created when it is first named."""
 
     def __init__(self, clock: SimulatedClock) -> None:
         self._clock = clock
         self._by_name: dict[str, Feed] = {}
 
     def named(self, name: str) -> Feed:
-        """The feed of this name."""
+        """Returns the feed of this name."""
         return self._by_name.setdefault(name, Feed(name, self._clock))
 
     async def serve(self, request: Request) -> Response:
-        """The document, or how it fails."""
+        """Returns the document, or a failure."""
         feed = self.named(request.path_params["name"])
         answer = _answer(feed, request)
         feed.served.append(answer.status_code)
         return answer
 
     async def control(self, request: Request) -> Response:
-        """Carries out actions."""
+        """Runs actions."""
         feed = self.named(request.path_params["name"])
         try:
             body = orjson.loads(await request.body())
@@ -250,7 +250,7 @@ class Feeds:
 
 
 def routes(feeds: Callable[[], Feeds]) -> list[Route]:
-    """Where they are served; which they are is asked for anew each time, for the simulator may begin anew."""
+    """Returns the routes. The feeds are looked up at each request, because a reset replaces them."""
 
     async def serve(request: Request) -> Response:
         return await feeds().serve(request)
@@ -275,7 +275,7 @@ def _answer(feed: Feed, request: Request) -> Response:
 
 
 def _is_known(request: Request, validators: dict[str, str]) -> bool:
-    """Whether the caller has this state: where it names an ETag, its time says nothing."""
+    """Whether the caller has this state; a time is ignored if it sends an ETag."""
     name, asked = "ETag", request.headers.get("if-none-match")
     if asked is None:
         name, asked = "Last-Modified", request.headers.get("if-modified-since")
@@ -291,7 +291,7 @@ def _validators(feed: Feed, body: bytes) -> dict[str, str]:
     return headers
 
 
-def _failure(fail: Fail, body: bytes, media: str) -> Response:  # noqa: PLR0911  one a case
+def _failure(fail: Fail, body: bytes, media: str) -> Response:  # noqa: PLR0911  one per case
     rest = {} if fail.retry_after_s is None else {"Retry-After": str(fail.retry_after_s)}
     match fail.mode:
         case "truncated":
@@ -327,7 +327,7 @@ class FeedControl:
         self._http, self._path = http, f"/rss/{name}/control"
 
     async def publish(self, count: int = 1, raw: str | None = None) -> list[str]:
-        """Publishes entries; their ids in the feed."""
+        """Publishes entries; returns their ids in the feed."""
         return list((await self._do(action="publish", count=count, raw=raw))["ids"])
 
     async def update(self, *ids: str) -> None:
@@ -343,11 +343,11 @@ class FeedControl:
         await self._do(action="set", rules=rules)
 
     async def fail(self, mode: Mode, **more: Any) -> None:
-        """The next answers fail."""
+        """Makes the next answers fail."""
         await self._do(action="fail", mode=mode, **more)
 
     async def served(self) -> list[int]:
-        """The status of every answer so far."""
+        """Returns the status of every answer so far."""
         answer = await self._http.post(self._path, content=b"[]")
         return list(orjson.loads(answer.content)["served"])
 

@@ -1,4 +1,4 @@
-"""The schema that the provider shows: it names what matters and lets everything else through."""
+"""The schema that the provider publishes: it names the important fields and permits all others."""
 
 TEXTS = (
     "sequenceId", "id", "language", "languageCode", "title", "content", "extract", "publishedDate", "harvestDate",
@@ -8,7 +8,7 @@ TEXTS = (
 
 
 def xsd() -> str:
-    """An XML schema of `response`: the envelope, and articles with their plain fields named, in any order."""
+    """Returns an XML schema of `response`: the envelope, and articles with their scalar fields, in any order."""
     fields = "".join(f'\n      <xs:element name="{name}" type="xs:string" minOccurs="0"/>' for name in TEXTS)
     envelope = "".join(
         f'\n      <xs:element name="{name}" type="xs:string" minOccurs="0"/>'

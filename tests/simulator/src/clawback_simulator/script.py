@@ -1,4 +1,4 @@
-"""Does what a script says, one action after the other, and tells what came of each."""
+"""Runs the actions of a script in order, and returns their results."""
 
 from typing import Any, assert_never
 
@@ -31,15 +31,15 @@ Done = dict[str, Any]
 
 
 def perform(simulator: Simulator, action: AnyAction) -> Done:
-    """Do one action.
+    """Runs one action.
 
     Raises:
-        Impossible: what is asked for cannot be; nothing of this action is done.
+        Impossible: it cannot be done; nothing of this action was done.
     """
     return {"action": action.action, **_perform(simulator, action)}
 
 
-def _perform(simulator: Simulator, action: AnyAction) -> Done:  # noqa: PLR0911  one a case
+def _perform(simulator: Simulator, action: AnyAction) -> Done:  # noqa: PLR0911  one per case
     match action:
         case Publish() | Reserve() | Update() | Redeliver() | Corrupt():
             return _articles(simulator, action)
@@ -111,7 +111,7 @@ def _delivered(made: list[Delivery]) -> Done:
 
 
 def _revoke(simulator: Simulator, action: Revoke) -> Done:
-    """All kinds in one log, mixed by the seed, so that no kind comes in a block."""
+    """Adds all kinds of revocations to one log, shuffled by the seed so that no kind is contiguous."""
     world = simulator.world
     live = world.live() if action.count or action.share else []
     if live and action.served_only:

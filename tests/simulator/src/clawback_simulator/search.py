@@ -21,7 +21,7 @@ TOKEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of results: positions on the feed and their articles; `total` counts what is left from the cursor on."""
+    """A page of results: positions on the feed and their articles; `total` counts the results from the cursor on."""
 
     positions: list[int]
     articles: list[Wire]
@@ -29,7 +29,7 @@ class Found:
 
 
 def search(simulator: Simulator, params: Params, cursor: int | None, limit: int) -> Found:
-    """What the query finds, newest first unless `sort=asc`."""
+    """Returns the results of the query, newest first unless `sort=asc`."""
     text = params.get("query", "")
     if len(text) > query.QUERY_CHARACTERS_MAX:
         raise Refusal(1020)
@@ -83,7 +83,7 @@ def _decorated(article: Wire, params: Params, text: str) -> Wire:
 
 
 class Parser:
-    """Recursive descent over the query; neighbours without an operator are joined by AND."""
+    """A recursive-descent parser of queries; terms without an operator are joined by AND."""
 
     def __init__(self, text: str) -> None:
         self._tokens: list[tuple[str, str]] = []
@@ -97,7 +97,7 @@ class Parser:
             position = match.end()
 
     def parse(self) -> Match:
-        """The whole query as a predicate; 1021 when it is none."""
+        """Returns the query as a predicate; rejects an invalid one with 1021."""
         if not self._tokens:
             _invalid()
         matches = self._any()
@@ -159,7 +159,7 @@ def _field(name: str, kind: str, text: str) -> Match:
 
 
 def _value(article: Wire, name: str) -> str:
-    """A field by its dotted path; what an article lacks is empty."""
+    """Returns a field by its dotted path; a missing one is empty."""
     value: object = article
     for part in name.split("."):
         value = value.get(part, "") if isinstance(value, dict) else ""

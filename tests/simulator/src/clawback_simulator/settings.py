@@ -1,4 +1,4 @@
-"""How the provider behaves while nothing is injected: each field answers a question its documentation leaves open."""
+"""The provider's behaviour without injected faults: each field decides something that its documentation leaves open."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Settings(BaseModel):
-    """The provider's rules. Every field can be set by the action `set` while the simulator runs."""
+    """The provider's rules. Every field can be changed by the action `set` while the simulator is running."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

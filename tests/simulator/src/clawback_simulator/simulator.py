@@ -1,4 +1,4 @@
-"""One provider: its rules, clock and world, what waits to fail, and what it has said to whom; and feeds of others."""
+"""The state of one provider: rules, clock, data, queued failures, ledger of answers; and the RSS feeds."""
 
 import gzip
 from collections.abc import Iterable
@@ -14,19 +14,19 @@ from clawback_simulator.settings import Settings
 from clawback_simulator.world import World
 
 PageKey = tuple[int, int, str]
-"""First and last position (exclusive) and the format of a page that was rendered beforehand."""
+"""First and last position (exclusive) and the format of a page that was rendered in advance."""
 FACETS = ("published", "language_code", "feed_id", "topics", "licenses")
 
 
 class Simulator:
-    """Everything that `reset` makes anew."""
+    """Everything that `reset` recreates."""
 
     def __init__(self, seed: int = 1, settings: Settings | None = None) -> None:
         self._first_settings = settings or Settings()
         self.begin(seed)
 
     def begin(self, seed: int) -> None:
-        """Forget everything; the rules are those of the start."""
+        """Resets everything, including the rules."""
         self.seed = seed
         self.settings = self._first_settings
         self.clock = SimulatedClock()
@@ -38,7 +38,7 @@ class Simulator:
         self._facets: dict[int, tuple[str | tuple[str, ...], ...]] = {}
 
     def article(self, position: int) -> Wire:
-        """The article at a position of the feed, as spoilt as it has to be."""
+        """Returns the article at a position of the feed, with its injected errors."""
         delivery = self.world.feed[position]
         made = self._built(position)
         if self.settings.drift:
@@ -48,13 +48,13 @@ class Simulator:
         return made if style == "plain" else wire.doubled(made, style)
 
     def facets(self, position: int) -> Wire:
-        """By what that article can be counted: the same for ever."""
+        """Returns what that article can be counted by; it never changes."""
         if position not in self._facets:
             self._built(position)
         return dict(zip(FACETS, self._facets[position], strict=True))
 
     def _built(self, position: int) -> Wire:
-        """As it was before anything spoilt it; by what it is counted is kept, for building it takes a while."""
+        """Returns it without injected errors; the result is cached, because building takes a while."""
         made = build(self.seed, self.world.catalogue, self.world.feed[position])
         if position not in self._facets:
             self._facets[position] = (
@@ -67,13 +67,13 @@ class Simulator:
         return made
 
     def articles(self, positions: Iterable[int], form: str, *, compact: bool = False) -> bytes:
-        """An answer with these articles."""
+        """Returns an answer with these articles."""
         made = map(self.article, positions)
         chosen = [wire.compacted(one) for one in made] if compact else list(made)
         return wire.articles_xml(chosen, {}) if form == "xml" else wire.answer_json({"articles": chosen})
 
     def page(self, positions: Positions, form: str, *, gzipped: bool) -> tuple[bytes, bool]:
-        """The same from what was rendered beforehand if it was, else made now; the flag says whether it is gzip."""
+        """Returns the same, from pages rendered in advance if possible; the flag says whether it is gzip."""
         kept = None
         if isinstance(positions, range) and positions.step == 1:
             kept = self.pages.get((positions.start, positions.stop, form))
@@ -83,7 +83,7 @@ class Simulator:
         return (gzip.decompress(body), False) if packed and not gzipped else (body, packed)
 
     def prerender(self, form: str, limit: int, *, gzipped: bool) -> tuple[int, int]:
-        """Render the pages of a walk from the oldest article on; how many, and how many bytes."""
+        """Renders the pages from the oldest article on; returns their number and size in bytes."""
         end = len(self.world.feed)
         total = 0
         for first in range(0, end, limit):
@@ -97,5 +97,5 @@ class Simulator:
 
 
 def pack(body: bytes) -> bytes:
-    """Gzip, fast rather than small, and without the time of day in it."""
+    """Compresses with gzip, fast rather than small, and without a timestamp."""
     return gzip.compress(body, compresslevel=1, mtime=0)

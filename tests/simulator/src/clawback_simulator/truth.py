@@ -1,4 +1,4 @@
-"""What really happened, by id: what a checker compares every store with."""
+"""The truth by id: what the provider really published and revoked. Checkers compare every store with it."""
 
 from typing import Any, Literal
 
@@ -11,11 +11,11 @@ from clawback_simulator.simulator import Simulator
 
 Delivered = dict[str, Any]
 EXTRAS = ("served", "canaries", "facets")
-"""What is told only when it is asked for."""
+"""Included only on request."""
 
 
 class ArticleTruth(BaseModel):
-    """An article: reserved, or published under these numbers with these versions, a delivery each."""
+    """An article: reserved, or published with these numbers and versions, one per delivery."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -27,14 +27,14 @@ class ArticleTruth(BaseModel):
     corrupt: str | None
     has_body: bool
     dated: str
-    """About what its date of publication says, to half a day; "" when it is reserved."""
+    """Its date of publication, to half a day; "" when it is reserved."""
     embargo_date: str
     license_end_date: str
     content_license_end_date: str
 
 
 class FacetsTruth(BaseModel):
-    """By what an article can be counted, as its last delivery says it."""
+    """What an article can be counted by, from its last delivery."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,13 +42,13 @@ class FacetsTruth(BaseModel):
     """ISO 8601."""
     language_code: str
     feed_id: str
-    """Of its source: the steadiest key there is."""
+    """The id of its source: the most stable key there is."""
     topics: list[str]
     licenses: list[str]
 
 
 class RevocationTruth(BaseModel):
-    """An entry of the log; times are ISO 8601, `provider_at` only where the provider gave one."""
+    """An entry of the log; times are ISO 8601, `provider_at` only if the provider included one."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -59,7 +59,7 @@ class RevocationTruth(BaseModel):
 
 
 class RedeliveryTruth(BaseModel):
-    """A revoked article that came again."""
+    """A revoked article that was delivered again."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -70,7 +70,7 @@ class RedeliveryTruth(BaseModel):
 
 
 class UpdateTruth(BaseModel):
-    """An article that came again with a new text."""
+    """An article that was delivered again with a new text."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -80,7 +80,7 @@ class UpdateTruth(BaseModel):
 
 
 class ConsumerTruth(BaseModel):
-    """A reader and how far it got; `served` counts entries in sound answers."""
+    """A reader and its position; `served` counts entries in successful answers."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -103,15 +103,15 @@ class CallsTruth(BaseModel):
     ok: int
     paused: int
     hasty: int
-    """Calls that came before a Retry-After was over, whatever the endpoint that it was given at."""
+    """Calls before the end of a Retry-After, regardless of the endpoint that sent it."""
     failures: dict[str, int]
     injected: dict[str, int]
     at: list[tuple[float, str]]
-    """When each came, in Unix seconds by the provider's clock, and its cursor, "" for none."""
+    """When each arrived, in Unix seconds by the provider's clock, and its cursor, "" for none."""
 
 
 class Truth(BaseModel):
-    """The whole answer of `GET /control/truth`."""
+    """The answer of `GET /control/truth`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -134,22 +134,22 @@ class Truth(BaseModel):
 
     @property
     def gone_ids(self) -> set[str]:
-        """Revoked, those never delivered included."""
+        """Revoked ids, including those that were never delivered."""
         return set(self.revoked)
 
     @property
     def published_ids(self) -> set[str]:
-        """Published, revoked or spoilt ones included."""
+        """Published ids, including revoked and invalid ones."""
         return {article.id for article in self.articles if article.state == "published"}
 
     @property
     def live_ids(self) -> set[str]:
-        """Published, sound and not revoked."""
+        """Ids that are published, valid and not revoked."""
         sound = {one.id for one in self.articles if one.state == "published" and one.corrupt in HARMLESS}
         return sound - self.gone_ids
 
     def tokens(self, ids: set[str] | None = None) -> dict[str, str]:
-        """Every canary with its article's id, of these articles or of all; asked for with `canaries=True`."""
+        """Returns every canary with its article's id, of these articles or of all; needs `canaries=True`."""
         return {
             token: one
             for one, versions in (self.canaries or {}).items()
@@ -160,11 +160,11 @@ class Truth(BaseModel):
 
 
 HARMLESS = frozenset({None, "numbers", "unknown_elements", "bad_date"})
-"""Corruptions that a tolerant reader takes the article with."""
+"""Corruptions that a tolerant reader accepts."""
 
 
 def tell(simulator: Simulator, *, served: bool, canaries: bool, facets: bool) -> Delivered:
-    """The truth as plain values, ready for JSON; its shape is `Truth`."""
+    """Returns the truth as plain values for JSON, in the form of `Truth`."""
     world = simulator.world
     told: Delivered = {
         "seed": simulator.seed,
@@ -206,7 +206,7 @@ def tell(simulator: Simulator, *, served: bool, canaries: bool, facets: bool) ->
 
 
 def _canaries(simulator: Simulator) -> Delivered:
-    """By article and version, the words that stand in its text and nowhere else."""
+    """Returns by article and version the tokens of its text."""
     return {
         one: {
             str(version): article.canaries(simulator.seed, version)
@@ -266,7 +266,7 @@ def _calls(calls: Calls) -> Delivered:
 
 
 def _served(simulator: Simulator) -> dict[str, dict[str, dict[str, list[str]]]]:
-    """Key, endpoint, id: the numbers it was given out under, as often as it was."""
+    """Returns by key, endpoint and id the sequence numbers of all deliveries."""
     world = simulator.world
     told: dict[str, dict[str, dict[str, list[str]]]] = {}
     for (key, endpoint, _), consumer in simulator.ledger.consumers.items():

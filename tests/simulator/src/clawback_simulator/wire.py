@@ -1,4 +1,4 @@
-"""From values to bytes: the envelope in XML and JSON, articles and revocations inside it."""
+"""Serialisation: the envelope in XML and JSON, with articles and revocations."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -29,14 +29,14 @@ MEMBERS = {
     "rateLimits": "rateLimit",
     "ids": "id",
 }
-"""A list's element in XML and that of its members. A list that is not here repeats its own element."""
+"""The element of a list in XML, and that of its members. A list that is not here repeats its own element."""
 
 DOUBLED = frozenset(MEMBERS) - {"articles", "revokedArticles", "items", "rateLimits", "ids", "summaries"}
-"""Lists inside an article that a converter may have doubled."""
+"""Lists inside an article that a converter may double."""
 
 
 class Beside(list[Any]):
-    """A list whose members stand side by side under its own name."""
+    """A list whose members are siblings under its own name."""
 
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -59,7 +59,7 @@ REFERENCES = (
 
 
 def escape(text: str) -> str:
-    """Text between tags; what a parser would change or refuse becomes a reference (a NUL is refused all the same)."""
+    """Escapes text; characters that a parser would change or reject become references (a NUL is still rejected)."""
     for character, reference in REFERENCES:
         if character in text:
             text = text.replace(character, reference)
@@ -67,7 +67,7 @@ def escape(text: str) -> str:
 
 
 def element(name: str, value: Any, empty: Callable[[str], str]) -> str:
-    """One field as XML. The kinds are asked for in the order of how often they come."""
+    """Returns one field as XML. The types are tested in the order of their frequency."""
     if isinstance(value, str):
         return f"<{name}>{escape(value)}</{name}>" if value else empty(name)
     if isinstance(value, Fixed):
@@ -89,7 +89,7 @@ def _object(name: str, value: Wire, empty: Callable[[str], str]) -> str:
 
 
 def _list(name: str, value: list[Any], empty: Callable[[str], str]) -> str:
-    """Members inside the list's own element, or, where the list has none, side by side."""
+    """Returns the members inside the list's own element, or as siblings if it has none."""
     if name not in MEMBERS or isinstance(value, Beside):
         return "".join([element(name, item, empty) for item in value])
     if not value:
@@ -99,12 +99,12 @@ def _list(name: str, value: list[Any], empty: Callable[[str], str]) -> str:
 
 
 def article_xml(wire: Wire) -> str:
-    """One article; its empty elements are written in one of the three ways, by its id."""
+    """Returns one article; its empty elements are written in one of the three ways, by its id."""
     return element("article", wire, EMPTY[ord(str(wire.get("id", "0"))[-1]) % 3])
 
 
 def doubled(value: Any, style: str) -> Any:
-    """The same with its inner lists as a converter writes them: `doubled` or `named`."""
+    """Returns the same with its inner lists as written by a converter: `doubled` or `named`."""
     if isinstance(value, list):
         return [doubled(one, style) for one in value]
     if not isinstance(value, dict):
@@ -117,30 +117,30 @@ def doubled(value: Any, style: str) -> Any:
 
 
 def compacted(wire: Wire) -> Wire:
-    """The article without what is empty, and without what was found by machine."""
+    """Returns the article without empty and machine-generated fields."""
     found = ("semantics", "sentiment", "indexTerms")
     return {name: value for name, value in wire.items() if value not in ("", [], {}) and name not in found}
 
 
 def answer_xml(body: str) -> bytes:
-    """A successful answer around a piece of XML."""
+    """Returns a successful answer around a piece of XML."""
     return f"{HEAD}{body}</response>".encode()
 
 
 def articles_xml(articles: Iterable[Wire], more: Wire) -> bytes:
-    """An answer of articles; `more` are fields beside them, such as totalResults."""
+    """Returns an answer of articles; `more` are additional fields, such as totalResults."""
     inner = "".join(map(article_xml, articles))
     fields = "".join(element(name, value, EMPTY[0]) for name, value in more.items())
     return answer_xml(f"{fields}<articles>{inner}</articles>" if inner else f"{fields}<articles/>")
 
 
 def answer_json(fields: Wire) -> bytes:
-    """A successful answer; the message fields are left out, as the provider does."""
+    """Returns a successful answer; the message fields are omitted, as by the provider."""
     return orjson.dumps({"status": "SUCCESS", **fields})
 
 
 def failure(code: int, message: str, form: str, field: str) -> bytes:
-    """A FAILURE. `field` is `messages` or, as in older answers, `message`."""
+    """Returns a FAILURE. `field` is `messages` or, as in older answers, `message`."""
     said: Wire = {"userMessage": message, "developerMessage": f"{message} ({code})"}
     fields: Wire = {
         "status": "FAILURE",

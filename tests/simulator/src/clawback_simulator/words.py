@@ -1,4 +1,4 @@
-"""Words that made-up articles are made of. Nothing here was taken from an article."""
+"""Words for generated articles. Nothing here is copied from an article."""
 
 
 def _words(text: str) -> list[str]:
@@ -82,7 +82,7 @@ TOPICS = [
 TAGS = ["breaking", "analysis", "opinion", "interview", "markets", "local", "weekend", "long read"]
 
 PLACES = [
-    # name, country, country code, region, subregion, state, latitude, longitude; a sea lies in no country
+    # name, country, country code, region, subregion, state, latitude, longitude; a sea is in no country
     ("Lisbon", "Portugal", "PT", "Europe", "Southern Europe", "", 38.72, -9.14),
     ("Hamburg", "Germany", "de", "Europe", "Western Europe", "Hamburg", 53.55, 9.99),
     ("Austin", "United States", "US", "Americas", "Northern America", "Texas", 30.27, -97.74),
@@ -108,4 +108,4 @@ FOREIGN_LINES = [  # Greek, Japanese, Russian
 LICENSES = ["Newsstand Standard", "Web Crawl", "Royalty Bearing", "Press Agency Premium"]
 
 NOISE = ["\r\n", "\ufeff", "\x80", "\u00a0", " &nbsp; ", " &amp; ", " 3 < 4 ", "\r", " &#8217; ", "\u2028"]
-"""What real texts carry along: carriage returns, byte order marks, C1 controls, left-over entities, a bare <."""
+"""Noise as in real texts: carriage returns, byte order marks, C1 controls, unresolved entities, a bare <."""

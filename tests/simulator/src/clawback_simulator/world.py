@@ -1,4 +1,4 @@
-"""What the provider has: articles, the feed they appear on, and the log of revocations. It never forgets."""
+"""The provider's data: articles, the feed, and the log of revocations. Nothing is ever deleted."""
 
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -22,12 +22,12 @@ YEAR_ZERO, YEAR_RANGE = 2020, 111_111_111
 
 
 class Impossible(Exception):
-    """The script asks for what cannot be, such as revoking more articles than there are."""
+    """The script requests something impossible, such as revoking more articles than exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """One entry of the log: when it was said, and the provider's own time if it gives one (seconds since 1970)."""
+    """One entry of the log: its time, and the provider's own time if it has one (seconds since 1970)."""
 
     sequence: int
     cursor: str
@@ -39,7 +39,7 @@ class Revocation:
 
 @dataclass(frozen=True, slots=True)
 class Redelivery:
-    """A revoked article sent again, and with which text."""
+    """A revoked article that is delivered again, and with which text."""
 
     delivery: Delivery
     text: str
@@ -70,30 +70,30 @@ class World:
         self.updated: list[Delivery] = []
 
     def reserve(self, count: int) -> list[Article]:
-        """New articles that have an id and are not published."""
+        """Returns new articles that have an id and are not published."""
         made = [self._make() for _ in range(count)]
         self.reserved.update((str(article.id), article) for article in made)
         return made
 
     def publish(self, count: int, recipe: Recipe) -> list[Delivery]:
-        """New articles on the feed."""
+        """Publishes new articles on the feed."""
         return [self._first_delivery(self._make(), recipe) for _ in range(count)]
 
     def publish_reserved(self, ids: Iterable[str], recipe: Recipe) -> list[Delivery]:
-        """Reserved articles on the feed, in this order. All must be reserved."""
+        """Publishes reserved articles on the feed, in this order. All must be reserved."""
         wanted = list(dict.fromkeys(ids))
         if missing := [one for one in wanted if one not in self.reserved]:
             raise Impossible(f"not reserved: {', '.join(missing[:5])}")
         return [self._first_delivery(self.reserved.pop(one), recipe) for one in wanted]
 
     def update(self, ids: Iterable[str]) -> list[Delivery]:
-        """The same articles with new texts."""
+        """Publishes the same articles with new texts."""
         made = [self._deliver(article, article.version + 1) for article in self._published(ids)]
         self.updated += made
         return made
 
     def redeliver(self, ids: Iterable[str], text: str) -> list[Delivery]:
-        """Revoked articles once more: text `same`, `old` (the version before) or `new`."""
+        """Delivers revoked articles again: text `same`, `old` (the version before) or `new`."""
         chosen = self._published(ids)
         if live := [article.id for article in chosen if not article.revoked]:
             raise Impossible(f"not revoked: {live[:5]}")
@@ -103,11 +103,11 @@ class World:
         return made
 
     def revoke(self, ids: Iterable[str], provider_at: float | None) -> list[Revocation]:
-        """Entries in the log, in this order; an id that was revoked before is a repeat."""
+        """Adds entries to the log, in this order; an id that was revoked before is a repeat."""
         return [self._revoke(one, provider_at) for one in ids]
 
     def invent(self, count: int) -> list[str]:
-        """Ids that look like any and never belong to an article."""
+        """Returns plausible ids that never belong to an article."""
         made: list[str] = []
         while len(made) < count:
             one = str(FIRST_ID + ID_STEP * self._rng.randrange(100_000_000) + ID_STEP - 1)
@@ -117,29 +117,29 @@ class World:
         return made
 
     def choose(self, candidates: list[str], count: int, what: str) -> list[str]:
-        """So many of them, by the seed."""
+        """Chooses this many, by the seed."""
         if count > len(candidates):
-            raise Impossible(f"{count} {what} wanted, there are {len(candidates)}")
+            raise Impossible(f"{count} {what} requested, there are {len(candidates)}")
         return self._rng.sample(candidates, count)
 
     def shuffled(self, ids: list[str]) -> list[str]:
-        """In an order of the seed."""
+        """Shuffles by the seed."""
         return self._rng.sample(ids, len(ids))
 
     def live(self) -> list[str]:
-        """Ids published and not revoked."""
+        """Ids that are published and not revoked."""
         return [one for one, article in self.by_id.items() if article.deliveries and not article.revoked]
 
     def oldest_held(self, window_days: float) -> int:
-        """The position on the feed of the oldest article still held."""
+        """Returns the position on the feed of the oldest article in the window."""
         return bisect_right(self.times, self._clock.timestamp() - window_days * DAY_S)
 
     def after(self, sequence_id: int) -> int:
-        """The position of the first article past this number."""
+        """Returns the position of the first article after this number."""
         return bisect_right(self.sequences, sequence_id)
 
     def revocations_after(self, cursor: str, *, opaque: bool) -> int | None:
-        """The position in the log after a cursor; None when there is no such cursor."""
+        """Returns the position in the log after a cursor; None if there is no such cursor."""
         if cursor and not cursor.strip("0"):
             return 0
         if opaque:
@@ -156,7 +156,7 @@ class World:
         return article
 
     def _next_number(self) -> int:
-        """Ascending, but every second pair is swapped, so that ids go back along the feed in a quarter of the steps."""
+        """Returns an increasing number, with every second pair swapped, so that a quarter of the steps go back."""
         if self._swapped is not None:
             number, self._swapped = self._swapped, None
             return number

@@ -1,1 +1,1 @@
-"""The main job told as a story, and the checkers that judge it."""
+"""The end-to-end scenario, and the checkers that verify its result."""

@@ -1,4 +1,4 @@
-"""``python -m clawback_story``: what ``make demo`` runs."""
+"""``python -m clawback_story``: the command behind ``make demo``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The story, chapter by chapter: articles come in, some must go, much goes wrong meanwhile."""
+"""The scenario, chapter by chapter: articles are ingested, some are revoked, and many faults happen meanwhile."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import httpx
 
 from clawback_story import (
-    asking,
     counting,
     doors,
     garbage_http,
@@ -16,11 +15,12 @@ from clawback_story import (
     garbage_provider,
     health,
     jobs,
-    letting_go,
-    told,
+    notifications,
+    queries,
+    sweeping,
 )
 from clawback_story.history import Served
-from clawback_story.looking import expectation
+from clawback_story.inspection import expectation
 from clawback_story.texts import write_all
 from clawback_story.world import METABASE, PARTNER, REVOKED_FEED, UPSTREAM, Broken, World
 
@@ -30,16 +30,16 @@ READ_EVERY_S = 0.1
 START_S, HELD_S, ANSWERED_S, BACK_S = 30.0, 120.0, 60.0, 60.0
 OK, GONE, CREATED, ACCEPTED = 200, 410, 201, 202
 OLD_REVOKED = 2
-"""So many of the revoked are old: a sweep finds their place empty, and must not forget them."""
+"""Number of revoked articles that are also old: a sweep finds them already emptied, and must keep their ids."""
 OLD_AT_LEAST, OLD_DAYS = 8, 900
-"""So many articles are old whatever the seed says; it makes one in a hundred so."""
+"""Minimum number and age of old articles; the simulator makes one in a hundred old, which may be too few."""
 OVER_HTTP_SHARE = 4
-"""One in so many submissions comes over HTTP, the others on the topic."""
+"""One in this many submissions is sent over HTTP, the others on the topic."""
 
 
 async def a_holder_registers(world: World) -> None:
-    """The downstream consumer is known to compliance before it reads its first article."""
-    world.teller.chapter("A downstream consumer registers")
+    """Registers the downstream consumer in compliance before it reads its first article."""
+    world.printer.chapter("A downstream consumer registers")
     answer = await world.compliance.post(
         "/compliance/holders",
         headers=world.key("operator"),
@@ -54,17 +54,17 @@ async def a_holder_registers(world: World) -> None:
         },
     )
     if answer.status_code != CREATED:
-        raise Broken(f"the holder was not registered: {answer.status_code} {answer.text[:300]}")
+        raise Broken(f"the holder registration was rejected: {answer.status_code} {answer.text[:300]}")
     await world.downstream.start()
-    world.teller.line(
+    world.printer.line(
         f"{world.downstream.name} reads as group {world.downstream.group}: contracts/examples/consumer.py"
     )
 
 
 async def articles_come_in(world: World, *, failing: bool = True) -> None:
-    """By the provider's feed, the partner's webhooks, the upstream system's topic; all reach the consumer."""
-    sizes, teller = world.sizes, world.teller
-    teller.chapter(
+    """Delivers articles by feed, webhooks and the submission topic, until the consumer holds all of them."""
+    sizes, printer = world.sizes, world.printer
+    printer.chapter(
         f"{sizes.articles:,} articles on the provider's feed, {sizes.pushed} by webhook, {sizes.submitted} submitted"
     )
     await world.until(
@@ -89,15 +89,15 @@ async def articles_come_in(world: World, *, failing: bool = True) -> None:
         if failing:
             tasks.create_task(a_run_that_fails(world))
         await polling
-        teller.line("the feed is drained; its cursor is durable")
-        what = "the consumer holds all that it was offered"
+        printer.line("the feed is read to its end; its cursor is durable")
+        what = "the consumer holds all offered articles"
         await world.until(what, lambda: _as_many(world), within_s=HELD_S, every_s=0.25)
         await until_held(world, what, within_s=HELD_S)
         ticking.cancel()
     if failing:
         await garbage_provider.refused(world)
     offered = await expectation(world)
-    teller.line(
+    printer.line(
         f"the consumer holds exactly the {len(offered.held):,} articles that were offered, compared by id"
     )
 
@@ -108,17 +108,15 @@ async def _as_many(world: World) -> bool:
 
 async def _count(world: World) -> None:
     while True:
-        stored = await world.value("ingester", asking.LIVE)
+        stored = await world.value("ingester", queries.LIVE)
         held = await asyncio.to_thread(world.downstream.count)
-        world.teller.counter(f"{stored:,} stored, {held:,} held downstream, of {world.sizes.offered:,}")
+        world.printer.counter(f"{stored:,} stored, {held:,} held downstream, of {world.sizes.offered:,}")
         await asyncio.sleep(COUNT_EVERY_S)
 
 
 async def a_run_that_fails(world: World) -> None:
-    """The provider answers the daily run with HTML: that is a failure, never "0 revoked"."""
-    world.teller.line(
-        'a run while the provider answers HTML: it must fail, never read "0 revoked" out of that'
-    )
+    """Runs the daily run while the provider answers HTML: it must fail, and not report "0 revoked"."""
+    world.printer.line('a run while the provider answers HTML: it must fail, and not report "0 revoked"')
     await garbage_provider.in_a_row(world, "revokedArticles", "html", "html", "html", "html")
     before = await doors.feed_row(world, REVOKED_FEED)
     seen = await jobs.daily_run(world, "the provider answers HTML", 1)
@@ -129,17 +127,21 @@ async def a_run_that_fails(world: World) -> None:
 
 
 async def articles_are_revoked(world: World) -> list[str]:
-    """The provider revokes many, an officer one. Gives the provider's ids that were delivered before."""
-    sizes, teller = world.sizes, world.teller
-    teller.chapter(f"The provider revokes {sizes.revoked}, an officer one more")
-    old = (await letting_go.old(world)).live[:OLD_REVOKED]
+    """Revokes many articles at the provider and one as an officer.
+
+    Returns:
+        The provider's ids that were delivered before.
+    """
+    sizes, printer = world.sizes, world.printer
+    printer.chapter(f"The provider revokes {sizes.revoked}, an officer one more")
+    old = (await sweeping.old(world)).live[:OLD_REVOKED]
     revoked = await world.simulator.revoke(
         ids=list(old),
         count=sizes.ordinary - len(old),
         unknown=sizes.never_delivered,
         reserved=sizes.afterwards,
     )
-    teller.line(
+    printer.line(
         f"{len(revoked.all_ids)} on the provider's list, {sizes.never_delivered} of them never delivered, "
         f"{sizes.afterwards} still to be delivered"
     )
@@ -150,16 +152,18 @@ async def articles_are_revoked(world: World) -> list[str]:
         json={"article_id": article_id, "reason": "manual", "note": "named the wrong person"},
     )
     if answer.status_code != ACCEPTED:
-        raise Broken(f"the officer's notice was refused: {answer.status_code} {answer.text[:300]}")
+        raise Broken(f"the officer's notice was rejected: {answer.status_code} {answer.text[:300]}")
     world.history.revoked_by_officer.add(article_id)
-    teller.line(f"the officer revokes {article_id}")
+    printer.line(f"the officer revokes {article_id}")
     return [one for one in revoked.ids if one not in old]
 
 
 async def the_daily_run(world: World, delivered: Sequence[str]) -> None:
-    """The run carries the revocations out, while the ingester's worker dies and garbage comes by every door."""
-    teller = world.teller
-    teller.chapter("The daily run; meanwhile the ingester's worker dies, and garbage comes by every door")
+    """Executes the revocations while the ingester's worker is killed and garbage arrives at every interface."""
+    printer = world.printer
+    printer.chapter(
+        "The daily run; meanwhile the ingester's worker is killed, and garbage arrives at every interface"
+    )
     again = world.chance.sample(sorted(delivered), world.sizes.again)
     late = [one.id for one in (await world.simulator.truth()).articles if one.state == "reserved"]
     middle_late, middle_again = len(late) // 2, len(again) // 2
@@ -175,7 +179,10 @@ async def the_daily_run(world: World, delivered: Sequence[str]) -> None:
         if running.result().exit_code != 0:
             raise Broken(f"the daily run ended with {running.result().exit_code}")
         await deliver_after_revocation(world, late[middle_late:], again[middle_again:])
-        teller.line(f"{len(late)} articles arrived after their revocation, {len(again)} came again")
+        printer.line(
+            f"{len(late)} articles were delivered after their revocation, "
+            f"{len(again)} revoked ones were redelivered"
+        )
     finally:
         reading.cancel()
         with suppress(asyncio.CancelledError):
@@ -183,16 +190,16 @@ async def the_daily_run(world: World, delivered: Sequence[str]) -> None:
 
 
 async def the_worker_dies(world: World) -> None:
-    """SIGKILL as soon as the first notices are stored; the supervisor starts another."""
+    """Kills the worker as soon as the first notices are stored; the supervisor starts another."""
     await world.until("the run's notices", lambda: _any_notice(world), within_s=ANSWERED_S, every_s=0.005)
     await world.in_thread(world.stack.kill, "ingester-worker")
-    unfinished = await asking.in_flight(world)
+    unfinished = await queries.in_flight(world)
     world.broke("SIGKILL of ingester-worker", unfinished)
-    world.teller.line(f"SIGKILL to the ingester's worker, with {unfinished} notices and obligations open")
+    world.printer.line(f"SIGKILL to the ingester's worker, with {unfinished} notices and obligations open")
     loop = asyncio.get_running_loop()
     killed_at = loop.time()
     await world.in_thread(world.stack.wait_ready, "ingester-worker")
-    world.teller.line(f"the ingester's worker is back after {loop.time() - killed_at:.1f} s")
+    world.printer.line(f"the ingester's worker is running again after {loop.time() - killed_at:.1f} s")
 
 
 async def _any_notice(world: World) -> bool:
@@ -200,7 +207,7 @@ async def _any_notice(world: World) -> bool:
 
 
 async def garbage_by_every_door(world: World) -> None:
-    """HTTP, topics, the provider; what is sound between it goes in."""
+    """Sends garbage over HTTP, on topics and from the provider, mixed with valid data that must be processed."""
     count = 12
     more = write_all(world.seed, PARTNER, count, first=10_000)
     await garbage_http.by_webhook(world, more)
@@ -212,14 +219,14 @@ async def garbage_by_every_door(world: World) -> None:
     await garbage_provider.in_a_row(world, "articles", *garbage_provider.WORTH_ANOTHER)
     await doors.poll_well(world)
     refused = sum(1 for one in world.history.refusals if one.right)
-    world.teller.line(
+    world.printer.line(
         f"garbage: {refused} requests answered as documented, {len(world.history.bad_records)} records on the topics, "
-        f"{world.history.spoilt} spoilt articles on the feed"
+        f"{world.history.spoilt} invalid articles on the feed"
     )
 
 
 async def deliver_after_revocation(world: World, late: Sequence[str], again: Sequence[str]) -> None:
-    """Articles that were revoked before they came, and revoked ones that come again."""
+    """Delivers articles that were revoked before they arrived, and redelivers revoked ones."""
     if late:
         await world.simulator.publish(ids=list(late))
     third = len(again) // 3
@@ -231,7 +238,7 @@ async def deliver_after_revocation(world: World, late: Sequence[str], again: Seq
 
 
 async def a_reader(world: World, delivered: Sequence[str]) -> None:
-    """Reads articles that are being revoked all the while; what it was given, and when, is noted."""
+    """Reads articles while they are being revoked, and records what was served when."""
     while True:
         article_id = f"{METABASE}:{world.chance.choice(delivered)}"
         with suppress(httpx.TransportError):
@@ -241,11 +248,11 @@ async def a_reader(world: World, delivered: Sequence[str]) -> None:
 
 
 async def one_is_reinstated(world: World, delivered: Sequence[str], old_text: str) -> None:
-    """An officer lifts one revocation. The old text comes late and stays out; a new one comes in."""
+    """Reinstates one article. A late copy of its old text is rejected; a new one is accepted."""
     number = delivered[0]
     article_id = f"{METABASE}:{number}"
-    world.teller.chapter("One is reinstated, and a late copy of its old text arrives")
-    order = await asking.order_on(world, article_id)
+    world.printer.chapter("One is reinstated, and a late copy of its old text arrives")
+    order = await queries.order_on(world, article_id)
     if order is None:
         raise Broken(f"there is no order on {article_id}")
     answer = await world.compliance.post(
@@ -254,9 +261,9 @@ async def one_is_reinstated(world: World, delivered: Sequence[str], old_text: st
         json={"note": "revoked by mistake, says the licensor"},
     )
     if answer.status_code != ACCEPTED:
-        raise Broken(f"the reinstatement was refused: {answer.status_code} {answer.text[:300]}")
+        raise Broken(f"the reinstatement was rejected: {answer.status_code} {answer.text[:300]}")
     world.history.reinstated.add(article_id)
-    await world.until("everybody's answer", lambda: asking.quiet(world), within_s=ANSWERED_S)
+    await world.until("the answers of all holders", lambda: queries.quiet(world), within_s=ANSWERED_S)
     await doors.publish_late(world, old_text.encode())
     beacon = write_all(world.seed, UPSTREAM, 1, first=30_000)
     await doors.submit(world, beacon)
@@ -266,16 +273,16 @@ async def one_is_reinstated(world: World, delivered: Sequence[str], old_text: st
         within_s=ANSWERED_S,
     )
     if await _held(world, article_id):
-        world.teller.bad(f"the consumer took the old text of {article_id}")
+        world.printer.bad(f"the consumer accepted the old text of {article_id}")
         return
-    world.teller.line(f"{article_id} is reinstated; a late copy of its old text stays out")
+    world.printer.line(f"{article_id} is reinstated; a late copy of its old text is rejected")
     await world.simulator.redeliver(ids=[number], text="new")
     await doors.poll_well(world)
     world.history.back.add(article_id)
     await world.until(
         "the new text of the reinstated article", lambda: _held(world, article_id), within_s=ANSWERED_S
     )
-    world.teller.line("it came back with a new text, published anew")
+    world.printer.line("a new text is published")
 
 
 async def _held(world: World, article_id: str) -> bool:
@@ -283,7 +290,7 @@ async def _held(world: World, article_id: str) -> bool:
 
 
 async def an_officer_looks(world: World) -> None:
-    """Every incident is looked at and closed by a person; what was withheld is released."""
+    """Closes every incident as an officer; withheld articles are released."""
     closed = 0
     for http, path in (
         (world.ingester, "/ingester/incidents"),
@@ -300,29 +307,29 @@ async def an_officer_looks(world: World) -> None:
                 if answer.status_code != OK:
                     raise Broken(f"incident {item['id']} cannot be closed: {answer.status_code}")
                 closed += 1
-    world.teller.line(f"an officer closes {closed} incidents; what was withheld is released")
+    world.printer.line(f"an officer closes {closed} incidents; withheld articles are released")
 
 
 async def a_quiet_day(world: World) -> None:
-    """Nothing was revoked; the run leaves a record all the same."""
-    world.teller.chapter("A quiet day, and a part that stops")
+    """Runs the daily run when nothing was revoked; it leaves a record too."""
+    world.printer.chapter("A day without revocations, and a stopped part")
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(jobs.daily_run(world, "a quiet day"))
+        tasks.create_task(jobs.daily_run(world, "a day without revocations"))
         tasks.create_task(health.a_part_is_stopped(world))
 
 
 async def close_if_complete(world: World) -> None:
-    """Wait until nothing is on its way, and note how long that took."""
-    world.teller.chapter("Everything settles")
-    seconds = await world.until("everything is carried out", lambda: asking.quiet(world), within_s=ANSWERED_S)
+    """Waits until nothing is pending, and records how long that took."""
+    world.printer.chapter("Everything completes")
+    seconds = await world.until("everything is processed", lambda: queries.quiet(world), within_s=ANSWERED_S)
     await until_held(world, "the consumer holds what it must", within_s=ANSWERED_S)
-    world.history.drained_after_s["the story"] = seconds
+    world.history.drained_after_s["the scenario"] = seconds
     await counting.compare(world, "after the revocations and the sweep")
-    await told.until_all_is_told(world)
+    await notifications.until_all_sent(world)
 
 
 async def until_held(world: World, what: str, *, within_s: float) -> float:
-    """Wait until the consumer holds what it must by now, by id, and nothing else; gives the seconds."""
+    """Waits until the consumer holds exactly the articles that it must hold now, by id. Returns the seconds."""
     expected = await expectation(world)
 
     async def exactly() -> bool:
@@ -332,7 +339,7 @@ async def until_held(world: World, what: str, *, within_s: float) -> float:
 
 
 async def play(world: World) -> None:
-    """The whole story, in order."""
+    """Runs the whole scenario in order."""
     await a_holder_registers(world)
     await articles_come_in(world)
     await counting.compare(world, "before the revocations")
@@ -346,5 +353,5 @@ async def play(world: World) -> None:
     await a_quiet_day(world)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(health.it_is_back(world))
-        tasks.create_task(letting_go.old_articles_go(world))
+        tasks.create_task(sweeping.sweep_old_articles(world))
     await close_if_complete(world)

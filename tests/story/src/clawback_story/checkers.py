@@ -1,17 +1,20 @@
-"""The checkers: pure functions over what was found. Each gives what is wrong, in words; nothing wrong, nothing."""
+"""The checkers: pure functions over the evidence.
+
+Each returns the problems it finds as text; none if there are none.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Collection
 from uuid import UUID
 
-from clawback_story import duties
+from clawback_story import operation_checkers
 from clawback_story.evidence import Evidence, Obligation, Order, Store
 from clawback_story.problems import Problems, missing, some
 
 LIVENESS_S = 60.0
 OK, GONE = 200, 410
 TRAFFIC_MIN = 0.9
-"""Share of what was planned that must really have happened; a run with less proves nothing."""
+"""The minimum share of the planned traffic; a run with less proves nothing."""
 
 SEARCHED = (
     *(f"table {name}." for name in ("ingester", "compliance", "analytics", "alerting", "retention")),
@@ -20,13 +23,13 @@ SEARCHED = (
     "sms/",
     "cache/",
 )
-"""Where words of articles are looked for and may not be; a search that looks nowhere finds nothing."""
+"""Where articles' words are searched and must not be. A search that covers nothing would find nothing."""
 
 Checker = Callable[[Evidence], Problems]
 
 
 def last_orders(evidence: Evidence) -> dict[str, Order]:
-    """The order that counts on each article."""
+    """Returns the order in force on each article."""
     last: dict[str, Order] = {}
     for order in evidence.ledger.orders:
         known = last.get(order.article_id)
@@ -40,7 +43,7 @@ def _prompt(evidence: Evidence) -> dict[str, str]:
 
 
 def c1_lost(evidence: Evidence) -> Problems:
-    """What was revoked got its order, every holder carried it out, and the order is closed."""
+    """Every revocation has an order, every holder executed it, and the order is closed."""
     last, gone = last_orders(evidence), evidence.expected.gone
     noticed = {notice.article_id for notice in evidence.ledger.notices}
     closed = {
@@ -62,27 +65,27 @@ def c1_lost(evidence: Evidence) -> Problems:
 
 
 def c2_resurrected(evidence: Evidence) -> Problems:
-    """No revoked article is held or readable anywhere, under its id or by its text."""
+    """No revoked article is held or readable anywhere, by id or by text."""
     expected = evidence.expected
     unwanted = expected.gone | expected.absent
     problems = []
     for store in evidence.stores:
         texts = {expected.owners[token] for token in store.tokens if expected.owners.get(token) in unwanted}
-        problems += missing(f"{store.name} holds what is revoked", store.ids & unwanted)
-        problems += missing(f"{store.name} has texts of what is revoked", texts)
+        problems += missing(f"{store.name} holds revoked articles", store.ids & unwanted)
+        problems += missing(f"{store.name} has texts of revoked articles", texts)
     readable = {one for one, status in evidence.api_answers.items() if status != 410}
     problems += missing("the API does not answer 410", readable)
     if not evidence.api_answers:
-        problems.append("the API was not asked")
+        problems.append("the API was not checked")
     problems += missing("the API's list of revoked ids differs in", expected.gone ^ evidence.api_revoked)
     for holder, answers in evidence.holdings.items():
         held = {one for one in expected.gone if answers.get(one) != "gone"}
-        problems += missing(f"{holder} does not say gone", held)
+        problems += missing(f"{holder} does not report as gone", held)
     return problems
 
 
 def c3_stale_serve(evidence: Evidence) -> Problems:
-    """Nobody was given an article after the ingester's copy was verified as removed."""
+    """No article was served after its removal from the ingester was verified."""
     by_order = _by_order(evidence)
     removed_at = {
         article_id: one.verified_at
@@ -111,7 +114,7 @@ def c4_late(evidence: Evidence) -> Problems:
 
 
 def c5_residue(evidence: Evidence) -> Problems:
-    """No words of any article outside the homes of content: not in logs, tables, mails, nor on other topics."""
+    """No words of any article outside the content stores: not in logs, tables, mails, or on other topics."""
     found = {**evidence.leaks, **{f"topic {name}": found for name, found in evidence.topics.leaks.items()}}
     return [
         f"{place} has words of {some({evidence.expected.owners.get(t, t) or 'garbage' for t in tokens})}"
@@ -120,7 +123,7 @@ def c5_residue(evidence: Evidence) -> Problems:
 
 
 def c6_doubled(evidence: Evidence) -> Problems:
-    """One order a revocation, one dead letter a bad record."""
+    """One order per revocation, one dead letter per invalid record."""
     orders = Counter(order.article_id for order in evidence.ledger.orders)
     twice = {
         article_id
@@ -146,7 +149,7 @@ def c6_doubled(evidence: Evidence) -> Problems:
 
 
 def c7_one_to_one(evidence: Evidence) -> Problems:
-    """What the ingester took for revoked is what compliance ordered; every holder owes every order."""
+    """The ingester's revoked articles are those that compliance ordered; every holder has an obligation per order."""
     ordered = {one: order.order_no for one, order in last_orders(evidence).items() if order.kind == "revoked"}
     wrong = {
         one
@@ -171,7 +174,7 @@ def c7_one_to_one(evidence: Evidence) -> Problems:
     }
     return [
         *missing("order and store differ", wrong),
-        *missing("nobody owes", unowed),
+        *missing("no obligation of", unowed),
         *missing("closed without an answer", unanswered),
     ]
 
@@ -184,7 +187,7 @@ def _by_order(evidence: Evidence) -> dict[UUID, list[Obligation]]:
 
 
 def c8_backwards(evidence: Evidence) -> Problems:
-    """Versions only grow on the topic, and every holder has the last one."""
+    """Versions only increase on the topic, and every holder has the latest one."""
     by_store = {store.name: store.versions for store in evidence.stores if store.versions is not None}
     ours = by_store.pop("the ingester's database")
     problems = missing("a version followed by an older one", set(evidence.topics.backwards))
@@ -195,7 +198,7 @@ def c8_backwards(evidence: Evidence) -> Problems:
 
 
 def c9_without_cause(evidence: Evidence) -> Problems:
-    """Everything that was not revoked is still there, with its text, and nothing that nobody offered."""
+    """Every article that was not revoked is still held, with its text, and nothing that was never offered."""
     expected, problems = evidence.expected, Problems()
     for store in evidence.stores:
         if store.whole:
@@ -206,18 +209,18 @@ def c9_without_cause(evidence: Evidence) -> Problems:
             problems += missing(f"{store.name} lacks the text of", lacking)
             strange = store.ids - expected.held.keys() - expected.gone - expected.absent
             problems += _texts_of_others(evidence, store, wanted)
-            problems += missing(f"{store.name} holds what nobody offered", strange)
+            problems += missing(f"{store.name} holds what was never offered", strange)
     return problems
 
 
 def _texts_of_others(evidence: Evidence, store: Store, wanted: Collection[str]) -> Problems:
     owners = evidence.expected.owners
     older = {owners.get(token) or "garbage" for token in store.tokens.difference(wanted)}
-    return missing(f"{store.name} has a text that is not the last of", older - evidence.expected.gone)
+    return missing(f"{store.name} does not have the latest text of", older - evidence.expected.gone)
 
 
 def c10_vacuity(evidence: Evidence) -> Problems:
-    """Enough happened: traffic, revocations in flight at each fault, every planned failure, no store empty."""
+    """Enough happened: traffic, revocations in flight at each fault, every planned failure, no empty store."""
     sizes, history = evidence.sizes, evidence.history
     held_min = TRAFFIC_MIN * (sizes.offered - sizes.ordinary)
     problems = [
@@ -228,15 +231,15 @@ def c10_vacuity(evidence: Evidence) -> Problems:
     if len(evidence.expected.gone) < TRAFFIC_MIN * sizes.revoked:
         problems.append(f"only {len(evidence.expected.gone)} articles are revoked")
     if not history.faults:
-        problems.append("nothing was broken")
+        problems.append("there was no fault")
     problems += [f"nothing was in flight at: {one.what}" for one in history.faults if one.in_flight <= 0]
     problems += [
-        f"the provider was to answer with {mode} {times} times and did {evidence.injected.get(mode, 0)} times"
+        f"the provider should have answered with {mode} {times} times and did {evidence.injected.get(mode, 0)} times"
         for mode, times in history.planned.items()
         if evidence.injected.get(mode, 0) < times
     ]
     if not history.served:
-        problems.append("nobody read while articles were revoked")
+        problems.append("nothing was read while articles were revoked")
     if not evidence.topics.content_tokens:
         problems.append("the search of topics finds nothing where content is")
     problems += [
@@ -248,7 +251,7 @@ def c10_vacuity(evidence: Evidence) -> Problems:
 
 
 def c11_liveness(evidence: Evidence) -> Problems:
-    """After the last fault everything was carried out within a minute."""
+    """After the last fault everything was processed within a minute."""
     return [
         f"{what} took {seconds:.0f} s to drain"
         for what, seconds in evidence.history.drained_after_s.items()
@@ -268,8 +271,8 @@ ALL: dict[str, Checker] = {
     "C9 removed without cause": c9_without_cause,
     "C10 vacuity": c10_vacuity,
     "C11 liveness": c11_liveness,
-    "C12 miscounted": duties.c12_miscounted,
-    "C13 untold": duties.c13_untold,
-    "C14 unswept": duties.c14_unswept,
-    "C15 unnoticed": duties.c15_unnoticed,
+    "C12 miscounted": operation_checkers.c12_miscounted,
+    "C13 untold": operation_checkers.c13_untold,
+    "C14 unswept": operation_checkers.c14_unswept,
+    "C15 unnoticed": operation_checkers.c15_unnoticed,
 }

@@ -1,4 +1,4 @@
-"""Analytics' counts, held against what must be counted: the provider's truth and the writers' own lists."""
+"""Compares analytics' counts with the expected ones: from the provider's data and the other writers' lists."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from clawback_story.history import CountsSeen
-from clawback_story.looking import expected_of
+from clawback_story.inspection import expected_of
 from clawback_story.world import METABASE, Broken, World
 
 LIMIT = 500
@@ -15,12 +15,12 @@ WITHIN_S = 45.0
 OK = 200
 SHOWN = 3
 KEYS = {"sources": "source", "timeline": "day", "topics": "topic"}
-"""What an item of each answer is counted by."""
+"""The key of an item, by endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """By what one article must be counted."""
+    """What one article must be counted under."""
 
     article_id: str
     day: date
@@ -32,19 +32,19 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question to the API, and the same to our own list."""
+    """One query to the API, which is also evaluated on the expected articles."""
 
     path: str
     params: Mapping[str, str]
 
     @property
     def words(self) -> str:
-        """As a reader would write it."""
+        """The query as a path."""
         asked = "&".join(f"{name}={value}" for name, value in self.params.items())
         return f"{self.path}?{asked}" if asked else self.path
 
     def fits(self, one: Counted) -> bool:
-        """Whether it asks about this article."""
+        """Whether the query covers this article."""
         params = self.params
         return (
             params.get("from", "0001") <= one.day.isoformat() <= params.get("to", "9999")
@@ -54,7 +54,7 @@ class Question:
         )
 
     def answer(self, articles: Iterable[Counted]) -> dict[str, int]:
-        """What the API must say: articles by source, day or topic."""
+        """Returns the expected answer: articles by source, day or topic."""
         counts: Counter[str] = Counter()
         for one in filter(self.fits, articles):
             match self.path:
@@ -69,7 +69,7 @@ class Question:
 
 
 def questions(now: datetime) -> list[Question]:
-    """Everything by source, day and topic; then each way of narrowing it."""
+    """Returns the queries without filters by source, day and topic, and then each filter."""
     days = {"from": (now - timedelta(days=2)).date().isoformat(), "to": now.date().isoformat()}
     return [
         *(Question(path, {}) for path in KEYS),
@@ -81,7 +81,7 @@ def questions(now: datetime) -> list[Question]:
 
 
 async def must_be_counted(world: World) -> list[Counted]:
-    """What is held and was neither revoked nor swept, by what its provider or writer says of it."""
+    """Returns the articles that must be counted: held, and neither revoked nor swept."""
     truth = await world.simulator.truth(facets=True)
     expected = expected_of(world, truth)
     facets = truth.facets or {}
@@ -121,7 +121,7 @@ def _day(written: str) -> date:
 
 
 async def asked(world: World, question: Question) -> dict[str, int]:
-    """What the API says.
+    """Returns the API's answer.
 
     Raises:
         Broken: it did not answer.
@@ -135,7 +135,7 @@ async def asked(world: World, question: Question) -> dict[str, int]:
 
 
 def differences(expected: Mapping[str, int], found: Mapping[str, int]) -> tuple[str, ...]:
-    """Where the two are not the same, in words."""
+    """Returns the differences, as text."""
     wrong = sorted(one for one in expected.keys() | found.keys() if expected.get(one, 0) != found.get(one, 0))
     more = (f"and {len(wrong) - SHOWN} more",) if len(wrong) > SHOWN else ()
     return (
@@ -145,7 +145,7 @@ def differences(expected: Mapping[str, int], found: Mapping[str, int]) -> tuple[
 
 
 async def compare(world: World, when: str) -> None:
-    """Ask everything, when analytics has caught up, and note each answer with what is wrong in it."""
+    """Sends every query when analytics has caught up, and records each answer and its differences."""
     must = await must_be_counted(world)
     every = questions(datetime.now(UTC))
     for question in every:
@@ -154,17 +154,17 @@ async def compare(world: World, when: str) -> None:
         note = CountsSeen(when, question.words, sum(wanted.values()), differences(wanted, found))
         world.history.counts.append(note)
         if note.differs:
-            world.teller.bad(f"analytics does not count what it must {when}: {question.words}")
+            world.printer.bad(f"analytics does not count as expected {when}: {question.words}")
             return
     by_source, by_day, by_topic = (every[number].answer(must) for number in range(3))
-    world.teller.line(
+    world.printer.line(
         f"analytics counts {len(must):,} articles {when}: {len(by_source)} sources, {len(by_day)} days, "
-        f"{len(by_topic)} topics, and {len(every) - 3} narrowed questions, each as the truth says"
+        f"{len(by_topic)} topics, and {len(every) - 3} filtered queries, all as expected"
     )
 
 
 async def _once_right(world: World, question: Question, wanted: Mapping[str, int]) -> Mapping[str, int]:
-    """The answer as soon as it is right; the last one, when it never is."""
+    """Returns the answer as soon as it is as expected; otherwise the last one."""
     found: dict[str, int] = {}
 
     async def right() -> bool:

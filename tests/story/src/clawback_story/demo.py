@@ -1,4 +1,4 @@
-"""The demo: a stack of its own, the whole story on it, the closing list, and nothing left running."""
+"""The demo: starts its own stack, runs the scenario, verifies the guarantees, and stops everything."""
 
 import argparse
 import asyncio
@@ -14,11 +14,11 @@ from clawback_local.control import runs
 from clawback_local.errors import StackError
 from clawback_local.places import DEFAULT_RUN, Places
 from clawback_local.stack import delete
-from clawback_story import chapters, ledger, told
-from clawback_story.looking import gather
+from clawback_story import chapters, ledger, notifications
+from clawback_story.inspection import gather
+from clawback_story.output import Printer
 from clawback_story.plan import DEMO, SMALL, Sizes
-from clawback_story.promises import Promise, validate_items
-from clawback_story.telling import Teller
+from clawback_story.promises import Promise, verify_all
 from clawback_story.world import OWN_SERVERS, QUICK_ENV, Broken, World, opened
 
 RUN = DEFAULT_RUN / "demo"
@@ -28,32 +28,34 @@ CANCEL_EVERY_S = 1.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Plays the story; 0 when every promise was kept."""
+    """Runs the demo. Returns 0 if every guarantee holds."""
     parser = argparse.ArgumentParser(prog="clawback_story", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1, help="another one tells it with other articles")
-    parser.add_argument("--run-dir", type=Path, default=RUN, help="where its data and logs are")
-    parser.add_argument("--small", action="store_true", help="with few articles")
+    parser.add_argument("--seed", type=int, default=1, help="use other articles and make other choices")
+    parser.add_argument("--run-dir", type=Path, default=RUN, help="folder of its data and logs")
+    parser.add_argument("--small", action="store_true", help="use few articles")
     parser.add_argument(
-        "--production", action="store_true", help="every process in production mode, TLS and keys everywhere"
+        "--production",
+        action="store_true",
+        help="run every process in production mode, with TLS and keys everywhere",
     )
     options = parser.parse_args(argv)
-    teller = Teller()
+    printer = Printer()
     places = Places(options.run_dir.absolute())
     if runs(places):
-        teller.bad(f"another demo runs in {places.run}")
+        printer.bad(f"another demo runs in {places.run}")
         return WRONG_USE
     for name in OWN_SERVERS:
         if os.environ.pop(name, None):
-            teller.line(f"{name} is left aside: the demo kills and fills servers of its own")
+            printer.line(f"{name} is ignored: the demo stops and fills its own servers")
     signal.signal(
         signal.SIGINT, signal.default_int_handler
-    )  # a shell has what it starts in the background ignore it
+    )  # a shell makes its background processes ignore it
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         sizes = SMALL if options.small else DEMO
-        return _on_a_stack(teller, places, sizes, options.seed, production=options.production)
+        return _on_a_stack(printer, places, sizes, options.seed, production=options.production)
     except KeyboardInterrupt:
-        teller.plain("\nstopped; nothing is left running")
+        printer.plain("\nstopped; nothing is left running")
         return INTERRUPTED
 
 
@@ -61,46 +63,46 @@ def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _on_a_stack(teller: Teller, places: Places, sizes: Sizes, seed: int, *, production: bool) -> int:
+def _on_a_stack(printer: Printer, places: Places, sizes: Sizes, seed: int, *, production: bool) -> int:
     delete(places)
-    teller.chapter("Kafka, PostgreSQL, the provider's simulator and the services start")
+    printer.chapter("Kafka, PostgreSQL, the provider's simulator and the services start")
     stack = Stack(
         places.run,
         env={**QUICK_ENV, "simulator": {"SIMULATOR_SEED": str(seed)}},
         production=production,
-        progress=teller.part,
+        progress=printer.part,
     )
     try:
         stack.up()
-        teller.line("all ready")
-        return asyncio.run(tell(stack, sizes, seed, teller))
+        printer.line("all ready")
+        return asyncio.run(tell(stack, sizes, seed, printer))
     except StackError as error:
-        teller.bad(str(error))
+        printer.bad(str(error))
         return BROKEN
     finally:
-        # From here on a second Ctrl-C must not keep what runs from being ended.
+        # From here on, a second Ctrl-C must not interrupt the shutdown.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         stack.down()
 
 
-async def tell(stack: Stack, sizes: Sizes, seed: int, teller: Teller) -> int:
-    """Plays, looks, judges, and says so."""
+async def tell(stack: Stack, sizes: Sizes, seed: int, printer: Printer) -> int:
+    """Runs the scenario, inspects the stores, verifies the guarantees, and prints the result."""
     promises: list[Promise] = []
     wrong = ""
-    async with opened(stack, sizes, seed, teller) as world:
+    async with opened(stack, sizes, seed, printer) as world:
         try:
             await _stoppable(chapters.play(world))
-        except* Exception as group:  # noqa: BLE001 - whatever it is, it is told, and what can be looked at is
+        except* Exception as group:  # noqa: BLE001 - any error is printed, and the inspection is done as far as possible
             wrong = "; ".join(dict.fromkeys(map(_in_words, _leaves(group))))
-            teller.bad(f"the story ended early: {wrong}")
+            printer.bad(f"the scenario ended early: {wrong}")
         with suppress(Exception) if wrong else nullcontext():
             promises = await _look(world)
-    return _close(teller, stack, promises, wrong)
+    return _close(printer, stack, promises, wrong)
 
 
 async def _stoppable(story: Coroutine[None, None, None]) -> None:
-    """Play; a cancellation is repeated until it ends, for `wait_for` of Python 3.11 may swallow one."""
+    """Runs it; a cancellation is repeated until it ends, because `wait_for` of Python 3.11 may swallow one."""
     task = asyncio.create_task(story)
     try:
         await asyncio.wait({task})
@@ -123,35 +125,35 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
 
 
 async def _look(world: World) -> list[Promise]:
-    teller = world.teller
-    teller.chapter("What each holder did")
+    printer = world.printer
+    printer.chapter("What each holder did")
     for line in await ledger.by_holder(world):
-        teller.plain(line)
-    teller.chapter("What people were told")
-    for line in told.lines(await asyncio.to_thread(told.read, world.stack.run_dir)):
-        teller.plain(line)
-    teller.chapter(
-        "Looking past the services: databases, the consumer's store, the API, topics, logs, the cache"
+        printer.plain(line)
+    printer.chapter("Notifications that were sent")
+    for line in notifications.lines(await asyncio.to_thread(notifications.read, world.stack.run_dir)):
+        printer.plain(line)
+    printer.chapter(
+        "Inspecting every store directly: databases, the consumer's store, the API, topics, logs, the cache"
     )
     evidence = await gather(world)
     for store in evidence.stores:
         revoked = len(store.ids & evidence.expected.gone)
-        teller.line(f"{store.name}: {len(store.ids):,} articles, {revoked} of them revoked")
-    return validate_items(evidence)
+        printer.line(f"{store.name}: {len(store.ids):,} articles, {revoked} of them revoked")
+    return verify_all(evidence)
 
 
-def _close(teller: Teller, stack: Stack, promises: Sequence[Promise], wrong: str) -> int:
-    teller.chapter("What was promised")
+def _close(printer: Printer, stack: Stack, promises: Sequence[Promise], wrong: str) -> int:
+    printer.chapter("Guarantees")
     kept = not wrong and bool(promises)
     for promise in promises:
-        teller.check(promise.text, "" if promise.problems else promise.evidence, kept=not promise.problems)
+        printer.check(promise.text, "" if promise.problems else promise.evidence, kept=not promise.problems)
         for problem in promise.problems[:PROBLEMS_SHOWN]:
-            teller.bad(f"          {problem}")
+            printer.bad(f"          {problem}")
         kept = kept and not promise.problems
     if kept:
-        teller.plain(f"\nEverything promised was kept, in {teller.elapsed_s:.0f} s.")
+        printer.plain(f"\nEvery guarantee was kept, in {printer.elapsed_s:.0f} s.")
         return KEPT
     if wrong:
-        teller.bad(f"\nThe story ended early: {wrong}")
-    teller.bad(f"\nNot everything that was promised was kept. Logs: {stack.places.logs}")
+        printer.bad(f"\nThe scenario ended early: {wrong}")
+    printer.bad(f"\nNot every guarantee was kept. Logs: {stack.places.logs}")
     return BROKEN

@@ -1,4 +1,4 @@
-"""Those who bring articles in: the partner, the upstream system, and whoever asks for a poll."""
+"""The sources of articles: the partner, the upstream system, and polls of the feeds."""
 
 import asyncio
 import base64
@@ -25,7 +25,7 @@ ACCEPTED = 202
 
 
 def signature(secret: str, webhook_id: str, stamp: int, body: bytes) -> str:
-    """Standard Webhooks, as the partner's own library computes it."""
+    """Computes a signature by Standard Webhooks, as the partner's library does."""
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = hmac.digest(key, f"{webhook_id}.{stamp}.".encode() + body, hashlib.sha256)
     return "v1," + base64.b64encode(signed).decode()
@@ -40,7 +40,7 @@ async def webhook(
     signed: str | None = None,
     provider: str = PARTNER,
 ) -> httpx.Response:
-    """One push by the partner; what is not given is as it should be."""
+    """Sends one webhook of the partner; arguments that are not given have valid values."""
     webhook_id = webhook_id or f"msg_{uuid4().hex}"
     stamp = int(time.time()) if stamp is None else stamp
     return await world.ingester.post(
@@ -57,10 +57,10 @@ async def webhook(
 
 
 async def push(world: World, articles: Sequence[Written]) -> None:
-    """The partner pushes articles, several a webhook.
+    """Pushes articles as the partner, several per webhook.
 
     Raises:
-        Broken: one was not taken.
+        Broken: one was not accepted.
     """
     for start in range(0, len(articles), WEBHOOK_ARTICLES):
         some = articles[start : start + WEBHOOK_ARTICLES]
@@ -69,10 +69,10 @@ async def push(world: World, articles: Sequence[Written]) -> None:
 
 
 async def submit_http(world: World, articles: Sequence[Written]) -> None:
-    """The upstream system hands articles in over HTTP.
+    """Submits articles as the upstream system over HTTP.
 
     Raises:
-        Broken: one was not taken.
+        Broken: one was not accepted.
     """
     answer = await world.ingester.post(
         "/submissions",
@@ -84,19 +84,19 @@ async def submit_http(world: World, articles: Sequence[Written]) -> None:
 
 def _taken(world: World, answer: httpx.Response, articles: Sequence[Written]) -> None:
     if answer.status_code != ACCEPTED or answer.json()["refused"]:
-        raise Broken(f"good articles were refused with {answer.status_code}: {answer.text[:300]}")
+        raise Broken(f"valid articles were rejected with {answer.status_code}: {answer.text[:300]}")
     remember(world, articles)
 
 
 def remember(world: World, articles: Sequence[Written]) -> None:
-    """Somebody was told that these are taken: from now on none may be missing."""
+    """Records articles as acknowledged: from now on none may be missing."""
     for one in articles:
         world.written[one.article_id] = one
         world.history.acknowledged.add(one.article_id)
 
 
 async def submit(world: World, articles: Sequence[Written]) -> None:
-    """The upstream system publishes articles on its topic."""
+    """Publishes articles as the upstream system on its topic."""
     producer = await world.producer()
     sent = []
     for one in articles:
@@ -110,7 +110,7 @@ async def submit(world: World, articles: Sequence[Written]) -> None:
 
 
 async def publish_late(world: World, body: bytes) -> None:
-    """A record that was on ``articles.v1`` before comes once more, as a replay of the topic would bring it."""
+    """Publishes a record of ``articles.v1`` again, as a replay of the topic would."""
     event = ArticlePublished.model_validate_json(body)
     producer = await world.producer()
     message = cloudevents.write(
@@ -123,15 +123,15 @@ async def publish_late(world: World, body: bytes) -> None:
 
 
 async def poll(world: World, feed: str = FEED) -> httpx.Response:
-    """Have a feed drained now; the answer comes when it is."""
+    """Requests a poll of a feed, and waits until it is read to its end."""
     return await world.ingester.post(f"/feeds/{feed}/poll", headers=world.key("operator"))
 
 
 async def poll_well(world: World, feed: str = FEED) -> Mapping[str, Any]:
-    """The same, of a provider that is well.
+    """Polls while the provider works.
 
     Raises:
-        Broken: the feed was not drained.
+        Broken: the feed was not read to its end.
     """
     answer = await poll(world, feed)
     told: Mapping[str, Any] = answer.json()
@@ -141,7 +141,7 @@ async def poll_well(world: World, feed: str = FEED) -> Mapping[str, Any]:
 
 
 async def feed_row(world: World, feed: str) -> Mapping[str, Any]:
-    """A feed as its API shows it."""
+    """Returns a feed as shown by the API."""
     listed = (await world.ingester.get("/feeds")).json()["items"]
     return next(row for row in listed if row["name"] == feed)
 

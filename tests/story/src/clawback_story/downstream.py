@@ -1,4 +1,4 @@
-"""The downstream consumer: the very file that the contracts show, in a process of its own."""
+"""The downstream consumer: the example of the contracts, unchanged, in its own process."""
 
 import asyncio
 import os
@@ -23,14 +23,14 @@ END_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """What the consumer holds of one article."""
+    """The consumer's copy of one article."""
 
     version: int
     content: str
 
 
 def tied(*argv: str) -> list[str]:
-    """A command line of Python that cannot outlive us, however we end."""
+    """Returns a Python command line whose process ends with this one, however it ends."""
     own = [sys.executable, "-I", "-S", str(LAUNCH), str(os.getpid()), str(int(signal.SIGKILL)), "self", "--"]
     return [*own, sys.executable, *argv]
 
@@ -52,17 +52,17 @@ class Downstream:
 
     @property
     def signing_keys(self) -> dict[str, str]:
-        """The public half of the key with which it signs its answers; made when first asked for."""
+        """The public key for its signed answers; created on first use."""
         return public(Signer.of(self.key) if self.key.exists() else write_signing_key(self.key))
 
     @property
     def holdings_url(self) -> str:
-        """Where it says what it holds."""
+        """The URL at which it reports its holdings."""
         scheme = "https" if self._stack.production else "http"
         return f"{scheme}://127.0.0.1:{self.port}/holdings"
 
     async def start(self) -> None:
-        """Start it; it finds its way by itself."""
+        """Starts it; it determines its position itself."""
         self._out = self.log.open("ab")
         self._process = await asyncio.create_subprocess_exec(
             *tied(str(SCRIPT)),
@@ -83,11 +83,11 @@ class Downstream:
 
     @property
     def runs(self) -> bool:
-        """Whether its process is there."""
+        """Whether its process is running."""
         return self._process is not None and self._process.returncode is None
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End it."""
+        """Stops it."""
         if self._process is not None and self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.send_signal(number)
@@ -100,27 +100,30 @@ class Downstream:
             self._out.close()
 
     def count(self) -> int:
-        """How many articles it knows, held or removed; 0 before it has begun. Cheap: for a counter."""
+        """Returns the number of known articles, held or removed; 0 before it has started.
+
+        Cheap enough for a progress counter.
+        """
         return sum(row[0] for row in self._ask("SELECT count(*) FROM article"))
 
     def ids(self) -> frozenset[str]:
-        """Which articles it holds."""
+        """Returns the ids of the articles that it holds."""
         return frozenset(
             row[0] for row in self._ask("SELECT article_id FROM article WHERE content IS NOT NULL")
         )
 
     def copies(self) -> dict[str, Copy]:
-        """All that it holds."""
+        """Returns all copies that it holds."""
         rows = self._ask("SELECT article_id, version, content FROM article WHERE content IS NOT NULL")
         return {row[0]: Copy(row[1], row[2]) for row in rows}
 
     def copy(self, article_id: str) -> Copy | None:
-        """What it holds of one article."""
+        """Returns its copy of one article."""
         question = "SELECT version, content FROM article WHERE content IS NOT NULL AND article_id = ?"
         return next((Copy(*row) for row in self._ask(question, article_id)), None)
 
     def _ask(self, question: str, *values: str) -> list[Any]:
-        """Rows; none before the consumer has made its table."""
+        """Returns rows; none before the consumer has created its table."""
         if not self.store.exists():
             return []
         with closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True, timeout=30)) as store:

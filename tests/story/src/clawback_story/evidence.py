@@ -1,4 +1,4 @@
-"""What was found at the end: values that the checkers judge without asking anybody."""
+"""The evidence that is collected at the end; the checkers use nothing else."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,41 +11,41 @@ from clawback_story.plan import Sizes
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What must be so, from what the provider exposed and what others were told is taken."""
+    """The expected state, from what the provider published and what was acknowledged to others."""
 
     held: Mapping[str, frozenset[str]]
-    """Every article that must be held, with the tokens of the text that it must have."""
+    """Every article that must be held, with the tokens of its expected text."""
     gone: frozenset[str]
     """Revoked: held by nobody, in no text."""
     absent: frozenset[str]
-    """Reinstated and not published again, or too old when it came: held by nobody, and not revoked."""
+    """Reinstated and not published again, or too old on arrival: held by nobody, and not revoked."""
     owners: Mapping[str, str]
-    """Every token that was ever in a text, with its article; garbage belongs to nobody: an empty string."""
+    """Every token that was ever in a text, with its article; an empty string for garbage."""
     revocations: int
     """Entries on the provider's list."""
     swept: frozenset[str] = frozenset()
-    """Held by those who were given it, and by no store of ours: it was too old."""
+    """Too old: in none of our stores; consumers still hold them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """What one store holds; asked past the service where there is a database."""
+    """What one store holds; read directly from its database where it has one."""
 
     name: str
     ids: frozenset[str]
     tokens: frozenset[str]
     whole: bool
-    """It must hold everything that may be held; others may hold some of it."""
+    """It must hold everything that may be held; others may hold part of it."""
     versions: Mapping[str, int] | None = None
     with_texts: bool = True
     """All texts were read, not only some."""
     ours: bool = True
-    """A sweep reaches it."""
+    """Sweeps apply to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order, as compliance's database has it."""
+    """An order in compliance's database."""
 
     revocation_id: UUID
     article_id: str
@@ -61,7 +61,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Obligation:
-    """What one holder owes one order."""
+    """The obligation of one holder for one order."""
 
     revocation_id: UUID
     holder: str
@@ -71,12 +71,12 @@ class Obligation:
     removed_at: datetime | None
     verified_at: datetime | None
     how: str | None
-    """How it was closed: by a receipt, or by looking."""
+    """How it was closed: by a receipt, or by a check of its holdings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A notice, as compliance's database has it."""
+    """A notice in compliance's database."""
 
     article_id: str
     noticed_by: str
@@ -93,18 +93,18 @@ class Ledger:
     obligations: tuple[Obligation, ...]
     notices: tuple[Notice, ...]
     receipts: frozenset[tuple[str, int, str]]
-    """Article, order, holder: who has answered what."""
+    """Article, order, holder of each answer."""
     runs: tuple[str, ...]
-    """State of each run, in order."""
+    """The state of each run, in order."""
     holders: Mapping[str, str]
-    """Kind by name."""
+    """Kind, by name."""
     found_something: int = 0
-    """Runs that completed and found notices."""
+    """Number of completed runs that found notices."""
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What an owner answered to a sweep."""
+    """An owner's answer to a sweep."""
 
     data_class: str
     owner: str
@@ -114,19 +114,19 @@ class Swept:
     held: int
     kept: int
     removed_ever: int
-    """By this and all sweeps of the class before it."""
+    """By this and all earlier sweeps of the class."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A mail or a text message, as it lies in its sink."""
+    """A mail or a text message in its sink."""
 
     at: datetime
     by: str
     to: str
     subject: str
     reference: str
-    """The same when it is sent again."""
+    """The same for a message that is sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,23 +142,23 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """What lies on the topics; records that the story itself put there are left out."""
+    """The content of the topics, without the records that the scenario itself published."""
 
     records: Mapping[str, int]
     leaks: Mapping[str, frozenset[str]]
-    """Topics that may carry no content, with the tokens found there."""
+    """Topics without content, with the tokens found there."""
     unreadable: tuple[str, ...]
-    """Records that the contract's models do not read."""
+    """Records that do not match the contract's models."""
     backwards: tuple[str, ...]
-    """Articles of which a version was followed by an older one."""
+    """Articles with an older version after a newer one."""
     letters: tuple[Letter, ...]
     content_tokens: int
-    """Tokens found where they belong: the scan sees what is there."""
+    """Tokens found where content is: proves that the search works."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All of it."""
+    """All evidence."""
 
     sizes: Sizes
     expected: Expected
@@ -167,33 +167,33 @@ class Evidence:
     ledger: Ledger
     topics: Topics
     leaks: Mapping[str, frozenset[str]]
-    """Places outside the content's homes (logs, tables, mails) with the tokens found there."""
+    """Places outside the content stores (logs, tables, mails) with the tokens found there."""
     scanned: Mapping[str, int]
-    """Places that were searched, with the tokens found; a home without any was not really searched."""
+    """Searched places, with the number of tokens found; a content store without any was not really searched."""
     api_answers: Mapping[str, int]
-    """What the API answers for some of the articles that must be gone: status by id."""
+    """The API's status for some of the revoked articles, by id."""
     api_revoked: frozenset[str]
     """The API's list of revoked ids."""
     holdings: Mapping[str, Mapping[str, str]]
-    """What each holder says of those: holding by id."""
+    """What each holder reports for those, by id."""
     incidents_open: int
     incidents_seen: int
     revoked_rows: Mapping[str, int]
-    """Ids that the ingester's identity table has as revoked, with the order's number."""
+    """Ids that are revoked in the ingester's identity table, with the number of the order."""
     quarantined: Mapping[str, int]
-    """Records set aside, by door."""
+    """Quarantined records, by source."""
     injected: Mapping[str, int]
-    """Failures that the provider really answered with."""
+    """Failures that the provider actually returned."""
     restarts: int
     looked_at: datetime
     sweeps: tuple[Swept, ...] = ()
-    """Every owner that was asked, in the last sweep of each class."""
+    """Every owner's answer to the last sweep of each class."""
     outliving: frozenset[str] = frozenset()
-    """Swept ids whose identity the ingester has still."""
+    """Swept ids that the ingester still has."""
     swept_answers: Mapping[str, int] = field(default_factory=dict)
-    """What the API answers for some of the swept: status by id."""
+    """The API's status for some of the swept articles, by id."""
     sent: tuple[Sent, ...] = ()
-    """What lies in the sinks of mail and text messages."""
+    """The content of the mail and SMS sinks."""
     miscounted: int = 0
-    """Rows of analytics' rollups that a recount from its facets does not confirm."""
+    """Rows of analytics' rollups that differ from a recount of its facets."""
     rollups: int = 0

@@ -1,4 +1,4 @@
-"""Disasters, each on a running world with revocations on their way; afterwards everything must come right."""
+"""Disasters in a running system with revocations in flight; afterwards the system must recover completely."""
 
 import asyncio
 import os
@@ -14,16 +14,16 @@ from clawback_local import Stack
 from clawback_local.postgres import wheel_install
 from clawback_local.site import DATABASES
 from clawback_story import (
-    asking,
     chapters,
     checkers,
     counting,
     doors,
     health,
+    inspection,
     jobs,
-    letting_go,
-    looking,
-    told,
+    notifications,
+    queries,
+    sweeping,
 )
 from clawback_story.evidence import Evidence
 from clawback_story.problems import Problems
@@ -40,20 +40,20 @@ PROGRAMS = wheel_install() / "bin"
 
 
 async def begin(world: World) -> None:
-    """A consumer and some articles; a run that finds something, a sweep, and a part that stops, all in peace."""
+    """Starts a consumer; ingests articles, runs and sweeps, and stops one part, without other faults."""
     await chapters.a_holder_registers(world)
     await chapters.articles_come_in(world, failing=False)
-    await counting.compare(world, "before anything is broken")
-    aged = (await letting_go.old(world)).live
+    await counting.compare(world, "before any fault")
+    aged = (await sweeping.old(world)).live
     await world.simulator.revoke(ids=list(aged[: chapters.OLD_REVOKED]), count=OTHERS_REVOKED)
     await jobs.daily_run(world, "the first revocations")
     await health.a_part_is_stopped(world)
     await health.it_is_back(world)
-    await letting_go.old_articles_go(world)
+    await sweeping.sweep_old_articles(world)
 
 
 async def articles(world: World, count: int, *, submitted: int = 0) -> None:
-    """More of them: on the feed, and on the submission topic; nobody waits until they are through."""
+    """Adds articles on the feed and on the submission topic, without waiting for them."""
     await world.simulator.publish(count)
     if submitted:
         await doors.submit(
@@ -63,16 +63,16 @@ async def articles(world: World, count: int, *, submitted: int = 0) -> None:
 
 
 async def revoke(world: World, count: int) -> list[str]:
-    """The provider revokes, and its list is read: notices are on their way. Gives the ids."""
+    """Revokes articles at the provider and polls its list, so that notices are in flight. Returns the ids."""
     revoked = await world.simulator.revoke(count=count)
     await doors.poll_well(world, REVOKED_FEED)
     return revoked.ids
 
 
 async def time_passes(world: World) -> None:
-    """As if the minutes until the next sending were over, for notices and for orders.
+    """Makes notices and orders due to be sent again, as if minutes had passed.
 
-    A row that a service has locked is left for the next time: whoever waits here could lock them both.
+    Rows that a service has locked are skipped: waiting for them could cause a deadlock.
     """
     await world.rows(
         "ingester",
@@ -87,17 +87,17 @@ async def time_passes(world: World) -> None:
 
 
 async def drained(world: World, what: str, *, sending_again: bool = False) -> None:
-    """Wait until all is carried out, and note how long it took.
+    """Waits until everything is processed, and records how long it took.
 
     Args:
-        world: where.
+        world: the running system.
         what: the fault that ended.
-        sending_again: messages were lost, so wait for what is sent again, with time passing quickly.
+        sending_again: whether messages were lost, so that resending must be made due.
     """
     passing = asyncio.create_task(_hurry(world)) if sending_again else None
     try:
         seconds = await world.until(
-            f"everything after {what}", lambda: asking.quiet(world), within_s=DRAINED_S
+            f"everything after {what}", lambda: queries.quiet(world), within_s=DRAINED_S
         )
         seconds += await chapters.until_held(world, f"the consumer after {what}", within_s=DRAINED_S)
         await until_counted(world, f"the counts after {what}")
@@ -110,12 +110,12 @@ async def drained(world: World, what: str, *, sending_again: bool = False) -> No
 
 
 async def until_counted(world: World, what: str) -> None:
-    """Wait until analytics holds what it must by now, by id, and nothing else."""
-    expected = await looking.expectation(world)
+    """Waits until analytics holds exactly the articles that it must hold now, by id."""
+    expected = await inspection.expectation(world)
     must = expected.held.keys() - expected.swept
 
     async def exactly() -> bool:
-        return await asking.counted_ids(world) == must
+        return await queries.counted_ids(world) == must
 
     await world.until(what, exactly, within_s=DRAINED_S, every_s=0.25)
 
@@ -127,15 +127,15 @@ async def _hurry(world: World) -> None:
 
 
 async def judged(world: World) -> tuple[Evidence, dict[str, Problems]]:
-    """Look everywhere, by id; gives what each checker has to say."""
+    """Inspects every store by id. Returns the problems of each checker."""
     await counting.compare(world, f"at {datetime.now(UTC):%H:%M:%S}")
-    await told.until_all_is_told(world)
-    evidence = await looking.gather(world)
+    await notifications.until_all_sent(world)
+    evidence = await inspection.gather(world)
     return evidence, {name: check(evidence) for name, check in checkers.ALL.items()}
 
 
 async def readiness(world: World, names: Sequence[str] = SERVICES) -> dict[str, bool]:
-    """Whether each process says that it is ready."""
+    """Returns whether each process is ready."""
     processes = replicas(world, names)
     addresses = {name: await world.in_thread(world.stack.address, name) for name in processes}
     return {name: await _ready(world.stack, address) for name, address in addresses.items()}
@@ -143,7 +143,7 @@ async def readiness(world: World, names: Sequence[str] = SERVICES) -> dict[str, 
 
 @asynccontextmanager
 async def locked(world: World, article_ids: Sequence[str], database: str = "ingester") -> AsyncIterator[None]:
-    """Nobody else can change these articles in a database for as long as the block."""
+    """Locks articles in a database for the duration of the block."""
     async with world.databases[database].acquire() as connection, connection.transaction():
         await connection.execute(LOCKS[database], article_ids)
         yield
@@ -156,7 +156,7 @@ LOCKS = {
 
 
 async def somebody_waits(world: World, database: str = "ingester") -> bool:
-    """Somebody waits for a lock in a service's database."""
+    """Whether a transaction waits for a lock in a service's database."""
     waiting = """
         SELECT count(*) FROM pg_stat_activity
         WHERE datname = $1 AND usename = $1 AND wait_event_type = 'Lock'
@@ -173,17 +173,17 @@ async def _ready(stack: Stack, address: str) -> bool:
 
 
 def replicas(world: World, names: Sequence[str]) -> list[str]:
-    """All processes of these workers and APIs."""
+    """Returns all processes of these workers and APIs."""
     return [process for name in names for process in world.stack.processes(name)]
 
 
 async def pids(world: World) -> dict[str, int]:
-    """Who runs under which number: the same afterwards means that nobody died."""
+    """Returns the process ids; unchanged ids show that no process died."""
     return {name: await world.in_thread(world.stack.pid, name) for name in replicas(world, SERVICES)}
 
 
 async def none_ready(world: World, names: Sequence[str]) -> None:
-    """Wait until these say that they are not ready."""
+    """Waits until these are not ready."""
 
     async def all_say_so() -> bool:
         return not any((await readiness(world, names)).values())
@@ -192,7 +192,7 @@ async def none_ready(world: World, names: Sequence[str]) -> None:
 
 
 class Dump:
-    """A backup of a service's database, and the way back to it."""
+    """A backup of a service's database, and its restore."""
 
     def __init__(self, world: World, database: str = "ingester") -> None:
         self._world = world
@@ -201,12 +201,12 @@ class Dump:
         self.taken_at = datetime.now(UTC)
 
     async def take(self) -> None:
-        """As it is now."""
+        """Creates the backup."""
         await self._run("pg_dump", "--dbname", self._address(self._name), "--file", str(self._file))
         self.taken_at = datetime.now(UTC)
 
     async def restore(self) -> None:
-        """The database is dropped and made again from the dump. Its service must be stopped."""
+        """Drops the database and restores it from the backup. Its service must be stopped."""
         await self._world.reconnect()
         drop = f'DROP DATABASE "{self._name}" WITH (FORCE)'
         make = f'CREATE DATABASE "{self._name}" OWNER "{self._name}"'

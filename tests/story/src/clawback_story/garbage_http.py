@@ -1,4 +1,4 @@
-"""Garbage by the doors that answer: webhooks and submissions over HTTP."""
+"""Garbage over HTTP: webhooks and submissions."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ from clawback_story.world import NO_KEY, PARTNER, UPSTREAM, World
 
 OK, ACCEPTED, UNAUTHORISED, CONFLICT, TOO_LARGE, UNPROCESSABLE = 200, 202, 401, 409, 413, 422
 CUT = 0
-"""The connection was closed before the whole body was sent: refused as well."""
+"""The connection was closed before the whole body was sent, which counts as rejected."""
 BODY_BYTES = 10_000_001
 DEPTH = 100_000
 LATE_S = 600
@@ -23,13 +23,13 @@ Asking = Callable[[], Awaitable[httpx.Response]]
 
 
 class Doors:
-    """Notes what each door said to what it should not take."""
+    """Records the answers to garbage."""
 
     def __init__(self, world: World, door: str) -> None:
         self._world, self._door = world, door
 
     async def expect(self, what: str, ask: Asking, *expected: int) -> httpx.Response | None:
-        """Ask, and note the answer."""
+        """Sends a request and records the answer."""
         try:
             answer = await ask()
         except httpx.TransportError:
@@ -40,7 +40,7 @@ class Doors:
 
 
 def spoilt(world: World, article_id: str, **changes: object) -> bytes:
-    """An article with something wrong in it; its text must turn up nowhere."""
+    """An article with an error; its text must not be found anywhere."""
     article = write(world.seed, article_id)
     world.spoilt_tokens |= article.tokens
     body = {name: value for name, value in {**article.body, **changes}.items() if value is not None}
@@ -48,11 +48,11 @@ def spoilt(world: World, article_id: str, **changes: object) -> bytes:
 
 
 async def by_webhook(world: World, good: list[Written]) -> None:
-    """Everything that the partner's door must refuse; the good ones of a mixed body go in.
+    """Sends everything that the webhook endpoint must reject; valid articles of a mixed body must be accepted.
 
     Args:
-        world: where.
-        good: at least two articles that nobody has seen yet.
+        world: the running system.
+        good: at least two new articles.
     """
     doors_ = Doors(world, "webhook")
     body = orjson.dumps(good[0].body)
@@ -84,7 +84,7 @@ async def by_webhook(world: World, good: list[Written]) -> None:
 
 
 async def by_submission(world: World, good: list[Written]) -> None:
-    """Everything that the upstream system's door must refuse; the good ones of a mixed body go in."""
+    """Sends everything that the submission endpoint must reject; valid articles of a mixed body must be accepted."""
     doors_ = Doors(world, "submissions over HTTP")
     upstream = world.key("upstream")
 
@@ -101,7 +101,7 @@ async def by_submission(world: World, good: list[Written]) -> None:
     huge = spoilt(world, f"{UPSTREAM}:{world.seed}-huge", body="x" * 1_000_000)
     await doors_.expect("an article over 900 KB", hand_in(huge), UNPROCESSABLE)
     bad_date = spoilt(world, f"{UPSTREAM}:{world.seed}-dateless", published_at="yesterday")
-    answer = await doors_.expect("a date that is none", hand_in(bad_date), UNPROCESSABLE)
+    answer = await doors_.expect("an invalid date", hand_in(bad_date), UNPROCESSABLE)
     _names_the_field(world, answer, "published_at")
     mixed = [bad_date, *(orjson.dumps(one.body) for one in good)]
     answer = await doors_.expect(
@@ -112,15 +112,15 @@ async def by_submission(world: World, good: list[Written]) -> None:
 
 
 async def _hostile(doors_: Doors, ask: Callable[[bytes], Asking]) -> None:
-    """Bodies that attack the reader."""
+    """Bodies that attack the parser."""
     await doors_.expect("a body of 10 MB", ask(b" " * BODY_BYTES), TOO_LARGE, CUT)
     await doors_.expect("a depth bomb", ask(b"[" * DEPTH + b"]" * DEPTH), UNPROCESSABLE)
-    await doors_.expect("what is not UTF-8", ask(b'{"article_id": "\xff\xfe"}'), UNPROCESSABLE)
-    await doors_.expect("what is not JSON", ask(b"<article/>"), UNPROCESSABLE)
+    await doors_.expect("a body that is not UTF-8", ask(b'{"article_id": "\xff\xfe"}'), UNPROCESSABLE)
+    await doors_.expect("a body that is not JSON", ask(b"<article/>"), UNPROCESSABLE)
 
 
 def _names_the_field(world: World, answer: httpx.Response | None, field: str) -> None:
-    """The problem's errors must lead to the field."""
+    """The errors of the problem must name the field."""
     named = answer is not None and any(
         str(error.get("path", "")).endswith(field) for error in answer.json().get("errors", [])
     )

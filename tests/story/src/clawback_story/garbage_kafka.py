@@ -1,4 +1,4 @@
-"""Garbage on the topics: what no client of ours would write, between records that are sound."""
+"""Garbage on the topics: records that no client of ours would publish, mixed with valid ones."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ from clawback_story.world import UPSTREAM, World
 
 Headers = list[tuple[str, bytes]]
 HUGE_BYTES = {True: 1_800_000, False: 1_000_000}
-"""As much as the topic takes: content topics 2 MB, the others 1 MB."""
+"""The maximum record size: 2 MB for content topics, 1 MB for the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A topic, and which of our services must each set its garbage aside."""
+    """A topic, and the services that must each quarantine its garbage."""
 
     event: type[Event]
     services: tuple[str, ...]
@@ -35,7 +35,7 @@ class Lane:
 
     @property
     def topic(self) -> str:
-        """Its name."""
+        """The name of the topic."""
         return SUBMISSIONS if self.event is ArticleSubmitted else self.event.TOPIC
 
 
@@ -64,7 +64,7 @@ class Garbage:
 
 
 def headers(event: type[Event], **changes: bytes | None) -> Headers:
-    """Sound CloudEvents headers of an event, with changes; None leaves one out."""
+    """Valid CloudEvents headers of an event, with changes; None omits one."""
     sound: dict[str, bytes | None] = {
         "ce_specversion": b"1.0",
         "ce_id": str(uuid4()).encode(),
@@ -77,7 +77,13 @@ def headers(event: type[Event], **changes: bytes | None) -> Headers:
 
 
 def pieces(world: World, lane: Lane, withheld: str | None) -> list[Garbage]:
-    """One of each sort. ``withheld``: the article that the key of one of them names."""
+    """Returns one record of each kind.
+
+    Args:
+        world: the running system.
+        lane: the topic.
+        withheld: the article that the key of one record names.
+    """
     event = lane.event
     name = f"{UPSTREAM}:{world.seed}-garbage-{lane.topic.partition('.')[0]}"
     text = spoilt(world, name)
@@ -86,7 +92,7 @@ def pieces(world: World, lane: Lane, withheld: str | None) -> list[Garbage]:
     later = event.TYPE.removesuffix(".v1").encode() + b".v9"
     return [
         Garbage("a null value", key, None, headers(event)),
-        Garbage("what is not JSON", named, b"{" + text, headers(event)),
+        Garbage("not JSON", named, b"{" + text, headers(event)),
         Garbage("a body without its fields", key, b'{"text":' + text + b"}", headers(event)),
         Garbage("an unknown type", key, text, headers(event, ce_type=b"weather.changed.v1")),
         Garbage("an unknown major version", key, text, headers(event, ce_type=later)),
@@ -103,12 +109,12 @@ def pieces(world: World, lane: Lane, withheld: str | None) -> list[Garbage]:
 
 
 async def on_topics(world: World, good: Sequence[Written], withheld: Sequence[str]) -> None:
-    """Every sort on every topic that somebody reads, with sound submissions before, between and after.
+    """Publishes every kind of garbage on every consumed topic, with valid submissions before, between and after it.
 
     Args:
-        world: where.
-        good: submissions that must go through.
-        withheld: live articles; unreadable orders name them, so they are withheld until an officer has looked.
+        world: the running system.
+        good: submissions that must be processed.
+        withheld: live articles that undecodable orders name, so that they are withheld until the incident is closed.
     """
     producer = await world.producer()
     half = len(good) // 2

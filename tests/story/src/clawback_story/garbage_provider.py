@@ -1,4 +1,4 @@
-"""Garbage from the provider: answers that are none, and articles that nobody can take."""
+"""Garbage from the provider: invalid answers and invalid articles."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,30 +11,30 @@ from clawback_story.history import FailedPoll
 from clawback_story.world import FEED, World
 
 SPOILT = ("no_id", "no_sequence", "bad_embargo", "bad_license_end", "huge_body", "bare")
-"""Each is set aside with its reason, and nothing else with it."""
+"""Each is quarantined with its reason, and no other with it."""
 ODD = ("numbers", "unknown_elements", "bad_date")
-"""Taken all the same."""
+"""Accepted in spite of their oddities."""
 WORTH_A_RETRY: tuple[FaultMode, ...] = ("html", "truncated", "entity_bomb")
 WORTH_ANOTHER: tuple[FaultMode, ...] = ("gzip_bomb", "empty", "reset")
 REFUSED_CODE = 1003
 
 
 async def between_pages(world: World, *modes: FaultMode) -> None:
-    """Each of these spoils one answer, with sound answers between: every page is got at the second try."""
+    """Each mode spoils one answer, with valid answers between: every page succeeds at the second attempt."""
     for mode in modes:
         await world.simulator.fail("articles", mode, skip=1)
     world.history.planned.update(modes)
 
 
 async def in_a_row(world: World, endpoint: EndpointName, *modes: FaultMode) -> None:
-    """The next answers fail one after the other."""
+    """Lets the next answers fail one after the other."""
     for mode in modes:
         await world.simulator.fail(endpoint, mode)
     world.history.planned.update(modes)
 
 
 async def spoilt_articles(world: World) -> None:
-    """Articles that are broken, each between sound ones."""
+    """Publishes invalid articles, each between valid ones."""
     for mode in SPOILT:
         await world.simulator.publish(1, corrupt=mode)
         await world.simulator.publish(1)
@@ -44,7 +44,7 @@ async def spoilt_articles(world: World) -> None:
 
 
 async def refused(world: World, feed: str = FEED) -> None:
-    """The provider refuses the key: the feed stops at once and says so, until a person lets it go on."""
+    """The provider rejects the key: the feed stops immediately and reports it, until a person resumes it."""
     await world.simulator.fail("articles", "failure", code=REFUSED_CODE)
     world.history.planned["failure"] += 1
     await failing_poll(world, feed, f"FAILURE {REFUSED_CODE}")
@@ -52,7 +52,7 @@ async def refused(world: World, feed: str = FEED) -> None:
 
 
 async def failing_poll(world: World, feed: str, what: str) -> httpx.Response:
-    """A poll that must fail; notes what became of the cursor and what the feed says of itself."""
+    """Polls while the provider fails; records the cursor and the state of the feed."""
     before = await doors.feed_row(world, feed)
     answer = await doors.poll(world, feed)
     note(world, feed, what, answer.status_code, before, await doors.feed_row(world, feed))
@@ -62,7 +62,7 @@ async def failing_poll(world: World, feed: str, what: str) -> httpx.Response:
 def note(
     world: World, feed: str, what: str, status: int, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> None:
-    """Write a failed poll down, with the feed before and after it."""
+    """Records a failed poll, with the feed before and after it."""
     world.history.failed_polls.append(
         FailedPoll(feed, what, status, before["cursor"], after["cursor"], after["state"])
     )

@@ -1,16 +1,16 @@
-"""The health of the whole, as alerting answers for it, while a part is stopped."""
+"""The health of the whole system as reported by alerting, while a part is stopped."""
 
 from clawback_story import counting
 from clawback_story.history import HealthSeen
 from clawback_story.world import Broken, World
 
 SEEN_S = 90.0
-"""Answers are some seconds old at most, and a worker takes some seconds to start."""
+"""Answers are a few seconds old at most, and a worker takes a few seconds to start."""
 HEALTHY, DEGRADED, UP = "healthy", "degraded", "up"
 
 
 async def look(world: World) -> HealthSeen:
-    """What it says now."""
+    """Returns the current health."""
     answer = await world.alerting.get("/health")
     told = answer.json()
     not_up = frozenset(name for name, one in told["services"].items() if one["status"] != UP)
@@ -18,13 +18,13 @@ async def look(world: World) -> HealthSeen:
 
 
 async def until(world: World, when: str, status: str, naming: str) -> HealthSeen:
-    """Wait until it says so, and note what it said; what it says in the end, when it never does.
+    """Waits until health is as expected, and records it; otherwise records the last answer.
 
     Args:
-        world: where.
-        when: in words.
-        status: of the whole.
-        naming: what must not be up; "": everything must be.
+        world: the running system.
+        when: a description.
+        status: the expected status.
+        naming: the part that must not be up; "": everything must be up.
     """
     seen = await look(world)
 
@@ -36,20 +36,20 @@ async def until(world: World, when: str, status: str, naming: str) -> HealthSeen
     try:
         await world.until(f"health {when}", says_so, within_s=SEEN_S, every_s=0.25)
     except Broken as error:
-        world.teller.bad(f"{error}: {seen.status}, not up: {', '.join(sorted(seen.not_up)) or 'none'}")
+        world.printer.bad(f"{error}: {seen.status}, not up: {', '.join(sorted(seen.not_up)) or 'none'}")
     noted = HealthSeen(when, seen.code, seen.status, seen.not_up, naming)
     world.history.health.append(noted)
     return noted
 
 
 async def a_part_is_stopped(world: World, part: str = "valkey", naming: str = "cache") -> None:
-    """Health names what is stopped, and everything else goes on. It is started again at the end: see `it_is_back`."""
+    """Stops a part: health must name it, and everything else must work. `it_is_back` starts it again."""
     before = await until(world, f"before {part} is stopped", HEALTHY, "")
     await world.in_thread(world.stack.stop, part)
     during = await until(world, f"while {part} is stopped", DEGRADED, naming)
     if part == "valkey":
         await counting.compare(world, "without the cache")
-    world.teller.line(
+    world.printer.line(
         f"health is {before.status}; with {part} stopped {during.status}, naming "
         f"{', '.join(sorted(during.not_up)) or 'nobody'}"
     )
@@ -57,6 +57,6 @@ async def a_part_is_stopped(world: World, part: str = "valkey", naming: str = "c
 
 
 async def it_is_back(world: World, part: str = "valkey") -> None:
-    """Health forgets what was stopped."""
+    """Health no longer names the part after it was started again."""
     after = await until(world, f"after {part} is back", HEALTHY, "")
-    world.teller.line(f"with {part} back, health is {after.status}")
+    world.printer.line(f"with {part} running again, health is {after.status}")

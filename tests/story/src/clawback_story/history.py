@@ -1,4 +1,4 @@
-"""What happened in the story, written down as it happens; the checkers judge it afterwards."""
+"""The history of the scenario, recorded as it happens; the checkers evaluate it afterwards."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -7,17 +7,17 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that was broken on purpose."""
+    """A deliberate fault."""
 
     what: str
     at: datetime
     in_flight: int
-    """Revocations or articles that were on their way at that moment; 0 proves nothing."""
+    """Revocations or articles in flight at that moment; 0 proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Garbage that came by a door which answers, and the answer."""
+    """Garbage sent to an interface that answers, and the answer."""
 
     door: str
     what: str
@@ -26,22 +26,22 @@ class Refusal:
 
     @property
     def right(self) -> bool:
-        """Whether the door answered as documented."""
+        """Whether the answer is as documented."""
         return self.got in self.expected
 
 
 @dataclass(frozen=True, slots=True)
 class BadRecord:
-    """Garbage that was put on a topic."""
+    """Garbage published on a topic."""
 
     group: str
-    """Whose dead letter is expected: a service."""
+    """The service that must have a dead letter for it."""
     topic: str
     partition: int
     offset: int
     what: str
     incident: bool
-    """A person must look: it came on a revocation topic."""
+    """Whether an incident is required: it was on a revocation topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class FailedPoll:
     cursor_before: str | None
     cursor_after: str | None
     state: str
-    """What the feed says of itself afterwards."""
+    """The state of the feed afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,61 +78,61 @@ class RunSeen:
 
 @dataclass(frozen=True, slots=True)
 class CountsSeen:
-    """An answer of analytics, and where it is not what must be counted."""
+    """An answer of analytics, and its differences from the expected one."""
 
     when: str
     question: str
     articles: int
-    """The sum of what must be counted."""
+    """The sum of the expected counts."""
     differs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class HealthSeen:
-    """An answer about the health of the whole."""
+    """An answer about the health of the system."""
 
     when: str
     code: int
     status: str
     not_up: frozenset[str]
     named: str
-    """What was stopped, as health names it; "": nothing was."""
+    """The stopped part, as health names it; "": none."""
 
 
 @dataclass
 class History:
-    """Everything that checkers need to know of what was done."""
+    """Everything about the scenario that the checkers need."""
 
     faults: list[Fault] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     bad_records: list[BadRecord] = field(default_factory=list)
     own_records: set[tuple[str, int, int]] = field(default_factory=set)
-    """Topic, partition, offset of records that the story itself put there."""
+    """Topic, partition, offset of records that the scenario itself published."""
     served: list[Served] = field(default_factory=list)
     failed_polls: list[FailedPoll] = field(default_factory=list)
     runs: list[RunSeen] = field(default_factory=list)
     revoked_by_officer: set[str] = field(default_factory=set)
-    """Also those whose licence ended: revoked, and not on the provider's list."""
+    """Includes those whose licence ended: revoked, and not on the provider's list."""
     reinstated: set[str] = field(default_factory=set)
-    """Revoked, and lifted again by an officer; what the provider sends afterwards may be held."""
+    """Revoked, and reinstated by an officer; later deliveries of the provider may be held."""
     back: set[str] = field(default_factory=set)
-    """Reinstated ones that came again with a new text."""
+    """Reinstated ones that were delivered again with a new text."""
     counts: list[CountsSeen] = field(default_factory=list)
     health: list[HealthSeen] = field(default_factory=list)
     sweeps: list[RunSeen] = field(default_factory=list)
     floor: datetime | None = None
-    """What dates from before this was swept, and is refused."""
+    """Older articles were swept, and are rejected."""
     swept: set[str] = field(default_factory=set)
-    """Delivered, and gone from our own stores for its age: consumers keep theirs."""
+    """Delivered, and then deleted from our stores for their age; consumers keep theirs."""
     on_hold: set[str] = field(default_factory=set)
     came_late: set[str] = field(default_factory=set)
-    """Swept, and sent again with a new text: who was given the former has that."""
+    """Swept, and delivered again with a new text; consumers still have the previous one."""
     revoked_when_swept: set[str] = field(default_factory=set)
     acknowledged: set[str] = field(default_factory=set)
-    """Taken from a partner or an upstream system with a 202 or a broker's confirmation."""
+    """Acknowledged to a partner or an upstream system with a 202, or to a producer by the broker."""
     spoilt: int = 0
-    """Articles on the provider's feed that nobody can take."""
+    """Invalid articles on the provider's feed."""
     planned: Counter[str] = field(default_factory=Counter)
-    """Failures that the provider was told to answer with, by mode."""
+    """Failures that were planned at the provider, by mode."""
     drained_after_s: dict[str, float] = field(default_factory=dict)
-    """Seconds from the end of a fault until everything was carried out."""
+    """Seconds from the end of a fault until everything was processed."""

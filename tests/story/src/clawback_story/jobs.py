@@ -10,12 +10,12 @@ from clawback_story.history import RunSeen
 from clawback_story.world import World
 
 END_S = 10.0
-Notification = Callable[[str], bool]
-"""Whether a line of a job is worth telling."""
+LineFilter = Callable[[str], bool]
+"""Selects the lines of a job's output to print."""
 
 
 async def daily_run(world: World, why: str, *expected: int, wait_min: float = 2.0) -> RunSeen:
-    """``python -m compliance run`` in a process of its own, its lines told as they come."""
+    """Runs ``python -m compliance run`` in its own process, and prints its output."""
     seen = await job(world, "compliance", "run", "--wait", str(wait_min), why=why, expected=expected or (0,))
     world.history.runs.append(seen)
     return seen
@@ -27,9 +27,9 @@ async def job(
     *arguments: str,
     why: str = "",
     expected: tuple[int, ...] = (0,),
-    telling: Notification = bool,
+    shown: LineFilter = bool,
 ) -> RunSeen:
-    """A job of a service; gives its exit code and what it printed."""
+    """Runs a job of a service; returns its exit code and output."""
     environment = await world.in_thread(world.stack.environment, f"{service}-worker")
     process = await asyncio.create_subprocess_exec(
         *tied("-m", service, *arguments), env=environment, stdout=PIPE, stderr=STDOUT, start_new_session=True
@@ -43,8 +43,8 @@ async def job(
                 log.write(f"{line}\n")
                 if not line.startswith("{"):
                     lines.append(line)
-                    if telling(line):
-                        world.teller.detail(f"{service} {arguments[0]}: {line}")
+                    if shown(line):
+                        world.printer.detail(f"{service} {arguments[0]}: {line}")
         code = await process.wait()
     finally:
         if process.returncode is None:

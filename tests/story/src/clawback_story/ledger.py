@@ -1,4 +1,4 @@
-"""What compliance's database says of notices, orders, obligations, answers and runs."""
+"""Reads notices, orders, obligations, answers and runs from compliance's database."""
 
 import orjson
 
@@ -30,7 +30,7 @@ GROUP BY o.holder, o.kind ORDER BY o.kind DESC, o.holder
 
 
 async def read(world: World) -> Ledger:
-    """All of it."""
+    """Reads everything."""
     return Ledger(
         orders=tuple(Order(**row) for row in await world.rows("compliance", ORDERS)),
         obligations=tuple(
@@ -65,12 +65,12 @@ async def read(world: World) -> Ledger:
 
 
 async def by_holder(world: World) -> list[str]:
-    """The table of holders, a line each: obligations, and seconds from notice to closed."""
+    """Returns the table of holders, one line each: obligations, and seconds from notice to closed."""
     lines = [_line("holder", "opened", "removed", "verified", "notice to closed: p50     p99       max")]
     for row in await world.rows("compliance", TIMES):
         if row["kind"] == "expiry":
             lines.append(
-                _line(row["holder"], row["opened"], "-", "-", "forgets by age; the health check closes it")
+                _line(row["holder"], row["opened"], "-", "-", "expires by age; closed by the health check")
             )
             continue
         times = "".join(f"{row[name] or 0:>8.2f} s" for name in ("p50_s", "p99_s", "max_s"))

@@ -1,4 +1,4 @@
-"""Every order number and article version that was ever seen, and what it stood for: none may be used twice."""
+"""Every order number and article version seen so far, and what it was used for: none may be used twice."""
 
 import hashlib
 from collections.abc import Iterable
@@ -24,16 +24,16 @@ UNION ALL SELECT article_id, version, md5(document) FROM article_held
 
 
 class NumbersSeen:
-    """Fed from topics and databases before and after a disaster; they forget, this does not.
+    """Collects numbers from topics and databases before and after a disaster, and keeps them when those lose data.
 
-    The identity of an order is made of its number, so the time at which it was given tells two orders apart.
+    The identity of an order includes its number, so the time at which it was issued distinguishes two orders.
     """
 
     def __init__(self) -> None:
         self._meanings: dict[tuple[str, str, int], set[str]] = {}
 
     async def look(self, world: World) -> None:
-        """Read what is on the topics and in the databases now."""
+        """Reads the current content of the topics and databases."""
         await scanning.read_topics(world, self.take, (ArticleRevoked.TOPIC, ArticlePublished.TOPIC))
         for kind, database, question in (
             ("order in the database", "compliance", ORDERS),
@@ -43,7 +43,7 @@ class NumbersSeen:
                 self._note(kind, article_id, number, meaning)
 
     def take(self, records: Iterable["ConsumerRecord[bytes, bytes]"]) -> None:
-        """Records of one partition; garbage has no number."""
+        """Processes records of one partition; garbage has no number."""
         for record in records:
             try:
                 told = orjson.loads(record.value or b"")
@@ -57,7 +57,7 @@ class NumbersSeen:
 
     @property
     def reused(self) -> Problems:
-        """Numbers that stood for more than one order, or for more than one text."""
+        """Returns the numbers that were used for more than one order or text."""
         kinds: dict[str, set[str]] = {}
         for (kind, article_id, number), meanings in self._meanings.items():
             if len(meanings) > 1:
@@ -66,7 +66,7 @@ class NumbersSeen:
 
     @property
     def count(self) -> int:
-        """How many were seen."""
+        """Returns how many were seen."""
         return len(self._meanings)
 
     def _note(self, kind: str, article_id: str, number: int, meaning: str) -> None:

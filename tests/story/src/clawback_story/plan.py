@@ -1,25 +1,25 @@
-"""How large the story is. The demo plays it in full size, the end-to-end tests in a small one."""
+"""The size of the scenario. The demo runs it in full size, the end-to-end tests in a small one."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How many articles of each sort appear, and how many of them are revoked."""
+    """How many articles of each kind there are, and how many of them are revoked."""
 
     articles: int
-    """On the provider's feed before anything is revoked."""
+    """On the provider's feed before any revocation."""
     pushed: int
     """By the partner's webhooks."""
     submitted: int
     """By the upstream system, on its topic and over HTTP."""
     revoked: int
-    """By the provider: the next three are among them."""
+    """By the provider; includes the next three."""
     never_delivered: int
     afterwards: int
-    """The article arrives only after its revocation."""
+    """Delivered only after their revocation."""
     again: int
-    """The article is delivered again after its revocation."""
+    """Redelivered after their revocation."""
 
     @property
     def ordinary(self) -> int:

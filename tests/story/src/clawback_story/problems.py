@@ -1,4 +1,4 @@
-"""What is wrong, in words."""
+"""Problems as text."""
 
 from collections.abc import Collection, Iterable
 
@@ -8,12 +8,12 @@ Problems = list[str]
 
 
 def some(ids: Iterable[str]) -> str:
-    """The first few, and how many there are."""
+    """Returns the first few, and how many there are."""
     listed = sorted(ids)
     more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
     return ", ".join(listed[:SHOWN]) + more
 
 
 def missing(what: str, ids: Collection[str]) -> Problems:
-    """One line about these; none when there are none."""
+    """Returns one line about these; none if there are none."""
     return [f"{what}: {some(ids)}"] if ids else []

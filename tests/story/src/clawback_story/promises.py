@@ -1,11 +1,11 @@
-"""The promises, each judged by its checkers and shown with its evidence."""
+"""The guarantees, each verified by its checkers and shown with its evidence."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from clawback_story import checkers, duties
+from clawback_story import checkers, operation_checkers
 from clawback_story.evidence import Evidence
 from clawback_story.problems import Problems, some
 from clawback_story.scanning import CONTENT_TOPICS
@@ -16,15 +16,15 @@ BAD_GATEWAY = 502
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """One line of the closing list."""
+    """One line of the final list."""
 
     text: str
     evidence: str
     problems: tuple[str, ...]
 
 
-def validate_items(evidence: Evidence) -> list[Promise]:
-    """Every promise, and whether it was kept."""
+def verify_all(evidence: Evidence) -> list[Promise]:
+    """Returns every guarantee, and whether it was kept."""
     return [
         Promise(text, shown, tuple(problems))
         for text, shown, problems in (
@@ -38,7 +38,7 @@ def validate_items(evidence: Evidence) -> list[Promise]:
             _contract(evidence),
             _failing_provider(evidence),
             _counted(evidence),
-            _told(evidence),
+            _notified(evidence),
             _swept(evidence),
             _noticed(evidence),
             _enough(evidence),
@@ -67,8 +67,8 @@ def _never_back(evidence: Evidence) -> Line:
     sizes = evidence.sizes
     shown = (
         f"0 of {len(evidence.expected.gone)} readable in {len(evidence.stores)} stores and {len(evidence.holdings)} "
-        f"holdings, 410 from the API; {sizes.afterwards} came after their revocation, {sizes.again} came again, 1 old "
-        "text came late"
+        f"holdings, 410 from the API; {sizes.afterwards} were delivered after their revocation, {sizes.again} were "
+        "redelivered, 1 old text arrived late"
     )
     problems = [
         *checkers.c2_resurrected(evidence),
@@ -79,7 +79,7 @@ def _never_back(evidence: Evidence) -> Line:
 
 
 def _clock(evidence: Evidence) -> Line:
-    """The clock runs from the earliest that the revocation can have been."""
+    """The deadline counts from the earliest possible time of the revocation."""
     problems = checkers.c4_late(evidence)
     earliest: dict[UUID, datetime] = {}
     for notice in evidence.ledger.notices:
@@ -115,8 +115,8 @@ def _verified(evidence: Evidence) -> Line:
     looked = sum(1 for one in evidence.ledger.obligations if one.kind == "store" and one.how == "holdings")
     kept = sum(1 for store in evidence.stores if store.whole)
     shown = (
-        f"{looked} obligations of our stores closed by looking; {len(evidence.expected.held):,} articles that were not "
-        f"revoked are in all {kept} whole stores, with their texts, but for {len(evidence.expected.swept)} that were "
+        f"{looked} obligations of our stores closed by a check; {len(evidence.expected.held):,} articles that were not "
+        f"revoked are in all {kept} complete stores, with their texts, except {len(evidence.expected.swept)} that were "
         "swept from ours"
     )
     problems += checkers.c9_without_cause(evidence)
@@ -131,7 +131,7 @@ def _no_content(evidence: Evidence) -> Line:
         "topics; the same search finds "
         f"{evidence.topics.content_tokens:,} on the topics of articles"
     )
-    return "5 no content outside its homes", shown, checkers.c5_residue(evidence)
+    return "5 no content outside the content stores", shown, checkers.c5_residue(evidence)
 
 
 def _durable(evidence: Evidence) -> Line:
@@ -150,7 +150,7 @@ def _durable(evidence: Evidence) -> Line:
     problems = [f"acknowledged and lost: {some(lost)}"] if lost else []
     problems += [f"the cursor of {one.feed} moved on {one.what}" for one in moved]
     shown = (
-        f"{len(history.acknowledged)} acknowledged articles are there after the SIGKILL; "
+        f"{len(history.acknowledged)} acknowledged articles are held after the SIGKILL; "
         f"{len(history.failed_polls)} failed polls moved no cursor"
     )
     return "6 nothing is acknowledged before it is durable", shown, problems
@@ -174,19 +174,19 @@ def _one_bad_record(evidence: Evidence) -> Line:
     wanted = sum(1 for one in history.bad_records if one.incident)
     if evidence.incidents_seen < wanted:
         problems.append(
-            f"{evidence.incidents_seen} incidents for {wanted} unreadable records on revocation topics"
+            f"{evidence.incidents_seen} incidents for {wanted} undecodable records on revocation topics"
         )
     if evidence.incidents_open:
         problems.append(f"{evidence.incidents_open} incidents are still open")
     feed = sum(count for door, count in evidence.quarantined.items() if door.startswith("feed:"))
     if feed != history.spoilt:
-        problems.append(f"{feed} of {history.spoilt} spoilt articles of the feed are in quarantine")
+        problems.append(f"{feed} of {history.spoilt} invalid articles of the feed are in quarantine")
     shown = (
-        f"{len(history.bad_records)} times a service met a bad record, one dead letter each; {wanted} incidents, "
-        "closed by an officer; "
-        f"{len(history.refusals)} bad requests answered as documented; {feed} spoilt articles in quarantine"
+        f"{len(history.bad_records)} times a service received an invalid record, one dead letter each; {wanted} "
+        "incidents, closed by an officer; "
+        f"{len(history.refusals)} bad requests answered as documented; {feed} invalid articles in quarantine"
     )
-    return "7 one bad record costs one record", shown, problems
+    return "7 an invalid record affects no other record", shown, problems
 
 
 def _contract(evidence: Evidence) -> Line:
@@ -201,7 +201,7 @@ def _contract(evidence: Evidence) -> Line:
 def _failing_provider(evidence: Evidence) -> Line:
     history = evidence.history
     problems = [
-        f"{one.feed} called {one.what} {one.state}, with {one.status}"
+        f"{one.feed} reported {one.what} as {one.state}, with {one.status}"
         for one in history.failed_polls
         if one.status != BAD_GATEWAY or one.state not in {"failing", "stopped"}
     ]
@@ -215,8 +215,11 @@ def _failing_provider(evidence: Evidence) -> Line:
     if failed != wanted or completed < len(history.runs) - wanted:
         problems.append(f"{failed} runs failed and {completed} completed, of {len(history.runs)}")
     modes = ", ".join(f"{mode} {times}" for mode, times in sorted(evidence.injected.items()))
-    shown = f"answered with {modes}; {failed} run failed and says so, {completed} completed, one of them on a quiet day"
-    return "9 a failing provider looks like a failing provider", shown, problems
+    shown = (
+        f"answered with {modes}; {failed} run failed and reports it, {completed} completed, one of them without "
+        "findings"
+    )
+    return "9 a provider failure is reported as a failure", shown, problems
 
 
 def _counted(evidence: Evidence) -> Line:
@@ -225,23 +228,26 @@ def _counted(evidence: Evidence) -> Line:
     sums = [next(one.articles for one in counts if one.when == when) for when in by_when]
     told = ", ".join(f"{articles:,} {when}" for when, articles in zip(by_when, sums, strict=True))
     shown = (
-        f"{told}: {len(counts)} answers by source, day and topic, each as the provider's truth and the writers' lists "
-        f"say; {evidence.rollups:,} rollups are what a recount of the facets says"
+        f"{told}: {len(counts)} answers by source, day and topic, each as expected from the provider's data and the "
+        f"writers' lists; {evidence.rollups:,} rollups equal a recount of the facets"
     )
-    return "10 what is gone is counted no longer", shown, duties.c12_miscounted(evidence)
+    return "10 deleted articles are no longer counted", shown, operation_checkers.c12_miscounted(evidence)
 
 
-def _told(evidence: Evidence) -> Line:
+def _notified(evidence: Evidence) -> Line:
     def times(name: str) -> str:
-        seen = [len(duties.raised(evidence.sent, by, name)) for by in (duties.MAIL, duties.SMS)]
+        seen = [
+            len(operation_checkers.raised(evidence.sent, by, name))
+            for by in (operation_checkers.MAIL, operation_checkers.SMS)
+        ]
         return f"{name} {seen[0]} by mail and {seen[1]} by SMS"
 
-    names = (duties.FOUND, duties.FAILED, duties.SUMMARY)
+    names = (operation_checkers.FOUND, operation_checkers.FAILED, operation_checkers.SUMMARY)
     shown = (
         f"the officer: {', '.join(map(times, names))}, each once; {len(evidence.sent)} messages in the sinks, none "
         "twice, no words of articles in any"
     )
-    return "11 people are told, once", shown, duties.c13_untold(evidence)
+    return "11 people are notified, once", shown, operation_checkers.c13_untold(evidence)
 
 
 def _swept(evidence: Evidence) -> Line:
@@ -249,25 +255,25 @@ def _swept(evidence: Evidence) -> Line:
     limit = f"{history.floor:%Y-%m-%d}" if history.floor else "never"
     shown = (
         f"{len(history.swept)} articles from before {limit} are in no store of ours, {len(history.on_hold)} on hold "
-        f"stays; {len(evidence.sweeps)} answers of owners; swept and revoked ids stay out when they come again; "
-        f"{len(history.revoked_when_swept)} was revoked after it was swept, and removed by who was given it"
+        f"is kept; {len(evidence.sweeps)} answers of owners; redelivered swept and revoked ids are rejected; "
+        f"{len(history.revoked_when_swept)} was revoked after it was swept, and removed by the consumer that held it"
     )
-    return "12 what is old goes, what is held stays", shown, duties.c14_unswept(evidence)
+    return "12 old data is deleted, held data is kept", shown, operation_checkers.c14_unswept(evidence)
 
 
 def _noticed(evidence: Evidence) -> Line:
     shown = "; ".join(f"{one.when}: {one.status}" for one in evidence.history.health)
-    return "13 a part that stops is named", shown, duties.c15_unnoticed(evidence)
+    return "13 a stopped part is named", shown, operation_checkers.c15_unnoticed(evidence)
 
 
 def _enough(evidence: Evidence) -> Line:
     shown = (
-        f"{len(evidence.history.served)} reads while articles were revoked, every planned failure fired, "
+        f"{len(evidence.history.served)} reads while articles were revoked, every planned failure happened, "
         "no store empty"
     )
-    return "· and enough happened for this to mean something", shown, checkers.c10_vacuity(evidence)
+    return "· and enough happened for this to be meaningful", shown, checkers.c10_vacuity(evidence)
 
 
 def broken(promises: Iterable[Promise]) -> list[str]:
-    """All that is wrong, a line each."""
+    """Returns all problems, one line each."""
     return [f"{one.text}: {problem}" for one in promises for problem in one.problems]

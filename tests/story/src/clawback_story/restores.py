@@ -1,4 +1,4 @@
-"""One database is set back to a backup while the others, and the broker, have gone on; or the broker is empty too."""
+"""One database is restored from a backup while the others and the broker are newer, or the broker is wiped too."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -18,16 +18,16 @@ from clawback_contracts.revocation.v1 import RevocationNoticed
 from clawback_local.site import DATABASES
 from clawback_simulator.actions import EndpointName
 from clawback_story import (
-    asking,
     checkers,
     counting,
     doors,
-    duties,
     faults,
+    inspection,
     jobs,
-    letting_go,
-    looking,
+    operation_checkers,
+    queries,
     scanning,
+    sweeping,
 )
 from clawback_story.problems import Problems
 from clawback_story.texts import Written, write_all
@@ -38,13 +38,13 @@ NEW, SUBMITTED, UPDATED, REVOKED = 100, 40, 20, 20
 OLD, OLD_DAYS = 3, 363
 RETENTION = "retention-worker"
 SWEPT_DAYS = 360
-"""An age for articles below that of the story's policy: what is old by it was not swept before."""
+"""A maximum age below that of the scenario's policy: articles in between were not swept before."""
 WITHIN_S = 60.0
 READ_EVERY_S = 0.1
 REFUSED_CODE, ALWAYS = 1003, 1_000
 ENDPOINTS: Mapping[str, EndpointName] = {FEED: "articles", REVOKED_FEED: "revokedArticles"}
 SWEEPS_MAX = 3
-"""A sweep that omits a hold is refused, and tells it; the next one names it."""
+"""A sweep that omits a hold is rejected and reports the hold; the next one names it."""
 JUDGES = (
     "C1 lost",
     "C2 resurrected",
@@ -53,7 +53,7 @@ JUDGES = (
     "C8 backwards",
     "C9 removed without cause",
 )
-"""Of the checkers, those that judge what is; a database that was set back has forgotten some of what was done."""
+"""The checkers of the current state; a restored database has lost part of the history."""
 STOPPED_SINCE = """
 SELECT count(*) FROM alert
 WHERE name = 'FeedStopped' AND labels ->> 'feed' = ANY ($1) AND status = 'firing' AND last_at >= $2
@@ -61,7 +61,7 @@ WHERE name = 'FeedStopped' AND labels ->> 'feed' = ANY ($1) AND status = 'firing
 FIRING = "SELECT fingerprint, name FROM alert WHERE service = $1 AND status = 'firing' AND listed"
 HOLDING = "SELECT fingerprint FROM watch WHERE resolved_at IS NULL"
 WATCHERS = ("ingester", "compliance", "retention")
-"""Services that raise alerts on what lasts, and resolve them when it ends."""
+"""Services that raise alerts for lasting conditions, and resolve them when they end."""
 LOSS_SEEN = "SELECT count(*) FROM published_log WHERE topic = $1 AND seen_at >= $2"
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 CHANGED_SINCE = "SELECT count(*) FROM alert WHERE name = 'HolderChanged' AND occurrence > 0 AND last_at >= $1"
@@ -73,17 +73,17 @@ SELECT count(*) FROM known_hold
 WHERE data_class = 'articles' AND ended_at IS NULL AND scope -> 'article_ids' ? $1
 """
 AN_HOUR_LATER = "UPDATE watch SET said_at = said_at - interval '1 hour' WHERE resolved_at IS NULL"
-"""For what is said again as long as it lasts."""
+"""Makes alerts of lasting conditions due to be raised again."""
 A_DAY_LATER = """
 UPDATE alert SET first_at = first_at - interval '26 hours', last_at = last_at - interval '26 hours'
 WHERE status = 'firing'
 """
-"""For what nobody says again."""
+"""Makes alerts end that are not raised again."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """What was done after the backups, and is forgotten by a database that is set back."""
+    """What was done after the backups, and is missing in a restored database."""
 
     revoked: frozenset[str]
     reinstated: str
@@ -93,7 +93,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Backups:
-    """Of every database at one time, and what was done afterwards."""
+    """Backups of every database at one time, and what was done afterwards."""
 
     dumps: Mapping[str, faults.Dump]
     done: Done
@@ -106,7 +106,10 @@ class _Before:
 
 
 async def backups(world: World) -> Backups:
-    """Work, a backup of every database, more work. Each database may be set back to its backup, one at a time."""
+    """Works, backs up every database, and works on.
+
+    Each database may then be restored from its backup, one at a time.
+    """
     before = await _before(world)
     dumps = {name: faults.Dump(world, name) for name in DATABASES}
     await asyncio.gather(*(dump.take() for dump in dumps.values()))
@@ -114,7 +117,7 @@ async def backups(world: World) -> Backups:
 
 
 async def _before(world: World) -> _Before:
-    """Articles, of which some will soon be old, and one that an officer revokes."""
+    """Creates articles, some of which will soon be old, and one that an officer revokes."""
     submitted = _write(world, SUBMITTED)
     await world.simulator.publish(NEW)
     old = await world.simulator.publish(OLD, dated_days_ago=OLD_DAYS)
@@ -127,7 +130,7 @@ async def _before(world: World) -> _Before:
 
 
 async def _go_on(world: World, before: _Before) -> Done:
-    """Articles, new texts, takedowns by feed and by HTTP, a reinstatement, a hold, a sweep."""
+    """New articles and texts, takedowns by feed and by HTTP, a reinstatement, a hold, a sweep."""
     submitted, (held, *old) = _write(world, SUBMITTED), before.old
     published = await world.simulator.publish(NEW)
     await doors.submit(world, submitted)
@@ -150,7 +153,7 @@ async def _go_on(world: World, before: _Before) -> Done:
 
 
 async def _revoke(world: World) -> list[str]:
-    """The provider revokes some that are not old: what is swept or on hold stays so."""
+    """Revokes articles at the provider that are not old: swept and held ones stay as they are."""
     old = {one.removeprefix(f"{METABASE}:") for one in world.history.swept | world.history.on_hold}
     live = (await world.simulator.truth()).live_ids - old
     return (await world.simulator.revoke(ids=world.chance.sample(sorted(live), REVOKED))).ids
@@ -172,8 +175,8 @@ async def revoke_by_officer(world: World, article_id: str) -> None:
 
 
 async def reinstate(world: World, article_id: str) -> None:
-    """An officer lifts a revocation; nobody sends the article again."""
-    order = await asking.order_on(world, article_id)
+    """Reinstates an article, which is not delivered again."""
+    order = await queries.order_on(world, article_id)
     if order is None:
         raise Broken(f"there is no order on {article_id}")
     answer = await world.compliance.post(
@@ -186,7 +189,7 @@ async def reinstate(world: World, article_id: str) -> None:
 
 
 async def place_hold(world: World, article_id: str) -> None:
-    """By one person, confirmed by another."""
+    """Places a hold, confirmed by a second person."""
     world.history.on_hold.add(article_id)
     placed = await world.retention.post(
         "/retention/holds",
@@ -203,7 +206,7 @@ async def place_hold(world: World, article_id: str) -> None:
 
 
 async def change_holder(world: World) -> datetime:
-    """The consumer's registration is changed: an alert that is raised once, and known. Returns when it was."""
+    """Changes the consumer's registration, which raises an alert once. Returns when."""
     began = datetime.now(UTC)
     answer = await world.compliance.patch(
         f"/compliance/holders/{world.downstream.name}",
@@ -224,11 +227,11 @@ async def _until_change_is_known(world: World, changed_at: datetime) -> None:
 
 def _expect(answer: httpx.Response, status: int, what: str) -> None:
     if answer.status_code != status:
-        raise Broken(f"{what} was refused: {answer.status_code} {answer.text[:300]}")
+        raise Broken(f"{what} was rejected: {answer.status_code} {answer.text[:300]}")
 
 
 async def shorten_policy(world: World) -> None:
-    """Articles are kept for some days less: retention's workers begin with other policies."""
+    """Shortens the policy for articles by some days: retention's workers are restarted with it."""
     environment = await world.in_thread(world.stack.environment, RETENTION)
     policies = yaml.safe_load(POLICIES.read_text())
     policies["policies"]["articles"]["age"] = f"{SWEPT_DAYS} days"
@@ -239,19 +242,19 @@ async def shorten_policy(world: World) -> None:
 
 
 async def sweep(world: World) -> None:
-    """Sweep articles until every owner agrees."""
+    """Sweeps articles until every owner agrees."""
     arguments, refused = ("sweep", "--class", "articles", "--wait", "1"), tuple[str, ...]()
     for _ in range(SWEEPS_MAX):
         seen = await jobs.job(world, "retention", *arguments)
         if seen.exit_code == 0:
-            world.history.floor = await world.value("retention", letting_go.ASKED)
+            world.history.floor = await world.value("retention", sweeping.ASKED)
             return
         refused = seen.lines[-3:]
-    raise Broken(f"{SWEEPS_MAX} sweeps were refused: {' | '.join(refused)}")
+    raise Broken(f"{SWEEPS_MAX} sweeps were rejected: {' | '.join(refused)}")
 
 
 async def stop_feeds(world: World) -> None:
-    """The provider refuses our key on both feeds: lasting alerts, of which somebody is told."""
+    """The provider rejects the key on both feeds, which raises lasting alerts."""
     began = datetime.now(UTC)
     for feed, endpoint in ENDPOINTS.items():
         await world.simulator.fail(endpoint, "failure", code=REFUSED_CODE, times=ALWAYS)
@@ -260,7 +263,7 @@ async def stop_feeds(world: World) -> None:
 
 
 async def _until_stopped(world: World, feeds: list[str], since: datetime) -> None:
-    """Alerting knows by alerts raised since then that the feeds are stopped."""
+    """Waits until alerting has alerts, raised since then, for the stopped feeds."""
 
     async def known() -> bool:
         return bool(await world.value("alerting", STOPPED_SINCE, feeds, since) == len(feeds))
@@ -269,7 +272,7 @@ async def _until_stopped(world: World, feeds: list[str], since: datetime) -> Non
 
 
 async def alert_is_known(world: World, since: datetime) -> None:
-    """The feed of articles is refused still, hours pass, and alerting hears of it anew."""
+    """The feed of articles is still rejected; hours later its alert is raised again."""
     await doors.poll(world, FEED)
 
     async def known() -> bool:
@@ -280,7 +283,7 @@ async def alert_is_known(world: World, since: datetime) -> None:
 
 
 async def resume_feed(world: World) -> None:
-    """The key is good again, for the feed of articles too."""
+    """The key is valid again, for the feed of articles too."""
     await world.simulator.heal("articles")
     answer = await world.ingester.post(f"/feeds/{FEED}/resume", headers=world.key("operator"))
     _expect(answer, NO_CONTENT, "to resume the feed")
@@ -288,14 +291,14 @@ async def resume_feed(world: World) -> None:
 
 
 async def alerts_end(world: World, changed_at: datetime) -> list[str]:
-    """What was raised once is known; what ended is resolved, also what the service that raised it has forgotten.
+    """Checks that single events are known, and that ended alerts are resolved, even if the service has lost them.
 
     Args:
-        world: of the story.
-        changed_at: when the holder was changed, before the database was set back.
+        world: the running system.
+        changed_at: when the holder was changed, before the restore.
 
     Returns:
-        The names of what was forgotten, for which a day had to pass.
+        The names of the alerts that the service had lost, for which a day had to pass.
     """
 
     async def ended() -> bool:
@@ -318,14 +321,14 @@ async def alerts_end(world: World, changed_at: datetime) -> list[str]:
 
 @dataclass(frozen=True)
 class Lingering:
-    """An alert that fires in alerting, and does not hold where it was raised."""
+    """An alert that fires in alerting, but not in the service that raised it."""
 
     service: str
     name: str
 
 
 async def lingering(world: World) -> list[Lingering]:
-    """All of these."""
+    """Returns all of these."""
     found = []
     for service in WATCHERS:
         holding = {row["fingerprint"] for row in await world.rows(service, HOLDING)}
@@ -338,7 +341,7 @@ async def lingering(world: World) -> list[Lingering]:
 
 
 class Watching:
-    """Asks every API of the ingester for articles that are revoked, from before it serves until the end."""
+    """Requests revoked articles from every API of the ingester, from before it is ready until the end."""
 
     def __init__(self, world: World, article_ids: Iterable[str]) -> None:
         self._world = world
@@ -379,13 +382,13 @@ class Watching:
 
 
 class Published:
-    """What lies on ``articles.v1`` at one time, so that what is published later can be told from it."""
+    """The current content of ``articles.v1``, to recognise what is published later."""
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
 
     async def look(self, world: World) -> frozenset[str]:
-        """Ids of the articles that were published since the last look."""
+        """Returns the ids of the articles that were published since the last call."""
         new: set[str] = set()
 
         def take(records: Iterable[object]) -> None:
@@ -400,7 +403,11 @@ class Published:
 
 
 async def set_back(world: World, dump: faults.Dump, service: str, *, broker_wiped: bool) -> datetime | None:
-    """Stop a service, restore its database, and empty the broker; nothing is started yet. Gives when it was emptied."""
+    """Stops a service, restores its database, and wipes the broker if requested; starts nothing.
+
+    Returns:
+        When the broker was wiped.
+    """
     await asyncio.gather(world.stop(f"{service}-worker"), world.stop(f"{service}-api"))
     world.broke(f"restore of the database of {service}", len(await _revoke(world)))
     await world.simulator.heal("revokedArticles")
@@ -415,27 +422,27 @@ async def set_back(world: World, dump: faults.Dump, service: str, *, broker_wipe
 
 
 async def orders(world: World) -> Mapping[str, int]:
-    """The last order that compliance knows of each article."""
+    """Returns the last order of each article in compliance."""
     rows = await world.rows("compliance", "SELECT article_id, order_no FROM article WHERE order_no > 0")
     return {row["article_id"]: row["order_no"] for row in rows}
 
 
 async def come_back(world: World, service: str, done: Done, wiped_at: datetime | None) -> None:
-    """Start it, worker and API at once; what only the broker had is handed in again."""
+    """Starts it, worker and API together; resubmits what only the broker had."""
     await asyncio.gather(world.start(f"{service}-worker"), world.start(f"{service}-api"))
     if wiped_at:
         await world.downstream.start()
         if service == "ingester":
             await doors.submit(world, done.submitted[2:])
         if service == "compliance":
-            # Only what stands revoked is known again, and that is revoked above the lifting.
+            # Only what is revoked now is known again, with an order above that of the reinstatement.
             world.history.reinstated.discard(done.reinstated)
         await _until_loss_is_seen(world, wiped_at)
     await world.in_thread(world.stack.wait_ready)
 
 
 async def _until_loss_is_seen(world: World, since: datetime) -> None:
-    """The ingester looks every 30 seconds whether the log of its notices is gone, and sends them again."""
+    """Waits until the ingester, which checks every 30 seconds, detects the loss of its notices and sends them again."""
 
     async def seen() -> bool:
         return bool(await world.value("ingester", LOSS_SEEN, RevocationNoticed.TOPIC, since))
@@ -444,17 +451,17 @@ async def _until_loss_is_seen(world: World, since: datetime) -> None:
 
 
 async def catch_up(world: World) -> None:
-    """What an operator does then: what was revoked meanwhile is fetched, what is old is swept again."""
+    """Does what an operator would do: polls the revocations that were missed, and sweeps again."""
     await doors.poll_well(world, REVOKED_FEED)
     await sweep(world)
 
 
 async def judged(world: World, done: Done) -> dict[str, Problems]:
-    """What the checkers of what is have to say."""
+    """Returns the problems of the checkers of the current state."""
     await counting.compare(world, f"at {datetime.now(UTC):%H:%M:%S}")
-    evidence = await looking.gather(world)
+    evidence = await inspection.gather(world)
     found = {name: checkers.ALL[name](evidence) for name in JUDGES}
-    found["swept"] = duties.kept_too_long(evidence)
+    found["swept"] = operation_checkers.kept_too_long(evidence)
     found["holds"] = await holds_forgotten(world, done)
     last = evidence.history.counts[-len(counting.KEYS) :]
     found["counts"] = [f"{one.question}: {'; '.join(one.differs)}" for one in last if one.differs]
@@ -462,7 +469,7 @@ async def judged(world: World, done: Done) -> dict[str, Problems]:
 
 
 async def holds_forgotten(world: World, done: Done) -> Problems:
-    """Who does not know the hold after the sweep."""
+    """Returns who does not know the hold after the sweep."""
     problems = [] if await world.value("retention", HOLD, done.held) else ["retention does not know the hold"]
     return problems + [
         f"{owner} does not know the hold"

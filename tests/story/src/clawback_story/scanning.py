@@ -1,4 +1,4 @@
-"""Searches for words of articles where none may be: tables, topics, logs, mails."""
+"""Searches for words of articles in tables, topics, logs and mails where none may be."""
 
 import asyncio
 import gzip
@@ -18,19 +18,19 @@ from clawback_story.texts import tokens_in
 from clawback_story.world import World
 
 HOMES = ("article_content", "article_held", "quarantine", "delivery")
-"""Tables that are meant for content; they are read row by row elsewhere."""
+"""Tables for content; they are read row by row elsewhere."""
 CONTENT_TOPICS = frozenset({ArticlePublished.TOPIC, SUBMISSIONS})
 FOLDERS = ("logs", "mail", "sms", "archive")
 OVERLAP = 64
 READ_EVERY = 25
-"""One in so many articles on the content topics is read by the contract's model; of the others, all are."""
+"""One in this many articles on the content topics is parsed with the contract's model; other records always are."""
 Taking = Callable[[Iterable["ConsumerRecord[bytes, bytes]"]], None]
-"""Gets the records of one partition, in order."""
+"""Processes the records of one partition, in order."""
 _VERSION = re.compile(rb'"version":(\d+)')
 
 
 async def tables(world: World) -> dict[str, frozenset[str]]:
-    """Every table of every database that is no home of content, with the tokens found in its rows."""
+    """Returns every table outside the content stores, with the tokens found in its rows."""
     found = {}
     for database, pool in world.databases.items():
         async with pool.acquire() as connection:
@@ -49,21 +49,21 @@ async def tables(world: World) -> dict[str, frozenset[str]]:
 
 
 class Search:
-    """Collects tokens from a stream, also those that two chunks share."""
+    """Collects tokens from a stream, including those that span two chunks."""
 
     def __init__(self) -> None:
         self.tokens: set[str] = set()
         self._tail = b""
 
     async def take(self, chunk: bytes) -> None:
-        """The next piece."""
+        """Processes the next chunk."""
         text = self._tail + chunk
         self.tokens |= tokens_in(text)
         self._tail = text[-OVERLAP:]
 
 
 def files(run_dir: Path) -> dict[str, frozenset[str]]:
-    """Every log, mail, text message and archive of the stack, with the tokens found in it."""
+    """Returns every log, mail, text message and archive of the stack, with the tokens found in it."""
     found = {}
     for folder in FOLDERS:
         for path in sorted((run_dir / folder).rglob("*")):
@@ -75,7 +75,7 @@ def files(run_dir: Path) -> dict[str, frozenset[str]]:
 
 
 async def cache(world: World) -> dict[str, frozenset[str]]:
-    """Every key of the cache with its value."""
+    """Returns every key of the cache, with the tokens found in its value."""
     found = {}
     url = world.stack.env["REDIS_URL"]
     if world.stack.production:
@@ -89,14 +89,14 @@ async def cache(world: World) -> dict[str, frozenset[str]]:
 
 
 async def topics(world: World) -> Topics:
-    """Every topic from its beginning to its end."""
+    """Reads every topic from its start to its end."""
     reading = _Reading(world.history.own_records)
     reading.records = dict.fromkeys(await read_topics(world, reading.take), 0) | reading.records
     return reading.told()
 
 
 async def read_topics(world: World, take: Taking, only: Sequence[str] = ()) -> list[str]:
-    """Hand over every record of these topics (none: all of them); gives their names."""
+    """Passes on every record of these topics (none given: all of them). Returns their names."""
     consumer = AIOKafkaConsumer(
         **world.stack.kafka,
         enable_auto_commit=False,
@@ -131,7 +131,7 @@ async def _read_to(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], 
 
 
 class _Reading:
-    """What was seen on the way."""
+    """Collects the results."""
 
     def __init__(self, own: set[tuple[str, int, int]]) -> None:
         self.records: dict[str, int] = {}
@@ -144,7 +144,7 @@ class _Reading:
         self._content_tokens: set[str] = set()
 
     def take(self, records: Iterable["ConsumerRecord[bytes, bytes]"]) -> None:
-        """Records of one partition, in order."""
+        """Processes records of one partition, in order."""
         for record in records:
             if (record.topic, record.partition, record.offset) in self._own:
                 continue
@@ -183,7 +183,7 @@ class _Reading:
             self._versions[record.key] = version
 
     def told(self) -> Topics:
-        """All of it."""
+        """Returns the results."""
         return Topics(
             records=self.records,
             leaks={topic: frozenset(tokens) for topic, tokens in self._leaks.items()},

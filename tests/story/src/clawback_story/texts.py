@@ -1,4 +1,4 @@
-"""Articles of the partner and of the upstream system, each with tokens by which its text is found again."""
+"""Articles of the partner and of the upstream system, each with tokens by which its text can be found."""
 
 import random
 import re
@@ -17,14 +17,14 @@ WORDS = tuple(
 )
 BODY_WORDS = 500
 TOKEN = re.compile(rb"cnry-[0-9a-f]{12}")
-"""What stands in a text and nowhere else; the simulator's articles carry tokens of the same shape."""
+"""The form of a token, which occurs in no other text; the simulator's articles have tokens of the same form."""
 HEX_TOKEN = re.compile(rb"636e72792d((?:3[0-9]|6[1-6]){12})")
-"""The same as PostgreSQL prints it inside a bytea."""
+"""The same as printed by PostgreSQL inside a bytea."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An article that somebody other than the simulator wrote."""
+    """An article that was not written by the simulator."""
 
     article_id: str
     body: dict[str, Any]
@@ -32,12 +32,12 @@ class Written:
 
 
 def token(seed: int, article_id: str, place: str) -> str:
-    """The token of one place in one article."""
+    """Returns the token of one place in one article."""
     return f"cnry-{blake2b(f'story:{seed}:{article_id}:{place}'.encode(), digest_size=6).hexdigest()}"
 
 
 def write(seed: int, article_id: str) -> Written:
-    """An article of about 4 KB; the same seed and id give the same text."""
+    """Returns an article of about 4 KB; the same seed and id give the same text."""
     chance = random.Random(f"{seed}:{article_id}")  # noqa: S311 - variety, not secrecy
     title, body, author = (token(seed, article_id, place) for place in ("title", "body", "author"))
     published_at = datetime.now(UTC) - timedelta(minutes=chance.randint(5, 60 * 24 * 20))
@@ -59,11 +59,11 @@ def write(seed: int, article_id: str) -> Written:
 
 
 def write_all(seed: int, provider: str, count: int, first: int = 1) -> list[Written]:
-    """So many articles of a provider, numbered from ``first``."""
+    """Returns articles of a provider, numbered from ``first``."""
     return [write(seed, f"{provider}:{seed}-{number}") for number in range(first, first + count)]
 
 
 def tokens_in(raw: bytes) -> set[str]:
-    """Every token in some bytes, plain or as PostgreSQL prints a bytea."""
+    """Returns every token in some bytes, plain or as printed by PostgreSQL for a bytea."""
     plain = {found.decode() for found in TOKEN.findall(raw)}
     return plain | {"cnry-" + bytes.fromhex(found.decode()).decode() for found in HEX_TOKEN.findall(raw)}

@@ -1,4 +1,4 @@
-"""The world in which the story plays: a running stack, somebody at each door, and what they remember."""
+"""The running system of the scenario: the stack, its clients, and the history."""
 
 import asyncio
 import random
@@ -22,8 +22,8 @@ from clawback_local.site import DATABASES
 from clawback_simulator.client import SimulatorClient
 from clawback_story.downstream import Downstream
 from clawback_story.history import Fault, History
+from clawback_story.output import Printer
 from clawback_story.plan import Sizes
-from clawback_story.telling import Teller
 from clawback_story.texts import Written
 
 LOOK_S = 0.1
@@ -41,7 +41,7 @@ OWN_SERVERS = (
     "SMS_URL",
     "ARCHIVE_URL",
 )
-"""Variables that name servers; the story breaks and fills its own, and leaves a developer's alone."""
+"""Variables that name external servers; the scenario breaks and fills its own servers only."""
 POLICIES = Path(__file__).with_name("policies.yaml")
 ROUTES = Path(__file__).with_name("routes.yaml")
 QUICK_ENV = {
@@ -52,9 +52,9 @@ QUICK_ENV = {
     "alerting-worker": {"ALERT_ROUTES": str(ROUTES), "HEALTH_TIMEOUT_S": "10"},
     "alerting-api": {"ALERT_ROUTES": str(ROUTES), "HEALTH_TIMEOUT_S": "10"},
 }
-"""The provider's pause between two calls is 20 s, and the simulator's answers need none; articles are kept for a year
-instead of two; nobody who is told waits for minutes; a service that is slow on a loaded machine is not taken for one
-that is down."""
+"""The provider's pause between two calls is 20 s, and the simulator needs none; articles are kept for a year instead of
+two; no notification waits for minutes; a service that is slow on a loaded machine is not reported as down.
+"""
 
 
 AUTHENTICATED_ENV = {ANY_PART: {"ENABLE_AUTH": "true"}}
@@ -62,27 +62,27 @@ AUTHENTICATED_ENV = {ANY_PART: {"ENABLE_AUTH": "true"}}
 
 
 class Broken(Exception):
-    """The story cannot go on: something that must happen did not."""
+    """The scenario cannot continue: a required event did not happen."""
 
 
 @dataclass
 class World:
-    """Everything that a chapter works with. Databases are asked as their administrator: past the services."""
+    """Everything that a chapter needs. Databases are accessed as administrator, not through the services."""
 
     stack: Stack
     sizes: Sizes
     seed: int
-    teller: Teller
+    printer: Printer
     simulator: SimulatorClient
     services: dict[str, httpx.AsyncClient]
-    """Each service's API, of those that run."""
+    """The API of each running service."""
     databases: dict[str, asyncpg.Pool]
     downstream: Downstream
     history: History = field(default_factory=History)
     written: dict[str, Written] = field(default_factory=dict)
     """Articles of the partner and the upstream system that must be held unless revoked."""
     spoilt_tokens: set[str] = field(default_factory=set)
-    """Tokens in garbage: content too, of articles that nobody may publish."""
+    """Tokens in garbage, which is content that nobody may publish."""
     chance: random.Random = field(init=False)
     _producer: AIOKafkaProducer | None = None
 
@@ -91,38 +91,38 @@ class World:
         self.chance = random.Random(self.seed)  # noqa: S311 - variety, not secrecy
 
     def key(self, role: str) -> dict[str, str]:
-        """The header that shows the key of a role."""
+        """Returns the header with the key of a role."""
         key = (self.stack.places.keys / f"{role}.key").read_text().strip()
         return {"Authorization": f"Bearer {key}"}
 
     @property
     def ingester(self) -> httpx.AsyncClient:
-        """Articles in, articles out."""
+        """The ingester's API."""
         return self.services["ingester"]
 
     @property
     def compliance(self) -> httpx.AsyncClient:
-        """Notices, orders, holders."""
+        """The API of compliance."""
         return self.services["compliance"]
 
     @property
     def analytics(self) -> httpx.AsyncClient:
-        """Counts."""
+        """The API of analytics."""
         return self.services["analytics"]
 
     @property
     def alerting(self) -> httpx.AsyncClient:
-        """Alerts, and the health of the whole."""
+        """The API of alerting."""
         return self.services["alerting"]
 
     @property
     def retention(self) -> httpx.AsyncClient:
-        """Holds and sweeps."""
+        """The API of retention."""
         return self.services["retention"]
 
     @property
     def webhook_secret(self) -> str:
-        """The partner's."""
+        """The secret of the partner."""
         secrets = yaml.safe_load((self.stack.places.keys / "webhook_secrets.yaml").read_text())
         return str(secrets[PARTNER][0])
 
@@ -132,7 +132,7 @@ class World:
         return self.stack.env["KAFKA_BOOTSTRAP_SERVERS"]
 
     async def producer(self) -> AIOKafkaProducer:
-        """One producer for everybody at the doors; it checks nothing, so garbage goes through."""
+        """Returns the producer of all clients; it validates nothing, so that garbage can be sent."""
         if self._producer is None:
             self._producer = AIOKafkaProducer(
                 **self.stack.kafka,
@@ -145,12 +145,12 @@ class World:
         return self._producer
 
     async def reconnect(self) -> None:
-        """Let go of the databases' connections; the next question makes new ones."""
+        """Closes the database connections; the next query opens new ones."""
         await self._disconnect()
         self.databases = await _pools(self.stack.env["POSTGRES_URL"])
 
     async def close(self) -> None:
-        """End what we started."""
+        """Stops everything that was started."""
         await self.downstream.stop()
         await self.forget_producer()
         await self._disconnect()
@@ -163,22 +163,22 @@ class World:
                 pool.terminate()
 
     async def forget_producer(self) -> None:
-        """Let go of the connections to Kafka."""
+        """Closes the connections to Kafka."""
         if self._producer is not None:
             await self._producer.stop()
             self._producer = None
 
     async def value(self, database: str, question: str, *values: Any) -> Any:
-        """One value of one row."""
+        """Returns one value of one row."""
         return await self.databases[database].fetchval(question, *values)
 
     async def rows(self, database: str, question: str, *values: Any) -> list[asyncpg.Record]:
-        """Rows."""
+        """Returns rows."""
         found: list[asyncpg.Record] = await self.databases[database].fetch(question, *values)
         return found
 
     def broke(self, what: str, in_flight: int) -> None:
-        """Note a fault, and what was on its way when it came."""
+        """Records a fault, and what was in flight at that moment."""
         self.history.faults.append(Fault(what, datetime.now(UTC), in_flight))
 
     async def until(
@@ -189,10 +189,10 @@ class World:
         within_s: float,
         every_s: float = LOOK_S,
     ) -> float:
-        """Wait for a condition; gives the seconds that it took.
+        """Waits for a condition; returns the seconds that it took.
 
         Raises:
-            Broken: it did not hold within the time.
+            Broken: it was not true within the time.
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -203,28 +203,28 @@ class World:
         return loop.time() - began
 
     async def stop(self, part: str) -> None:
-        """Stop all replicas of a worker or an API."""
+        """Stops all replicas of a worker or an API."""
         await asyncio.gather(*(self.in_thread(self.stack.stop, one) for one in self.stack.processes(part)))
 
     async def start(self, part: str) -> None:
-        """Start all of them, and wait until they are ready."""
+        """Starts all of them, and waits until they are ready."""
         await asyncio.gather(*(self.in_thread(self.stack.start, one) for one in self.stack.processes(part)))
 
     async def in_thread(self, act: Callable[..., Any], *values: Any) -> Any:
-        """Something that blocks, such as the methods of the stack."""
+        """Runs something that blocks, such as the methods of the stack, in a thread."""
         return await asyncio.to_thread(act, *values)
 
 
 @asynccontextmanager
-async def opened(stack: Stack, sizes: Sizes, seed: int, teller: Teller) -> AsyncIterator[World]:
-    """The world of a running stack; everything that it started ends with the block."""
+async def opened(stack: Stack, sizes: Sizes, seed: int, printer: Printer) -> AsyncIterator[World]:
+    """Opens the world of a running stack; everything that it started ends with the block."""
     env = stack.env
     async with AsyncExitStack() as ending:
         world = World(
             stack,
             sizes,
             seed,
-            teller,
+            printer,
             await ending.enter_async_context(
                 SimulatorClient(env["METABASE_URL"], verify=stack.client_context)
             ),
@@ -241,7 +241,7 @@ async def opened(stack: Stack, sizes: Sizes, seed: int, teller: Teller) -> Async
 
 
 def _http(stack: Stack, url: str) -> httpx.AsyncClient:
-    """A client that reads with the key of a reader."""
+    """Returns a client that uses the key of a reader."""
     return httpx.AsyncClient(
         base_url=f"{url}/api/v1",
         timeout=httpx.Timeout(HTTP_TIMEOUT_S, connect=5.0),
@@ -252,11 +252,11 @@ def _http(stack: Stack, url: str) -> httpx.AsyncClient:
 
 
 NO_KEY = httpx.Auth()
-"""For a request that shows what it is given, and no reader's key."""
+"""For a request that sends its own headers, without the reader's key."""
 
 
 class _Reader(httpx.Auth):
-    """Shows a reader's key with every request that shows none."""
+    """Adds a reader's key to every request that has none."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -275,5 +275,5 @@ async def _pools(admin: str) -> dict[str, asyncpg.Pool]:
 
 
 def database_address(admin: str, name: str) -> str:
-    """A database by its name, on the administrator's server."""
+    """Returns the address of a database, by name, on the administrator's server."""
     return urlunsplit(urlsplit(admin)._replace(path=f"/{name}"))

@@ -1,1 +1,1 @@
-"""Alerts and what follows from them, as values: who is told what, when, in which words."""
+"""The rules of alerting, without I/O: how events are folded into alerts, who is notified, when, and with which text."""

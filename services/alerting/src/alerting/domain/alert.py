@@ -1,4 +1,4 @@
-"""An alert: one condition, however often it is said, and what a saying makes of it."""
+"""An alert and its state machine: how raised and resolved events are folded into one row per condition."""
 
 import re
 from collections.abc import Mapping
@@ -16,29 +16,32 @@ _INVISIBLE = re.compile(
 
 
 def one_line(text: str, length_max: int = TEXT_MAX) -> str:
-    """Text that cannot begin a line of its own, nor hide or turn around what stands beside it."""
+    """Removes control characters, line breaks and bidirectional overrides, and truncates the text.
+
+    The result is a single line that cannot hide or reorder the text next to it.
+    """
     return " ".join(_INVISIBLE.sub(" ", text).split())[:length_max]
 
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """Somebody says that a condition holds."""
+    """Reports that a condition is true."""
 
     name: str
     service: str
     severity: Severity
     summary: str
     at: datetime
-    """When it was said; decides between a saying and a taking back that arrive in the wrong order."""
+    """When it was raised. It orders raised and resolved events that arrive out of order."""
     labels: Mapping[str, str] = field(default_factory=dict)
     since: datetime | None = None
-    """When it began, where the sayer knows it; else when it was said."""
+    """When the condition began, if the source knows it; otherwise `at` is used."""
     is_event: bool = False
-    """It happened, and is over: each saying is news of its own, never repeated and never taken back."""
+    """Whether this is a single event: each one is a new occurrence that is never repeated and never resolved."""
     identity: str | None = None
-    """The fingerprint that the sayer gives it; None: that of service, name and labels."""
+    """The fingerprint that the source assigns; None: the one computed from service, name and labels."""
     listed: bool = False
-    """The sayer lists it from time to time for as long as it holds."""
+    """Whether the source periodically publishes this alert in a list while it is firing."""
 
     @property
     def fingerprint(self) -> str:
@@ -48,14 +51,14 @@ class Raised:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Somebody says that it no longer holds."""
+    """Reports that a condition is no longer true."""
 
     fingerprint: str
     at: datetime
     by: str | None = None
-    """The person, where it was one."""
+    """The person who resolved it, if a person did."""
     service: str | None = None
-    """The service that says so; None: a person, or we ourselves."""
+    """The service that resolved it; None: a person, or alerting itself."""
 
 
 AlertEvent = Raised | Resolved
@@ -74,9 +77,9 @@ class Alert:
     is_event: bool
     status: Status
     occurrence: int
-    """How often it began: 0 is an alert of which only an end was ever heard."""
+    """The number of the occurrence. 0: only a resolution was received so far."""
     count: int
-    """How often it was said in this occurrence."""
+    """How often it was raised in this occurrence."""
     first_at: datetime
     last_at: datetime
     resolved_at: datetime | None = None
@@ -84,85 +87,96 @@ class Alert:
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     acknowledged_note: str | None = None
-    """Why nobody need be reminded of this occurrence."""
+    """Why the person who acknowledged it wants no more reminders."""
     listed: bool = False
-    """Its service lists it while it is firing."""
+    """Whether its service periodically lists it while it is firing."""
 
     @property
     def firing(self) -> bool:
-        """Whether it holds now."""
+        """Whether the condition is true now."""
         return self.status == "firing"
 
     @property
     def matched(self) -> dict[str, str]:
-        """What matchers look at: its labels, and by name what is none."""
+        """The labels that matchers see: its own, and `name`, `alertname`, `service` and `severity`."""
         own = {"name": self.name, "alertname": self.name, "service": self.service}
         return {**self.labels, **own, "severity": self.severity.value}
 
-    def told(self, said: AlertEvent) -> "Alert":
-        """The alert after a saying. One that is older than the contrary that is known does not turn it back."""
-        if self._of_another(said):
-            return self
-        return self._raised(said) if isinstance(said, Raised) else self._resolved(said)
+    def fold(self, event: AlertEvent) -> "Alert":
+        """Folds an event into the alert.
 
-    def _of_another(self, said: AlertEvent) -> bool:
-        """Whether a service speaks of the alert of another: a fingerprint is chosen by whoever sends it."""
-        chosen = isinstance(said, Resolved) or said.identity is not None
-        return bool(self.occurrence and chosen and said.service not in {None, self.service})
+        An event that is older than the known contrary event does not change the status.
 
-    def _raised(self, said: Raised) -> "Alert":
-        late = self._is_late(said)
-        if late and self.occurrence:
+        Returns:
+            The alert after the event.
+        """
+        if self._of_other_service(event):
             return self
-        known = replace(
+        return self._raised(event) if isinstance(event, Raised) else self._resolved(event)
+
+    def _of_other_service(self, event: AlertEvent) -> bool:
+        """Whether the event is about the alert of another service.
+
+        The sender chooses the fingerprint, so this is checked.
+        """
+        chosen = isinstance(event, Resolved) or event.identity is not None
+        return bool(self.occurrence and chosen and event.service not in {None, self.service})
+
+    def _raised(self, event: Raised) -> "Alert":
+        is_late = self._is_late(event)
+        if is_late and self.occurrence:
+            return self
+        updated = replace(
             self,
-            name=said.name,
-            service=said.service,
-            severity=said.severity,
-            summary=one_line(said.summary),
-            labels=dict(said.labels),
-            is_event=said.is_event,
-            listed=said.listed,
+            name=event.name,
+            service=event.service,
+            severity=event.severity,
+            summary=one_line(event.summary),
+            labels=dict(event.labels),
+            is_event=event.is_event,
+            listed=event.listed,
         )
-        if self.firing and not said.is_event and not _graver(said.severity, self.severity):
-            return replace(known, count=self.count + 1, last_at=max(self.last_at, said.at))
-        over = said.is_event or late
+        if self.firing and not event.is_event and not _is_higher(event.severity, self.severity):
+            return replace(updated, count=self.count + 1, last_at=max(self.last_at, event.at))
+        has_ended = event.is_event or is_late
         return replace(
-            known,
-            status="resolved" if over else "firing",
+            updated,
+            status="resolved" if has_ended else "firing",
             occurrence=self.occurrence + 1,
             count=1,
-            first_at=said.since or said.at,
-            last_at=said.at,
-            resolved_at=(self.resolved_at if late else said.at) if over else None,
+            first_at=event.since or event.at,
+            last_at=event.at,
+            resolved_at=(self.resolved_at if is_late else event.at) if has_ended else None,
             resolved_by=None,
             acknowledged_at=None,
             acknowledged_by=None,
             acknowledged_note=None,
         )
 
-    def _is_late(self, said: Raised) -> bool:
-        """Whether its end is known already: the beginning was overtaken by it."""
+    def _is_late(self, event: Raised) -> bool:
+        """Whether a later resolution of this event is known already: it arrived first."""
         return (
             not self.firing
-            and not said.is_event
+            and not event.is_event
             and self.resolved_at is not None
-            and said.at < self.resolved_at
+            and event.at < self.resolved_at
         )
 
-    def _resolved(self, said: Resolved) -> "Alert":
-        if not self.firing:  # a beginning may still come, and must then be the later of the two to count
+    def _resolved(self, event: Resolved) -> "Alert":
+        if (
+            not self.firing
+        ):  # the raised event may still arrive; only a later one may set the status to firing
             return (
                 self
                 if self.is_event
-                else replace(self, resolved_at=max(self.resolved_at or said.at, said.at))
+                else replace(self, resolved_at=max(self.resolved_at or event.at, event.at))
             )
-        if said.at < self.last_at:
+        if event.at < self.last_at:
             return self
-        return replace(self, status="resolved", resolved_at=said.at, resolved_by=said.by)
+        return replace(self, status="resolved", resolved_at=event.at, resolved_by=event.by)
 
 
-def _graver(one: Severity, other: Severity) -> bool:
-    """What gets worse is told anew."""
+def _is_higher(one: Severity, other: Severity) -> bool:
+    """Whether the first severity is higher. A higher severity starts a new occurrence."""
     order = list(Severity)
     return order.index(one) < order.index(other)

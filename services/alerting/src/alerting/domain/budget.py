@@ -1,4 +1,4 @@
-"""How many notifications a source of alerts may cause in an hour: a flood must not hide a page."""
+"""The limit of notifications per source of alerts and hour: a flood of alerts must not hide an important one."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,44 +11,47 @@ from clawback_contracts.alert.v1 import Severity
 
 
 def is_exempt(alert: Alert) -> bool:
-    """Critical alerts of our own services are always notified, and so is the summary of an excess."""
+    """Whether the budget does not apply: critical alerts of our own services, and the summary of an exceeded budget."""
     own = alert.service in SERVICE_NAMES
     return own and (alert.severity is Severity.CRITICAL or alert.name == BUDGET_SPENT)
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What may be notified, and what the sources have used with it."""
+    """The notifications within the budget, and what the sources have used of it afterwards."""
 
-    tellings: Sequence[Notification]
+    notifications: Sequence[Notification]
     used: Mapping[str, int]
     refused: Collection[str]
-    """Sources that asked for more than they have."""
+    """Sources that exceeded their budget."""
 
 
-def limited(tellings: Sequence[Notification]) -> list[str]:
-    """The sources of those that cost something. An end is notified to whoever was notified of the beginning."""
-    return sorted({one.alert.service for one in tellings if _costs(one)})
+def limited(notifications: Sequence[Notification]) -> list[str]:
+    """Returns the sources whose notifications count against a budget.
+
+    A resolution does not count: it is sent to the recipients that were notified of the alert.
+    """
+    return sorted({one.alert.service for one in notifications if _costs(one)})
 
 
-def within(tellings: Sequence[Notification], used: Mapping[str, int], per_source_max: int) -> Allowed:
-    """Those for which there is room, the gravest first; what goes into one message costs once."""
-    room = dict(used)
+def within(notifications: Sequence[Notification], used: Mapping[str, int], per_source_max: int) -> Allowed:
+    """Returns the notifications that fit into the budget, highest severity first; one message counts once."""
+    counts = dict(used)
     charged: set[tuple[str, str, str, str]] = set()
     allowed: list[Notification] = []
     refused: set[str] = set()
     ranks = list(Severity)
-    for one in sorted(tellings, key=lambda one: ranks.index(one.alert.severity)):
+    for one in sorted(notifications, key=lambda one: ranks.index(one.alert.severity)):
         source, target = one.alert.service, one.target
         message = (source, target.group_key, target.recipient, target.channel)
         if _costs(one) and message not in charged:
-            if room.get(source, 0) >= per_source_max:
+            if counts.get(source, 0) >= per_source_max:
                 refused.add(source)
                 continue
             charged.add(message)
-            room[source] = room.get(source, 0) + 1
+            counts[source] = counts.get(source, 0) + 1
         allowed.append(one)
-    return Allowed(allowed, {source: room[source] for source in used}, refused)
+    return Allowed(allowed, {source: counts[source] for source in used}, refused)
 
 
 def _costs(one: Notification) -> bool:

@@ -1,4 +1,4 @@
-"""What alerting itself finds worth an alert: the compliance runs that it hears of, and its own channels."""
+"""The alerts that alerting raises itself: about compliance runs, its channels, and its own operation."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -9,11 +9,11 @@ from clawback_contracts.run.v1 import RunCompleted, RunFailed
 
 SERVICE = "alerting"
 COMPLIANCE = "compliance"
-"""Whose alerts these are, whoever notices: its own watcher and ours then speak of one alert, not of two."""
+"""The service of these alerts. Compliance raises them too, and the same service gives them the same fingerprint."""
 RUN_AGE_MAX = timedelta(hours=25)
-"""A daily run, and an hour for it to be late."""
+"""A run per day, and one hour of tolerance."""
 FAILURES_MAX = 3
-"""So many in a row, and a channel is down."""
+"""Consecutive failures after which a channel is down."""
 UNREADABLE_OVER = timedelta(hours=24)
 
 BUDGET_SPENT = "NotificationBudgetSpent"
@@ -23,45 +23,48 @@ RUN_FAILED = fingerprint(COMPLIANCE, "ComplianceRunFailed", {})
 
 
 def run_overdue(last_completed_at: datetime | None, watching_since: datetime, now: datetime) -> Raised | None:
-    """Raised when the last completed run that we heard of is too old; never having heard of one is unknown."""
+    """Returns an alert if the last completed run is too old.
+
+    If no run was ever reported, the age counts from the start of monitoring.
+    """
     if now - (last_completed_at or watching_since) <= RUN_AGE_MAX:
         return None
-    said = (
+    text = (
         f"The last compliance run completed at {last_completed_at:%Y-%m-%d %H:%M} UTC"
         if last_completed_at
-        else f"No compliance run completed since {watching_since:%Y-%m-%d %H:%M} UTC, when watching began"
+        else f"No compliance run has completed since monitoring started at {watching_since:%Y-%m-%d %H:%M} UTC"
     )
     return Raised(
         "ComplianceRunOverdue",
         COMPLIANCE,
         Severity.CRITICAL,
-        f"{said}: see whether the scheduler starts `compliance run`, and why it fails.",
+        f"{text}. Check whether the scheduler starts `compliance run`, and why it fails.",
         now,
     )
 
 
 def run_failed(run: RunFailed) -> Raised:
-    """The check did not run to its end: whether something was revoked is unknown."""
+    """Returns the alert of a failed run: it is unknown whether articles were revoked since the previous run."""
     return Raised(
         "ComplianceRunFailed",
         COMPLIANCE,
         Severity.CRITICAL,
         f"The compliance run of {run.started_at:%Y-%m-%d %H:%M} UTC failed: {one_line(run.error, 250) or 'no reason'}; "
-        f"nobody knows what was revoked since: mend the cause and run it again.{_mock(run.mock)}",
+        f"revocations since the previous run are unknown. Fix the cause and run it again.{_mock(run.mock)}",
         run.ended_at,
     )
 
 
 def revoked_found(run: RunCompleted) -> Raised | None:
-    """The check found notices of revocation."""
+    """Returns an alert if the run found revocation notices."""
     if not run.noticed:
         return None
     return Raised(
         "RevokedArticlesFound",
         COMPLIANCE,
         Severity.WARNING,
-        f"The compliance run of {run.started_at:%Y-%m-%d %H:%M} UTC found {run.noticed} notices of revocation: "
-        f"{run.closed} removals are verified, {run.open} are open, {run.overdue} are overdue; press what is open."
+        f"The compliance run of {run.started_at:%Y-%m-%d %H:%M} UTC found {run.noticed} revocation notices: "
+        f"{run.closed} removals are verified, {run.open} are open, {run.overdue} are overdue. Chase the open ones."
         f"{_mock(run.mock)}",
         run.ended_at,
         is_event=True,
@@ -69,8 +72,8 @@ def revoked_found(run: RunCompleted) -> Raised | None:
 
 
 def daily_summary(run: RunCompleted) -> Raised:
-    """What a completed check says, also on a quiet day."""
-    found = f"{run.noticed} notices of revocation" if run.noticed else "nothing revoked"
+    """Returns the summary of a completed run; it is sent even if the run found nothing."""
+    found = f"{run.noticed} revocation notices" if run.noticed else "nothing revoked"
     return Raised(
         "ComplianceDailySummary",
         COMPLIANCE,
@@ -83,55 +86,56 @@ def daily_summary(run: RunCompleted) -> Raised:
 
 
 def channel_down(channel: str, failures: int, since: datetime, now: datetime) -> Raised:
-    """A channel by which people are told takes nothing any more."""
+    """Returns the alert of a notification channel that fails repeatedly."""
     return Raised(
         "ChannelDown",
         SERVICE,
         Severity.CRITICAL,
-        f"The channel {channel} has failed {failures} times in a row since {since:%Y-%m-%d %H:%M} UTC: what is sent by "
-        "it waits; see its server and its address.",
+        f"The channel {channel} has failed {failures} times in a row since {since:%Y-%m-%d %H:%M} UTC; its messages "
+        "are delayed. Check its server and its address.",
         now,
         {"channel": channel},
     )
 
 
 def channel_fingerprint(channel: str) -> str:
-    """The identity of that alert."""
+    """Returns the fingerprint of `channel_down`."""
     return fingerprint(SERVICE, "ChannelDown", {"channel": channel})
 
 
-def unreadable(door: str, now: datetime) -> Raised:
-    """Something arrived that nobody could read: it may have been an alert."""
+def unreadable(source: str, now: datetime) -> Raised:
+    """Returns the alert of a record or request that cannot be decoded and may contain an alert."""
     return Raised(
         "UnreadableAlertRecord",
         SERVICE,
         Severity.WARNING,
-        f"A record that came by {door} cannot be read and may be an alert that nobody was told: see the dead letters.",
+        f"A record from {source} cannot be decoded and may be an alert that nobody was notified of. "
+        "Check the dead letters.",
         now,
-        {"door": door},
+        {"door": source},
     )
 
 
 def unsendable(lane: str, now: datetime) -> Raised:
-    """A message of ours that cannot be sent to the topics."""
+    """Returns the alert of an outbox row that Kafka does not accept."""
     return Raised(
         "OutboxRowSetAside",
         SERVICE,
         Severity.CRITICAL,
-        f"A row of the outbox lane {lane} of alerting cannot be sent and is set aside: see the incident.",
+        f"A row of the outbox lane {lane} of alerting cannot be sent and is marked as failed. Check the incident.",
         now,
         {"lane": lane},
     )
 
 
-def budget_spent(source: str, per_hour: int, untold: int, now: datetime) -> Raised:
-    """A source has caused all the notifications that it may cause in an hour."""
+def budget_spent(source: str, per_hour: int, suppressed: int, now: datetime) -> Raised:
+    """Returns the alert of a source that has used its notifications of this hour."""
     return Raised(
         BUDGET_SPENT,
         SERVICE,
         Severity.WARNING,
-        f"{source} has used its {per_hour} notifications of this hour: of {untold} of its alerts nobody was notified;"
-        " see GET /api/v1/alerts, and what raises them.",
+        f"{source} has used its {per_hour} notifications of this hour: nobody was notified of {suppressed} of its "
+        "alerts. Check GET /api/v1/alerts and the cause of these alerts.",
         now,
         {"source": one_line(source, 100)},
         is_event=True,
@@ -139,13 +143,13 @@ def budget_spent(source: str, per_hour: int, untold: int, now: datetime) -> Rais
 
 
 def silence_created(by: str, matchers: Sequence[str], until: datetime, now: datetime) -> Raised:
-    """Somebody mutes alerts among which may be critical ones."""
+    """Returns the announcement of a silence that may mute critical alerts."""
     return Raised(
         "SilenceCreated",
         SERVICE,
         Severity.WARNING,
         f"{one_line(by, 100)} has muted alerts, critical ones included, until {until:%Y-%m-%d %H:%M} UTC:"
-        f" {one_line(', '.join(matchers), 250)}. See GET /api/v1/silences.",
+        f" {one_line(', '.join(matchers), 250)}. Check GET /api/v1/silences.",
         now,
         {"created_by": one_line(by, 100)},
         is_event=True,
@@ -153,11 +157,11 @@ def silence_created(by: str, matchers: Sequence[str], until: datetime, now: date
 
 
 def test_alert(by: str, now: datetime) -> Raised:
-    """To see that every channel reaches everyone."""
+    """Returns a test alert, which checks that every channel reaches every recipient."""
     labels: Mapping[str, str] = {"asked_by": one_line(by, 100)}
-    words = "This is a test: somebody asked whether you can be reached. There is nothing to do."
-    return Raised("TestAlert", SERVICE, Severity.INFO, words, now, labels, is_event=True)
+    text = "This is a test of the notification channels. No action is needed."
+    return Raised("TestAlert", SERVICE, Severity.INFO, text, now, labels, is_event=True)
 
 
-def _mock(mock: bool) -> str:  # noqa: FBT001 - the field as it is
-    return " Made under COMPLIANCE=mock: no evidence." if mock else ""
+def _mock(mock: bool) -> str:  # noqa: FBT001 - the flag of the run
+    return " Made under COMPLIANCE=mock: this is not evidence." if mock else ""

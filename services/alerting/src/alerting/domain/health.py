@@ -1,4 +1,4 @@
-"""The health of the whole, judged from what each part answered. What nobody could say is null, never a guess."""
+"""The health of the whole system, computed from the answers of each part. A value that is unknown is null."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,31 +8,31 @@ from typing import Any, Literal
 State = Literal["up", "degraded", "down"]
 Overall = Literal["healthy", "degraded", "unhealthy"]
 LAG_MAX_MESSAGES = 10_000
-"""Behind by more, articles are minutes old before they are counted or kept."""
+"""With a higher lag, articles are counted or stored minutes late."""
 OLDEST_MAX_S = 60.0
-"""A message that waits in an outbox for longer waits for something that is broken."""
+"""A message that waits longer in an outbox is blocked by a fault."""
 FAILED_FOR = timedelta(hours=24)
 DATA_FLOWS = ("ingester", "analytics")
 ESSENTIAL = ("database", "broker")
 WEBHOOKS = "ingester"
-"""Takes and processes what partners push."""
+"""The service that accepts and processes the webhooks of partners."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one question got."""
+    """The answer to one check."""
 
     ok: bool
     ms: float = 0.0
     error: str | None = None
     body: Any = None
     late: bool = False
-    """It may yet come: whoever was asked has taken the question."""
+    """The check timed out and may still answer: the peer has accepted the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class HealthSnapshot:
-    """All answers of one round."""
+    """All answers of one round of checks."""
 
     at: datetime
     database: Answer
@@ -45,70 +45,77 @@ class HealthSnapshot:
     workers: Mapping[str, Answer]
     """Bodies of ``/readyz``."""
     outboxes: Mapping[str, Answer]
-    """Bodies: (messages waiting, seconds that the oldest waits)."""
+    """Bodies: (messages waiting, age of the oldest in seconds)."""
     jobs: Mapping[str, Answer]
-    """Bodies: runs, the newest first."""
+    """Bodies: runs, newest first."""
     feeds: Answer
     details: Mapping[str, Answer] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """How one part is."""
+    """The health of one part."""
 
     state: State
     ms: float
     error: str | None = None
 
-    def told(self) -> dict[str, Any]:
-        """In the words of the API."""
-        told: dict[str, Any] = {"status": self.state, "responseTime": round(self.ms, 1)}
-        return told | ({"error": self.error} if self.error else {})
+    def as_json(self) -> dict[str, Any]:
+        """Returns it in the format of the API."""
+        found: dict[str, Any] = {"status": self.state, "responseTime": round(self.ms, 1)}
+        return found | ({"error": self.error} if self.error else {})
 
 
-def parts(asked: HealthSnapshot) -> dict[str, Part]:
-    """Every part by its name."""
+def parts(snapshot: HealthSnapshot) -> dict[str, Part]:
+    """Returns the health of every part, by name."""
     return {
-        "database": _database(asked),
-        "broker": _broker(asked.broker),
-        "cache": _plain(asked.cache),
-        "etlPipeline": _pipeline(asked),
-        "jobQueues": _queues(asked),
-        "backgroundJobs": _jobs(asked),
-        "jobWorker": _job_workers(asked),
-        "webhookStatus": _webhooks(asked),
-        **{name: _service(asked.apis[name], asked.workers[name]) for name in asked.apis},
+        "database": _database(snapshot),
+        "broker": _broker(snapshot.broker),
+        "cache": _plain(snapshot.cache),
+        "etlPipeline": _pipeline(snapshot),
+        "jobQueues": _queues(snapshot),
+        "backgroundJobs": _jobs(snapshot),
+        "jobWorker": _job_workers(snapshot),
+        "webhookStatus": _webhooks(snapshot),
+        **{name: _service(snapshot.apis[name], snapshot.workers[name]) for name in snapshot.apis},
     }
 
 
 def overall(found: Mapping[str, Part], services: Iterable[str]) -> Overall:
-    """Unhealthy when a service, the database or the broker is down; degraded when anything is less than up."""
+    """Combines the parts.
+
+    Returns:
+        Unhealthy if a service, the database or the broker is down; degraded if any part is not up.
+    """
     if any(found[name].state == "down" for name in (*ESSENTIAL, *services)):
         return "unhealthy"
     return "healthy" if all(part.state == "up" for part in found.values()) else "degraded"
 
 
-def metrics(asked: HealthSnapshot) -> dict[str, Any]:
-    """The numbers of the page. ``avgConfidence`` and ``webhookSuccessRate`` are null: nobody measures them."""
-    runs = [run for answer in asked.jobs.values() if answer.ok for run in answer.body]
-    known_jobs = any(answer.ok for answer in asked.jobs.values())
-    waiting = [answer.body[0] for answer in asked.outboxes.values() if answer.ok]
+def metrics(snapshot: HealthSnapshot) -> dict[str, Any]:
+    """Returns the metrics of the response.
+
+    ``avgConfidence`` and ``webhookSuccessRate`` are null: they are not measured.
+    """
+    runs = [run for answer in snapshot.jobs.values() if answer.ok for run in answer.body]
+    known_jobs = any(answer.ok for answer in snapshot.jobs.values())
+    waiting = [answer.body[0] for answer in snapshot.outboxes.values() if answer.ok]
     return {
         "activeJobs": sum(run.get("outcome") == "running" for run in runs) if known_jobs else None,
         "pendingJobs": sum(waiting) if waiting else None,
-        "failedJobs": len(_failed(runs, asked.at)) if known_jobs else None,
-        "lastDataSync": _last_sync(asked.feeds),
-        "databaseLatencyMs": round(asked.database.ms, 1) if asked.database.ok else None,
-        "cacheHitRate": _hit_rate(asked.cache),
+        "failedJobs": len(_failed(runs, snapshot.at)) if known_jobs else None,
+        "lastDataSync": _last_sync(snapshot.feeds),
+        "databaseLatencyMs": round(snapshot.database.ms, 1) if snapshot.database.ok else None,
+        "cacheHitRate": _hit_rate(snapshot.cache),
         "avgConfidence": None,
         "webhookSuccessRate": None,
     }
 
 
-def last_done(asked: HealthSnapshot) -> dict[str, str]:
-    """When each job last ended well, as ``service/job``."""
+def last_done(snapshot: HealthSnapshot) -> dict[str, str]:
+    """Returns when each job last succeeded, as ``service/job``."""
     found: dict[str, str] = {}
-    for name, answer in asked.jobs.items():
+    for name, answer in snapshot.jobs.items():
         for run in answer.body if answer.ok else ():
             if run.get("outcome") in {"done", "attention"} and run.get("ended_at"):
                 key = f"{name}/{run.get('job')}"
@@ -121,22 +128,22 @@ def _plain(answer: Answer) -> Part:
 
 
 def _broker(answer: Answer) -> Part:
-    """A cluster that is slow is not down: were it, the services that read from it would say so."""
+    """The broker: degraded if it answers slowly. If it were down, the services that read from it would report it."""
     return Part("degraded", answer.ms, answer.error) if answer.late else _plain(answer)
 
 
-def _database(asked: HealthSnapshot) -> Part:
-    """Ours, and what the others say of theirs."""
-    if not asked.database.ok:
-        return _plain(asked.database)
-    troubled = [
+def _database(snapshot: HealthSnapshot) -> Part:
+    """Alerting's own database, and what the other services report of theirs."""
+    if not snapshot.database.ok:
+        return _plain(snapshot.database)
+    failing = [
         name
-        for name in asked.apis
-        if "database" in _failing(asked.apis[name]) or "database" in _failing(asked.workers[name])
+        for name in snapshot.apis
+        if "database" in _failing(snapshot.apis[name]) or "database" in _failing(snapshot.workers[name])
     ]
-    if troubled:
-        return Part("degraded", asked.database.ms, f"not reached by {', '.join(troubled)}")
-    return _plain(asked.database)
+    if failing:
+        return Part("degraded", snapshot.database.ms, f"not reachable from {', '.join(failing)}")
+    return _plain(snapshot.database)
 
 
 def _failing(answer: Answer) -> list[str]:
@@ -147,53 +154,59 @@ def _failing(answer: Answer) -> list[str]:
 
 
 def _service(api: Answer, worker: Answer) -> Part:
-    said = [f"{role}: {answer.error}" for role, answer in (("api", api), ("worker", worker)) if not answer.ok]
-    state: State = ("up", "degraded", "down")[len(said)]
-    return Part(state, max(api.ms, worker.ms), "; ".join(said) or None)
+    errors = [
+        f"{role}: {answer.error}" for role, answer in (("api", api), ("worker", worker)) if not answer.ok
+    ]
+    state: State = ("up", "degraded", "down")[len(errors)]
+    return Part(state, max(api.ms, worker.ms), "; ".join(errors) or None)
 
 
-def _pipeline(asked: HealthSnapshot) -> Part:
-    """From the provider's feeds to the counts: who carries articles, whether feeds are read, how far behind we are."""
-    carriers = [name for name in DATA_FLOWS if name in asked.workers]
-    silent = [name for name in carriers if not asked.workers[name].ok]
-    wrong = [f"the worker of {name} does not carry" for name in silent]
-    if not asked.feeds.ok:
-        wrong.append(f"feeds: {asked.feeds.error}")
+def _pipeline(snapshot: HealthSnapshot) -> Part:
+    """The path of articles from the provider's feeds to the counts: workers that process them, feeds, and lag."""
+    carriers = [name for name in DATA_FLOWS if name in snapshot.workers]
+    silent = [name for name in carriers if not snapshot.workers[name].ok]
+    errors = [f"the worker of {name} does not process articles" for name in silent]
+    if not snapshot.feeds.ok:
+        errors.append(f"feeds: {snapshot.feeds.error}")
     else:
-        bad = [f"feed {row.get('name')} {row.get('state')}" for row in asked.feeds.body if _troubled(row)]
-        wrong += bad
-    lags = asked.lags.body["lags"] if asked.lags.ok else {}
+        bad = [
+            f"feed {row.get('name')} is {row.get('state')}"
+            for row in snapshot.feeds.body
+            if _is_unhealthy(row)
+        ]
+        errors += bad
+    lags = snapshot.lags.body["lags"] if snapshot.lags.ok else {}
     behind = sum(lag for key, lag in lags.items() if key.split("/")[0].split(".")[0] in DATA_FLOWS)
-    if not asked.broker.ok:
-        wrong.append("the broker does not answer")
+    if not snapshot.broker.ok:
+        errors.append("the broker does not answer")
     elif behind > LAG_MAX_MESSAGES:
-        wrong.append(f"{behind} messages behind")
-    if not wrong:
-        return Part("up", asked.feeds.ms)
+        errors.append(f"lag of {behind} messages")
+    if not errors:
+        return Part("up", snapshot.feeds.ms)
     dead = bool(carriers) and len(silent) == len(carriers)
-    return Part("down" if dead else "degraded", asked.feeds.ms, "; ".join(wrong))
+    return Part("down" if dead else "degraded", snapshot.feeds.ms, "; ".join(errors))
 
 
-def _troubled(feed: Mapping[str, Any]) -> bool:
+def _is_unhealthy(feed: Mapping[str, Any]) -> bool:
     return feed.get("state") in {"failing", "stopped"}
 
 
-def _queues(asked: HealthSnapshot) -> Part:
-    """What waits to be sent, as each worker says."""
-    ms = max((answer.ms for answer in asked.outboxes.values()), default=0.0)
-    silent = sorted(name for name, answer in asked.outboxes.items() if not answer.ok)
+def _queues(snapshot: HealthSnapshot) -> Part:
+    """The messages that wait in the outboxes, as reported by each worker."""
+    ms = max((answer.ms for answer in snapshot.outboxes.values()), default=0.0)
+    silent = sorted(name for name, answer in snapshot.outboxes.items() if not answer.ok)
     old = sorted(
-        name for name, answer in asked.outboxes.items() if answer.ok and answer.body[1] > OLDEST_MAX_S
+        name for name, answer in snapshot.outboxes.items() if answer.ok and answer.body[1] > OLDEST_MAX_S
     )
-    return _of_many(asked.outboxes, ms, silent, [f"messages of {name} wait for long" for name in old])
+    return _of_many(snapshot.outboxes, ms, silent, [f"messages of {name} are delayed" for name in old])
 
 
-def _jobs(asked: HealthSnapshot) -> Part:
-    """Whether each job's latest run ended well."""
-    ms = max((answer.ms for answer in asked.jobs.values()), default=0.0)
-    silent = sorted(name for name, answer in asked.jobs.items() if not answer.ok)
+def _jobs(snapshot: HealthSnapshot) -> Part:
+    """Whether each job's latest run succeeded."""
+    ms = max((answer.ms for answer in snapshot.jobs.values()), default=0.0)
+    silent = sorted(name for name, answer in snapshot.jobs.items() if not answer.ok)
     bad = []
-    for name, answer in sorted(asked.jobs.items()):
+    for name, answer in sorted(snapshot.jobs.items()):
         latest: dict[str, str] = {}
         for run in answer.body if answer.ok else ():
             if run.get("outcome") not in {"running", "skipped"}:
@@ -201,37 +214,37 @@ def _jobs(asked: HealthSnapshot) -> Part:
         bad += [
             f"{name}: the last run of {job} failed" for job, outcome in latest.items() if outcome == "failed"
         ]
-    return _of_many(asked.jobs, ms, silent, bad)
+    return _of_many(snapshot.jobs, ms, silent, bad)
 
 
-def _job_workers(asked: HealthSnapshot) -> Part:
-    """The processes that run jobs in the background: the workers."""
-    ms = max((answer.ms for answer in asked.workers.values()), default=0.0)
-    away = sorted(name for name, answer in asked.workers.items() if not answer.ok)
+def _job_workers(snapshot: HealthSnapshot) -> Part:
+    """The processes that run background jobs: the workers."""
+    ms = max((answer.ms for answer in snapshot.workers.values()), default=0.0)
+    away = sorted(name for name, answer in snapshot.workers.items() if not answer.ok)
     if not away:
         return Part("up", ms)
     error = f"the worker of {', '.join(away)} is not ready"
-    return Part("down" if len(away) == len(asked.workers) else "degraded", ms, error)
+    return Part("down" if len(away) == len(snapshot.workers) else "degraded", ms, error)
 
 
-def _webhooks(asked: HealthSnapshot) -> Part:
-    """Whether what partners push is taken, and processed in time."""
-    api, detail = asked.apis[WEBHOOKS], asked.details.get(WEBHOOKS)
+def _webhooks(snapshot: HealthSnapshot) -> Part:
+    """Whether webhooks of partners are accepted, and processed in time."""
+    api, detail = snapshot.apis[WEBHOOKS], snapshot.details.get(WEBHOOKS)
     if not api.ok:
         return Part("down", api.ms, api.error)
     backlog = detail.body.get("webhooks") if detail and isinstance(detail.body, dict) else None
     if not isinstance(backlog, dict):
-        return Part("degraded", api.ms, f"unknown of {WEBHOOKS}")
+        return Part("degraded", api.ms, f"{WEBHOOKS} does not report its webhooks")
     if backlog["oldest_seconds"] > OLDEST_MAX_S:
-        return Part("degraded", api.ms, f"{backlog['waiting']} webhooks wait for long")
+        return Part("degraded", api.ms, f"{backlog['waiting']} webhooks are delayed")
     return Part("up", api.ms)
 
 
-def _of_many(asked: Mapping[str, Answer], ms: float, silent: Sequence[str], wrong: Sequence[str]) -> Part:
-    said = [*([f"unknown of {', '.join(silent)}"] if silent else []), *wrong]
-    if not said:
+def _of_many(snapshot: Mapping[str, Answer], ms: float, silent: Sequence[str], errors: Sequence[str]) -> Part:
+    errors = [*([f"no answer from {', '.join(silent)}"] if silent else []), *errors]
+    if not errors:
         return Part("up", ms)
-    return Part("down" if asked and len(silent) == len(asked) else "degraded", ms, "; ".join(said))
+    return Part("down" if snapshot and len(silent) == len(snapshot) else "degraded", ms, "; ".join(errors))
 
 
 def _failed(runs: Iterable[Mapping[str, Any]], now: datetime) -> list[Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""Matchers, as Alertmanager writes them: ``severity="critical"``, ``name=~"Takedown.*"``, ``!=``, ``!~``."""
+"""Matchers in Alertmanager's syntax: ``severity="critical"``, ``name=~"Takedown.*"``, ``!=``, ``!~``."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,14 +11,14 @@ import re2
 _WRITTEN = re.compile(r'\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|([^"\s{},]*))\s*')
 LENGTH_MAX = 1000
 EXPRESSION_MAX = 200
-"""Characters of a regular expression."""
+"""Maximum length of a regular expression, in characters."""
 EXPRESSION_BYTES_MAX = 1 << 20
-"""Memory of one that is compiled, its automaton included."""
+"""Maximum memory of a compiled expression, including its automaton."""
 
 
 @dataclass(frozen=True)
 class Matcher:
-    """One condition on one label. A label that is not there is the empty text."""
+    """One condition on one label. A missing label counts as an empty string."""
 
     label: str
     operator: str
@@ -26,10 +26,10 @@ class Matcher:
 
     @classmethod
     def parse(cls, written: str) -> "Matcher":
-        """Reads one.
+        """Parses a matcher.
 
         Raises:
-            ValueError: says what is wrong, without repeating what was written.
+            ValueError: it is invalid; the message does not repeat the input.
         """
         found = _WRITTEN.fullmatch(written) if len(written) <= LENGTH_MAX else None
         if found is None:
@@ -42,7 +42,7 @@ class Matcher:
         return matcher
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether these labels fulfil it."""
+        """Whether the labels match."""
         found = labels.get(self.label, "")
         hit = bool(_expression(self.value).fullmatch(found)) if "~" in self.operator else found == self.value
         return hit is not self.operator.startswith("!")
@@ -50,10 +50,10 @@ class Matcher:
 
 @lru_cache(maxsize=256)
 def _expression(value: str) -> Any:
-    """RE2, as in Prometheus: a label is read once, whatever the expression. Python's own can take for ever.
+    """Compiles an RE2 expression, as Prometheus does. RE2 runs in linear time; Python's `re` may take exponential time.
 
     Raises:
-        ValueError: it is none of RE2's syntax, or takes more room than it may.
+        ValueError: it is not valid RE2, or needs more memory than allowed.
     """
     options = re2.Options()
     options.dot_nl, options.log_errors, options.max_mem = True, False, EXPRESSION_BYTES_MAX
@@ -62,19 +62,19 @@ def _expression(value: str) -> Any:
             return re2.compile(value, options)
     except re2.error:
         pass
-    raise ValueError(f"its value is no regular expression of RE2 with up to {EXPRESSION_MAX} characters")
+    raise ValueError(f"its value is not a valid RE2 regular expression of up to {EXPRESSION_MAX} characters")
 
 
 def all_match(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:
-    """Whether the labels fulfil each of them; nothing to fulfil is fulfilled."""
+    """Whether the labels match all matchers; without matchers, everything matches."""
     return all(matcher.matches(labels) for matcher in matchers)
 
 
 def may_match_critical(matchers: Sequence[Matcher]) -> bool:
-    """Whether a critical alert can fulfil all of them."""
+    """Whether a critical alert can match all of them."""
     return all(one.matches({"severity": "critical"}) for one in matchers if one.label == "severity")
 
 
 def names_an_alert(matchers: Sequence[Matcher]) -> bool:
-    """Whether they fit alerts of one name alone."""
+    """Whether they match alerts of a single name only."""
     return any(one.label in {"name", "alertname"} and one.operator == "=" for one in matchers)

@@ -1,4 +1,4 @@
-"""The words of a notification: what, since when, how severe, which thing, what to do next. No content."""
+"""The text of a notification: what happened, since when, how severe, its labels, what to do. It has no content."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ LISTED_MAX = 50
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One alert in a notification, as it was when it was queued, and whether it has ended since."""
+    """One alert in a notification: its state when it was queued, and whether it has ended since."""
 
     fingerprint: str
     occurrence: int
@@ -33,33 +33,35 @@ class Line:
 
     @property
     def over(self) -> bool:
-        """Whether it no longer holds."""
+        """Whether the alert has ended."""
         return self.until is not None and not self.is_event
 
     @property
     def state(self) -> str:
-        """In a word."""
+        """The state in one word."""
         if self.over:
             return "resolved"
         return f"reminder {self.number}" if self.what == "repeat" else "new"
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """A notification, ready for a channel."""
+class MessageText:
+    """The text of a notification, ready for a channel."""
 
     subject: str
     body: str
     short: str
 
 
-def compose(lines: Sequence[Line], reference: str, runbooks: str) -> Words:
-    """One notification of one or more alerts; of an alert that began and ended within it, its end is told.
+def compose(lines: Sequence[Line], reference: str, runbooks: str) -> MessageText:
+    """Builds the text of one notification of one or more alerts.
+
+    An alert that began and ended within the notification is reported as ended.
 
     Args:
         lines: at least one.
-        reference: of this notification; a repeat of the same notification has the same one.
-        runbooks: where they are, a folder or an address.
+        reference: identifies this notification; a retry has the same one.
+        runbooks: the folder or address of the runbooks.
     """
     latest = {(line.fingerprint, line.occurrence): line for line in sorted(lines, key=_later)}
     shown = sorted(latest.values(), key=lambda line: (line.over, _rank(line.severity), line.name, line.since))
@@ -68,10 +70,10 @@ def compose(lines: Sequence[Line], reference: str, runbooks: str) -> Words:
     subject = one_line(f"[{_tag(first)}] {first.name} ({first.service}){more}", 200)
     parts = [_paragraph(line, runbooks) for line in shown[:LISTED_MAX]]
     if len(shown) > LISTED_MAX:
-        parts.append(f"{len(shown) - LISTED_MAX} more are listed by GET /api/v1/alerts.")
+        parts.append(f"GET /api/v1/alerts lists {len(shown) - LISTED_MAX} more.")
     parts.append(f"Reference: {reference}")
     short = one_line(f"[{_tag(first)}] {first.name}{more}: {first.summary}", SMS_MAX)
-    return Words(subject, "\n\n".join(parts) + "\n", short)
+    return MessageText(subject, "\n\n".join(parts) + "\n", short)
 
 
 def _later(line: Line) -> tuple[bool, bool, int]:
@@ -93,7 +95,7 @@ def _paragraph(line: Line, runbooks: str) -> str:
         f"Service: {one_line(line.service)}",
     ]
     if line.labels:
-        rows.append("Thing:   " + one_line(", ".join(f"{k}={v}" for k, v in sorted(line.labels.items()))))
+        rows.append("Labels:  " + one_line(", ".join(f"{k}={v}" for k, v in sorted(line.labels.items()))))
     rows.append(f"{'At:     ' if line.is_event else 'Since:  '} {_instant(line.since)}")
     if line.over and line.until is not None:
         by = f", by {one_line(line.ended_by)}" if line.ended_by else ""

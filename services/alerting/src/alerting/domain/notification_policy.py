@@ -1,4 +1,4 @@
-"""What of an alert is still to be told to whom: the same question after an event and when time has passed."""
+"""Which notifications of an alert are due to which recipients; evaluated after an event and periodically."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from clawback_contracts.alert.v1 import Severity
 
 What = Literal["raised", "repeat", "resolved"]
 NEWS_FOR = timedelta(hours=25)
-"""What is older than that when watching begins for the first time is history, not news."""
+"""On the first start of monitoring, older alerts are not notified."""
 
 RETRIES = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
 RETRY_THEN = timedelta(hours=1)
@@ -20,49 +20,50 @@ GIVEN_UP_AFTER = {
     Severity.WARNING: timedelta(days=3),
     Severity.CRITICAL: timedelta(days=7),
 }
-"""A critical one only when it has ended."""
+"""How long a message is retried. A critical one is retried until its alerts have ended, even after this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What one recipient was told of one occurrence by one channel, or will be: it is queued."""
+    """What one recipient was sent, or has queued, of one occurrence through one channel."""
 
     repeats: int
     resolved: bool
     last_sent_at: datetime | None
-    """None: the latest of it has not gone out yet."""
+    """None: the latest notification is queued and not sent yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """Something to be told."""
+    """A notification that is due."""
 
     alert: Alert
     target: Target
     what: What
     number: int = 0
-    """Of a repeat: 1, 2, …"""
+    """The number of the reminder: 1, 2, …"""
 
 
-def tellings(
+def due_notifications(
     alert: Alert,
     targets: Sequence[Target],
-    told: Mapping[tuple[str, str], Delivered],
+    delivered: Mapping[tuple[str, str], Delivered],
     now: datetime,
     *,
     silenced: bool,
     news_from: datetime,
 ) -> list[Notification]:
-    """What is to be told now.
+    """Returns the notifications that are due now.
 
-    An end is told to those who were told the beginning, also through a silence; one that came before anybody was
-    told is told as a beginning that is over. Who acknowledges it is not reminded.
+    A resolution goes to the recipients that were notified of the alert, even during a silence. If the alert ended
+    before anybody was notified, one notification reports that it was raised and has ended. An acknowledged alert has
+    no reminders.
     """
     if not alert.occurrence:
         return []
     found: list[Notification] = []
     for target in targets:
-        known = told.get((target.recipient, target.channel))
+        known = delivered.get((target.recipient, target.channel))
         if known is None:
             if not silenced and alert.last_at >= news_from and alert.resolved_by is None:
                 found.append(Notification(alert, target, "raised"))
@@ -74,19 +75,19 @@ def tellings(
     return found
 
 
-def _reminder_due(alert: Alert, target: Target, told: Delivered, now: datetime) -> bool:
+def _reminder_due(alert: Alert, target: Target, delivered: Delivered, now: datetime) -> bool:
     return (
         target.repeat is not None
         and alert.acknowledged_at is None
-        and told.last_sent_at is not None
-        and now - told.last_sent_at >= target.repeat
+        and delivered.last_sent_at is not None
+        and now - delivered.last_sent_at >= target.repeat
     )
 
 
 def next_try(
     severity: Severity, attempts: int, due_at: datetime, now: datetime, *, firing: bool
 ) -> datetime | None:
-    """When to try again after so many failures; None: it is given up, which is seen."""
+    """Returns when to try again after this many failures; None: the message is given up, which stays recorded."""
     if now - due_at >= GIVEN_UP_AFTER[severity] and not (firing and severity is Severity.CRITICAL):
         return None
     return now + (RETRIES[attempts - 1] if attempts <= len(RETRIES) else RETRY_THEN)

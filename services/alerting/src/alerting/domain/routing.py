@@ -1,4 +1,4 @@
-"""Who is told of an alert: the route tree, receivers, and the people behind them."""
+"""Who is notified of an alert: the route tree, receivers, and recipients."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from clawback_contracts.envelope import event_id
 
 MAIL, SMS = "mail", "sms"
 BY_ALERT = "..."
-"""In ``group_by``: every alert is a group of its own."""
+"""In ``group_by``: each alert is its own group."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A person. The addresses are personal data: they are shown to nobody but the channel."""
+    """A person. The addresses are personal data: only the channel that sends to them gets them."""
 
     name: str
     addresses: Mapping[str, str] = field(repr=False)
@@ -32,34 +32,34 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """A name under which people and rooms are reached."""
+    """A named set of recipients and direct channels."""
 
     name: str
     people: Sequence[tuple[str, str]] = ()
     """Recipient and channel (mail or sms)."""
-    rooms: Sequence[str] = ()
+    direct_channels: Sequence[str] = ()
     """Names of channels that have an address of their own."""
     send_resolved: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One node of the tree. What a child leaves out it has from its parent."""
+    """One node of the route tree. A child inherits the settings that it does not set."""
 
     path: str
-    """Its place in the tree, such as ``0.2``: part of the identity of a group."""
+    """Its position in the tree, such as ``0.2``; part of the group key."""
     receiver: str
     matchers: Sequence[Matcher]
     group_by: Sequence[str]
     group_wait: timedelta
     group_interval: timedelta
     repeat_interval: timedelta
-    goes_on: bool = False
-    """``continue``: also look at the routes after it."""
+    continues: bool = False
+    """Alertmanager's ``continue``: whether the following sibling routes are evaluated too."""
     routes: Sequence["Route"] = ()
 
     def matching(self, labels: Mapping[str, str]) -> Iterator["Route"]:
-        """The deepest routes that fit, as Alertmanager finds them."""
+        """Yields the deepest matching routes, by the same rules as Alertmanager."""
         if not all_match(self.matchers, labels):
             return
         deeper = False
@@ -67,13 +67,13 @@ class Route:
             found = list(child.matching(labels))
             yield from found
             deeper = deeper or bool(found)
-            if found and not child.goes_on:
+            if found and not child.continues:
                 break
         if not deeper:
             yield self
 
     def group_key(self, alert: Alert) -> str:
-        """The identity of the group into which an alert falls here."""
+        """Returns the key of the group of this alert in this route."""
         if BY_ALERT in self.group_by:
             return str(event_id("group", self.path, self.receiver, alert.fingerprint))
         labels = alert.matched
@@ -83,7 +83,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One recipient by one channel, and how patient its route is."""
+    """One recipient through one channel, with the timing of its route."""
 
     recipient: str
     channel: str
@@ -101,17 +101,19 @@ class RoutingConfig:
     root: Route
     receivers: Mapping[str, Receiver]
     recipients: Mapping[str, Recipient]
-    rooms: Mapping[str, str] = field(repr=False)
-    """Address of each channel that has one of its own. They hold secrets."""
+    direct_channels: Mapping[str, str] = field(repr=False)
+    """Address of each direct channel, by name. The addresses contain secrets."""
 
     @property
     def channels(self) -> list[str]:
-        """Every channel by which somebody is reached."""
+        """Every channel that reaches somebody."""
         people = {channel for one in self.receivers.values() for _, channel in one.people}
-        return sorted(people | {room for one in self.receivers.values() for room in one.rooms})
+        return sorted(
+            people | {channel for one in self.receivers.values() for channel in one.direct_channels}
+        )
 
     def targets(self, alert: Alert) -> list[Target]:
-        """Who is told: each recipient once by each channel, by the first route that names it."""
+        """Returns who is notified: each recipient once per channel, by the first route that names it."""
         found: dict[tuple[str, str], Target] = {}
         for route in self.root.matching(alert.matched):
             receiver = self.receivers[route.receiver]
@@ -130,19 +132,19 @@ class RoutingConfig:
                 )
         return list(found.values())
 
-    def everybody(self, cause: str) -> list[Target]:
-        """Everyone by every channel, at once: for a test."""
+    def all_targets(self, cause: str) -> list[Target]:
+        """Returns every recipient through every channel, without waiting; used by the test alert."""
         pairs = {pair for receiver in self.receivers.values() for pair in self.reached(receiver)}
         return [Target(*pair, str(event_id("group", cause, *pair))) for pair in sorted(pairs)]
 
     def reached(self, receiver: Receiver) -> list[tuple[str, str]]:
-        """Recipient and channel of all who consent; a room stands for itself."""
+        """Returns recipient and channel of everybody who consents; the recipient of a direct channel is the channel."""
         people = [pair for pair in receiver.people if self.recipients[pair[0]].consents]
-        return [*people, *((room, room) for room in receiver.rooms)]
+        return [*people, *((channel, channel) for channel in receiver.direct_channels)]
 
     def address(self, recipient: str, channel: str) -> str | None:
-        """Where to send; None when nobody may be notified there any more."""
-        if channel in self.rooms:
-            return self.rooms[channel]
+        """Returns the address to send to; None if the recipient may no longer be notified there."""
+        if channel in self.direct_channels:
+            return self.direct_channels[channel]
         person = self.recipients.get(recipient)
         return person.addresses.get(channel) if person and person.consents else None

@@ -1,1 +1,1 @@
-"""Where things come in: topics, HTTP, the routes file, jobs, and the loops of the live worker."""
+"""The entry points of alerting: consumers, HTTP API, commands, and the periodic loops of the worker."""

@@ -1,4 +1,4 @@
-"""What alerting listens to."""
+"""The Kafka subscriptions of alerting."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,12 @@ from clawback_contracts.run.v1 import RunCompleted, RunFailed
 
 
 def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
-    """Alerts, runs, sweeps; ``positions``: note where we stand, which a second try of old records must not."""
+    """Returns the subscriptions to alerts, runs and sweeps.
+
+    Args:
+        service: the service.
+        positions: whether to save offsets; False when dead letters are processed again.
+    """
 
     async def alerts_arrived(batch: Batch[AlertRaised | AlertResolved | AlertsFiring]) -> None:
         await use_cases.on_alerts(batch, service, positions=positions)
@@ -22,7 +27,7 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
         await use_cases.on_runs(batch, service, positions=positions)
 
     async def unreadable(tx: Transaction, bad: Sequence[Bad]) -> None:
-        await use_cases.on_unreadable(tx, bad, service)
+        await use_cases.on_undecodable(tx, bad, service)
 
     return [
         Subscription(

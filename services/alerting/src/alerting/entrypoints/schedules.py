@@ -1,4 +1,4 @@
-"""What the worker does again and again, broker or no broker: one sender a channel, reminders, watches."""
+"""The periodic loops of the worker, with or without a broker: one sender per channel, reminders, monitoring."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -10,15 +10,15 @@ from clawback_common.service.loops import Loop
 from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.waking import Sleeper
 
-LOOK_S = 0.5
-"""What another process queued is found so soon; what this one queued wakes the sender."""
+POLL_S = 0.5
+"""How often to look for messages that another process queued. Messages that this process queues wake the sender."""
 REMIND_EVERY_S = 10.0
 WATCH_EVERY_S = 30.0
-"""Well within the five minutes after hour 25 in which an overdue run must be told."""
+"""Well within the five minutes after hour 25 in which an overdue run must be notified."""
 
 
 def loops(service: Service, sends: Mapping[str, Send], stopping: ShutdownEvent) -> list[Loop]:
-    """All of them; a channel that is slow delays no other."""
+    """Returns all loops; each channel has its own, so a slow one delays no other."""
     return [
         *(
             Loop(
@@ -28,7 +28,7 @@ def loops(service: Service, sends: Mapping[str, Send], stopping: ShutdownEvent) 
             )
             for channel, send in sends.items()
         ),
-        Loop("remind", REMIND_EVERY_S, partial(use_cases.on_time, service)),
+        Loop("remind", REMIND_EVERY_S, partial(use_cases.evaluate_firing, service)),
         Loop("runs", WATCH_EVERY_S, partial(use_cases.watch_runs, service)),
         Loop("channels", WATCH_EVERY_S, partial(use_cases.watch_channels, service)),
         Loop("measure", 15.0, partial(use_cases.measure, service)),
@@ -38,6 +38,6 @@ def loops(service: Service, sends: Mapping[str, Send], stopping: ShutdownEvent) 
 async def _send_due(
     channel: str, send: Send, service: Service, sleeper: Sleeper, stopping: ShutdownEvent
 ) -> None:
-    await sleeper.sleep(LOOK_S)
+    await sleeper.sleep(POLL_S)
     while not stopping.is_set() and await use_cases.send_one(channel, send, service):
         pass

@@ -1,1 +1,1 @@
-"""What leaves alerting: notifications by channels, questions to neighbours, numbers."""
+"""Outgoing calls of alerting: notification channels, health checks of other services and the broker, metrics."""

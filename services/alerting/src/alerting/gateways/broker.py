@@ -1,4 +1,4 @@
-"""The broker, asked from outside: does it answer, how far behind are the groups, what lies among the dead letters."""
+"""Health checks of the broker: whether it answers, the lag of the consumer groups, the number of dead letters."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -15,8 +15,8 @@ from clawback_common.kafka.connection import connection
 DEAD_LETTERS = ".dlq.v1"
 
 
-async def reach(settings: CommonSettings) -> None:
-    """Asks it for nothing but an answer: few requests, for a machine under load must not look like a dead broker.
+async def ping(settings: CommonSettings) -> None:
+    """Sends the broker a minimal request, so that a machine under load is not reported as a broker that is down.
 
     Raises:
         Transient: it does not answer.
@@ -30,8 +30,11 @@ async def reach(settings: CommonSettings) -> None:
         await admin.close()
 
 
-async def look(settings: CommonSettings, services: Iterable[str]) -> dict[str, Any]:
-    """Lags by ``group/topic`` of these services' groups, and records by topic of dead letters.
+async def lag(settings: CommonSettings, services: Iterable[str]) -> dict[str, Any]:
+    """Reads the lag of these services' consumer groups, and the number of records in each dead-letter topic.
+
+    Returns:
+        ``lags`` by ``group/topic`` and ``dead_letters`` by topic.
 
     Raises:
         Transient: it does not answer.
@@ -44,9 +47,9 @@ async def look(settings: CommonSettings, services: Iterable[str]) -> dict[str, A
         await consumer.start()
         groups = [name for name, *_ in await admin.list_consumer_groups() if name.split(".")[0] in owners]
         committed = {group: await admin.list_consumer_group_offsets(group) for group in groups}
-        dead = await _places(admin, [t for t in await admin.list_topics() if t.endswith(DEAD_LETTERS)])
-        places = {place for offsets in committed.values() for place in offsets} | set(dead)
-        ends = await consumer.end_offsets(list(places)) if places else {}
+        dead = await _partitions_of(admin, [t for t in await admin.list_topics() if t.endswith(DEAD_LETTERS)])
+        partitions = {partition for offsets in committed.values() for partition in offsets} | set(dead)
+        ends = await consumer.end_offsets(list(partitions)) if partitions else {}
         first = await consumer.beginning_offsets(dead) if dead else {}
     except (KafkaError, OSError) as error:
         raise Transient(f"the broker does not answer ({type(error).__name__})") from None
@@ -56,7 +59,7 @@ async def look(settings: CommonSettings, services: Iterable[str]) -> dict[str, A
     return {"lags": _lags(committed, ends), "dead_letters": _depths(dead, first, ends)}
 
 
-async def _places(admin: Any, topics: list[str]) -> list[TopicPartition]:
+async def _partitions_of(admin: Any, topics: list[str]) -> list[TopicPartition]:
     if not topics:
         return []
     return [
@@ -69,17 +72,17 @@ async def _places(admin: Any, topics: list[str]) -> list[TopicPartition]:
 def _lags(committed: dict[str, Any], ends: dict[TopicPartition, int]) -> dict[str, int]:
     lags: dict[str, int] = {}
     for group, offsets in committed.items():
-        for place, kept in offsets.items():
+        for partition, kept in offsets.items():
             if kept.offset >= 0:
-                key = f"{group}/{place.topic}"
-                lags[key] = lags.get(key, 0) + max(0, ends[place] - kept.offset)
+                key = f"{group}/{partition.topic}"
+                lags[key] = lags.get(key, 0) + max(0, ends[partition] - kept.offset)
     return lags
 
 
 def _depths(
-    places: list[TopicPartition], first: dict[TopicPartition, int], ends: dict[TopicPartition, int]
+    partitions: list[TopicPartition], first: dict[TopicPartition, int], ends: dict[TopicPartition, int]
 ) -> dict[str, int]:
     depths: dict[str, int] = {}
-    for place in places:
-        depths[place.topic] = depths.get(place.topic, 0) + ends[place] - first[place]
+    for partition in partitions:
+        depths[partition.topic] = depths.get(partition.topic, 0) + ends[partition] - first[partition]
     return depths

@@ -1,7 +1,7 @@
-"""The channels by which people are told: mail, text messages, rooms; all through apprise.
+"""The notification channels: mail, text messages, direct channels such as chat rooms; all through apprise.
 
-Apprise blocks, and tells of a failure only that it was one. So each channel has threads of its own, each attempt a
-limit in time, and of what apprise logs, which names addresses, nothing leaves this module but a status.
+Apprise blocks, and reports a failure without its cause. So each channel has its own threads, and each attempt has a
+timeout. Apprise's logs contain addresses: this module extracts a status from them and passes on nothing else.
 """
 
 import asyncio
@@ -19,16 +19,14 @@ from alerting.settings import Settings
 from clawback_contracts.alert.v1 import Severity
 
 with warnings.catch_warnings():
-    warnings.simplefilter(
-        "ignore"
-    )  # apprise imports a module that Python will drop, and has a substitute for it
+    warnings.simplefilter("ignore")  # apprise imports a deprecated module for which it has a substitute
     import apprise
     from apprise.plugins.custom_json import NotifyJSON
     from apprise.plugins.email.base import NotifyEmail
 
 FROM = "alerts@clawback.example"
 ATTEMPTS_AT_ONCE = 4
-"""Threads of one channel: an attempt that hangs past its limit holds one of them until its socket gives up."""
+"""Threads per channel. An attempt that exceeds its timeout occupies one of them until its socket times out."""
 _STATUS = re.compile(r"\berror=(\d{3})\b")
 _MODES = {"smtp": "insecure", "smtps": "ssl", "smtp+starttls": "starttls"}
 _TYPES = {Severity.CRITICAL: "failure", Severity.WARNING: "warning", Severity.INFO: "info"}
@@ -44,34 +42,34 @@ _Mail: Any = NotifyEmail
 _Json: Any = NotifyJSON
 
 
-def senders(settings: Settings, book: RoutingConfig) -> dict[str, Send]:
-    """How to send by each channel of the routes file."""
+def senders(settings: Settings, routing: RoutingConfig) -> dict[str, Send]:
+    """Returns the send function of each channel in the routes file."""
     plugins: Mapping[str, tuple[Plugin, bool]] = {
         MAIL: (_mail(settings), False),
         SMS: (_sms(settings), True),
     }
     return {
-        name: _Channel(name, *plugins.get(name, (_room, False)), settings.send_timeout_s).send
-        for name in book.channels
+        name: _Channel(name, *plugins.get(name, (_direct, False)), settings.send_timeout_s).send
+        for name in routing.channels
     }
 
 
-def known_address(url: str) -> bool:
-    """Whether apprise knows what to do with it."""
+def is_known_address(url: str) -> bool:
+    """Whether apprise supports this address."""
     return _instantiated(url) is not None
 
 
 class _Channel:
     """One channel, with its threads."""
 
-    def __init__(self, name: str, plugin: Plugin, short: bool, timeout_s: float) -> None:  # noqa: FBT001 - a fact of it
+    def __init__(self, name: str, plugin: Plugin, short: bool, timeout_s: float) -> None:  # noqa: FBT001 - a constant
         self._plugin = plugin
         self._short = short
         self._timeout_s = timeout_s
         self._threads = ThreadPoolExecutor(ATTEMPTS_AT_ONCE, thread_name_prefix=f"send-{name}")
 
     async def send(self, message: Outgoing) -> str | None:
-        """One attempt, within its limit."""
+        """Makes one attempt, with a timeout."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -82,7 +80,7 @@ class _Channel:
     def _attempt(self, message: Outgoing) -> str | None:
         plugin = self._plugin(message)
         if plugin is None:
-            return "the address is none that can be sent to"
+            return "apprise cannot send to this address"
         words = message.words
         carrier = apprise.Apprise(asset=_ASSET)
         carrier.add(plugin)
@@ -96,16 +94,16 @@ class _Channel:
 
 
 def _reason(result: Any) -> str:
-    """What apprise knows of a failure: a status, or that nobody answered."""
-    said = " ".join(str(entry.message) for entry in result.logs())
-    status = _STATUS.search(said)
+    """Extracts from apprise's log why an attempt failed: a status, or no connection."""
+    log_text = " ".join(str(entry.message) for entry in result.logs())
+    status = _STATUS.search(log_text)
     if status:
         return f"status {status[1]}"
-    return "no connection" if "onnection error" in said else "refused"
+    return "no connection" if "onnection error" in log_text else "refused"
 
 
 def _mail(settings: Settings) -> Plugin:
-    """SMTP. The header ``X-Notification-Id`` is the same when a message is sent again; Message-ID is apprise's own."""
+    """SMTP. A retry has the same ``X-Notification-Id`` header; apprise generates the Message-ID."""
     server = urlsplit(settings.smtp_url.get_secret_value())
     sender = dict(parse_qsl(server.query)).get("from", FROM)
     limit_s = max(1.0, settings.send_timeout_s * 2 / 3)
@@ -134,9 +132,9 @@ def _mail(settings: Settings) -> Plugin:
 
 
 def _sms(settings: Settings) -> Plugin:
-    """An HTTP gateway that takes ``{"to", "text", "id"}``, or any service of apprise with ``{to}`` in its address.
+    """An HTTP gateway that accepts ``{"to", "text", "id"}``, or any service of apprise with ``{to}`` in its address.
 
-    The id, also sent as ``Idempotency-Key``, is the same when a message is sent again.
+    The id is also sent as ``Idempotency-Key``. A retry has the same id.
     """
     written = settings.sms_url.get_secret_value()
     gateway = urlsplit(written)
@@ -164,7 +162,7 @@ def _sms(settings: Settings) -> Plugin:
     return plugin
 
 
-def _room(message: Outgoing) -> Any:
+def _direct(message: Outgoing) -> Any:
     return _instantiated(message.address)
 
 

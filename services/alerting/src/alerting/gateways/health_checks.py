@@ -1,4 +1,4 @@
-"""Questions to everything that the whole consists of: side by side, each with its limit, one round for all who ask."""
+"""Health checks of all parts of the system. They run in parallel, each with a timeout; callers share one round."""
 
 import asyncio
 import time
@@ -21,15 +21,15 @@ from clawback_common.postgres import Database
 from clawback_common.telemetry import describe
 
 FRESH_S = 2.0
-"""So long an answer is given again: a load of probes must not multiply into questions."""
+"""How long an answer is reused, so that many probes do not cause many checks."""
 OWN = "alerting"
-JOBS_LOOKED_AT = 100
+JOBS_CHECKED_MAX = 100
 CLOSE_S_MAX = 5.0
 _SILENT = "no answer"
 
 
 class HealthChecks:
-    """Knows whom to ask."""
+    """Checks every part of the system."""
 
     def __init__(
         self, settings: Settings, db: Database, clock: Clock, http: httpx.AsyncClient, redis: Redis
@@ -39,44 +39,44 @@ class HealthChecks:
         self._clock = clock
         self._http = http
         self._redis = redis
-        self._reach = SharedProbe(lambda: broker.reach(settings))
-        self._look = SharedProbe(lambda: broker.look(settings, SERVICE_NAMES))
-        self._asking = asyncio.Lock()
+        self._ping = SharedProbe(lambda: broker.ping(settings))
+        self._lag = SharedProbe(lambda: broker.lag(settings, SERVICE_NAMES))
+        self._lock = asyncio.Lock()
         self._last: tuple[float, HealthSnapshot] | None = None
 
     async def ask(self) -> HealthSnapshot:
-        """All answers, at most two seconds old."""
-        async with self._asking:
+        """Returns all answers, at most two seconds old."""
+        async with self._lock:
             if self._last is None or time.monotonic() - self._last[0] > FRESH_S:
-                asked = await self._round()
-                self._last = time.monotonic(), asked
+                snapshot = await self._round()
+                self._last = time.monotonic(), snapshot
             return self._last[1]
 
     async def close(self) -> None:
-        """Waits for what is still being asked."""
-        await self._reach.close()
-        await self._look.close()
+        """Waits for the checks that are still running."""
+        await self._ping.close()
+        await self._lag.close()
 
     async def _round(self) -> HealthSnapshot:
-        questions: dict[str, Awaitable[Answer]] = {
+        checks: dict[str, Awaitable[Answer]] = {
             "database": self._timed(self._database),
-            "broker": self._timed(self._reach.ask),
-            "lags": self._timed(self._look.ask),
+            "broker": self._timed(self._ping.ask),
+            "lags": self._timed(self._lag.ask),
             "cache": self._timed(self._cache),
             "feeds": self._get("ingester", "/api/v1/feeds", _items),
         }
         for name in SERVICE_NAMES:
             api = f"/api/v1/{name}"
-            questions |= {
+            checks |= {
                 f"api {name}": self._own() if name == OWN else self._get(name, "/readyz", _json),
                 f"worker {name}": self._get(f"{name}-worker", "/readyz", _json),
                 f"outbox {name}": self._get(f"{name}-worker", "/metrics", _outboxes),
-                f"jobs {name}": self._get(name, f"{api}/jobs?limit={JOBS_LOOKED_AT}", _items),
+                f"jobs {name}": self._get(name, f"{api}/jobs?limit={JOBS_CHECKED_MAX}", _items),
                 f"detail {name}": self._own()
                 if name == OWN
                 else self._get(name, f"{api}/health/detailed", _json),
             }
-        answers = dict(zip(questions, await asyncio.gather(*questions.values()), strict=True))
+        answers = dict(zip(checks, await asyncio.gather(*checks.values()), strict=True))
 
         def of(kind: str) -> Mapping[str, Answer]:
             return {name: answers[f"{kind} {name}"] for name in SERVICE_NAMES}
@@ -96,14 +96,14 @@ class HealthChecks:
         )
 
     async def _own(self) -> Answer:
-        """We are the ones who answer."""
+        """Alerting's API itself, which is answering."""
         return Answer(ok=True)
 
-    async def _timed(self, question: Callable[[], Awaitable[Any]]) -> Answer:
+    async def _timed(self, check: Callable[[], Awaitable[Any]]) -> Answer:
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self._settings.health_timeout_s):
-                body = await question()
+                body = await check()
         except TimeoutError:
             return Answer(ok=False, ms=_ms(started), error=f"{_SILENT} in time", late=True)
         except (Transient, RedisError, OSError) as error:
@@ -114,8 +114,8 @@ class HealthChecks:
         await self._db.fetchval("SELECT 1")
 
     async def _cache(self) -> tuple[int, int]:
-        told = await self._redis.info("stats")
-        return int(told.get("keyspace_hits", 0)), int(told.get("keyspace_misses", 0))
+        stats = await self._redis.info("stats")
+        return int(stats.get("keyspace_hits", 0)), int(stats.get("keyspace_misses", 0))
 
     async def _get(self, name: str, path: str, read: Callable[[bytes], Any]) -> Answer:
         base = self._settings.services.get(name)
@@ -137,7 +137,7 @@ class HealthChecks:
         if response.status_code != httpx.codes.OK:
             return Answer(ok=False, ms=ms, error=_not_ready(response.status_code, body), body=body)
         if body is None:
-            return Answer(ok=False, ms=ms, error="an answer that cannot be read")
+            return Answer(ok=False, ms=ms, error="an answer that cannot be decoded")
         return Answer(ok=True, ms=ms, body=body)
 
     def _headers(self) -> dict[str, str]:
@@ -148,30 +148,30 @@ class HealthChecks:
 
 
 class SharedProbe:
-    """A question that is not broken off when its time is over: the client would leave connections behind.
+    """A check that is not cancelled when a caller's timeout expires, because the client would leak its connections.
 
-    Whoever asks meanwhile waits for the same answer.
+    All callers share the running check.
     """
 
-    def __init__(self, question: Callable[[], Awaitable[Any]]) -> None:
-        self._question = question
+    def __init__(self, check: Callable[[], Awaitable[Any]]) -> None:
+        self._question = check
         self._task: asyncio.Task[Any] | None = None
 
     async def ask(self) -> Any:
-        """The answer; who gives up leaves the question to the next."""
+        """Returns the answer; a caller that gives up leaves the check running for the next one."""
         if self._task is None:
-            self._task = asyncio.ensure_future(self._asked())
+            self._task = asyncio.ensure_future(self._run())
         task = self._task
         await asyncio.wait({task})
         if self._task is task:
             self._task = None
         return task.result()
 
-    async def _asked(self) -> Any:
+    async def _run(self) -> Any:
         return await self._question()
 
     async def close(self) -> None:
-        """Lets it end."""
+        """Waits for the running check."""
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=CLOSE_S_MAX)
 
@@ -193,7 +193,7 @@ def _not_ready(status: int, body: Any) -> str:
 def _json(raw: bytes) -> dict[str, Any]:
     body = orjson.loads(raw)
     if not isinstance(body, dict):
-        raise TypeError("no object")
+        raise TypeError("not a JSON object")
     return body
 
 
@@ -202,7 +202,7 @@ def _items(raw: bytes) -> list[dict[str, Any]]:
 
 
 def _outboxes(raw: bytes) -> tuple[int, float]:
-    """Messages that wait in a worker's outboxes, and how long the oldest does."""
+    """Reads from a worker's metrics how many messages wait in its outboxes, and the age of the oldest in seconds."""
     waiting, oldest = 0.0, 0.0
     for family in text_string_to_metric_families(raw.decode()):
         for sample in family.samples:

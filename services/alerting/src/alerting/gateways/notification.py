@@ -1,9 +1,9 @@
-"""What a channel is given, apart from the library that carries it, which a process without senders does not load."""
+"""The interface of channels, without the library that implements it: only processes that send need to load that."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from alerting.domain.message_format import Words
+from alerting.domain.message_format import MessageText
 from clawback_contracts.alert.v1 import Severity
 
 
@@ -12,13 +12,13 @@ class Outgoing:
     """One message to one recipient."""
 
     reference: str
-    """Of the message: an attempt that is repeated has the same one."""
+    """Identifies the message; a retry has the same one."""
     address: str = field(repr=False)
-    words: Words
+    words: MessageText
     severity: Severity
     thread: str
-    """Of the alert: mail programs show its messages together."""
+    """Identifies the alert; mail programs group its messages by it."""
 
 
 Send = Callable[[Outgoing], Awaitable[str | None]]
-"""Sends; None when it was taken, else what went wrong, without an address."""
+"""Sends a message. Returns None if the channel accepted it, otherwise what failed, without the address."""

@@ -1,4 +1,7 @@
-"""The routes file: who is notified of what, how soon, and who has consented; checked as a whole at start-up."""
+"""Reads the routes file: who is notified of what, when, and who has consented.
+
+The whole file is checked at start-up.
+"""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +34,7 @@ _UNIT = {
 def _duration(written: object) -> timedelta:
     parts = _DURATION.findall(str(written))
     if not parts or "".join(number + unit for number, unit in parts) != written:
-        raise ValueError("this is no duration such as 30s, 5m, 4h")
+        raise ValueError("this is not a duration such as 30s, 5m, 4h")
     total = sum((int(number) * _UNIT[unit] for number, unit in parts), timedelta(0))
     if total > DURATION_MAX:
         raise ValueError("this is longer than a year")
@@ -42,7 +45,7 @@ def _matcher(written: object) -> Matcher:
     return Matcher.parse(str(written))
 
 
-def _looks(pattern: str, words: str) -> BeforeValidator:
+def _pattern(pattern: str, words: str) -> BeforeValidator:
     def look(written: object) -> object:
         if not re.fullmatch(pattern, str(written)):
             raise ValueError(words)
@@ -52,21 +55,21 @@ def _looks(pattern: str, words: str) -> BeforeValidator:
 
 
 Name = Annotated[
-    str, _looks(r"[a-z0-9][a-z0-9-]{0,62}", "a name has lower-case letters, digits and hyphens only")
+    str, _pattern(r"[a-z0-9][a-z0-9-]{0,62}", "a name consists of lower-case letters, digits and hyphens")
 ]
 Mail = Annotated[
     str,
-    _looks(
+    _pattern(
         r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?",
-        "this is no address such as officer@example.org",
+        "this is not an address such as officer@example.org",
     ),
 ]
-Sms = Annotated[str, _looks(r"\+[1-9][0-9]{4,14}", "this is no number such as +15550100")]
+Sms = Annotated[str, _pattern(r"\+[1-9][0-9]{4,14}", "this is not a number such as +15550100")]
 Label = Annotated[
     str,
-    _looks(
+    _pattern(
         rf"[A-Za-z_][A-Za-z0-9_]*|{re.escape(BY_ALERT)}",
-        f"group_by takes names of labels, or {BY_ALERT!r} for every alert alone",
+        f"group_by accepts label names, or {BY_ALERT!r} for each alert separately",
     ),
 ]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -127,7 +130,7 @@ class _Route(_Strict):
     group_wait: Duration | None = None
     group_interval: Duration | None = None
     repeat_interval: Duration | None = None
-    goes_on: bool = Field(default=False, alias="continue")
+    continues: bool = Field(default=False, alias="continue")
     routes: "list[_Route]" = Field(default_factory=list)
 
 
@@ -138,18 +141,18 @@ class _File(_Strict):
     route: _Route
 
 
-def read_routes(path: Path, known_address: Callable[[str], bool]) -> RoutingConfig:
-    """The file, checked.
+def read_routes(path: Path, is_known_address: Callable[[str], bool]) -> RoutingConfig:
+    """Reads and checks the file.
 
     Args:
-        path: of the file.
-        known_address: whether a channel's address is one that can be sent to.
+        path: the file.
+        is_known_address: whether messages can be sent to a channel's address.
 
     Raises:
-        Stop: it cannot be read; or it names each mistake with file and line.
+        Stop: it cannot be read, or has errors; each is reported with file and line.
     """
     try:
-        found = read_file(path, _File, _Check(known_address).mistakes)
+        found = read_file(path, _File, _Check(is_known_address).mistakes)
     except FileError as error:
         raise Stop(f"ALERT_ROUTES cannot be used:\n{error}") from None
     return RoutingConfig(
@@ -168,14 +171,14 @@ def read_routes(path: Path, known_address: Callable[[str], bool]) -> RoutingConf
 
 @dataclass(frozen=True, slots=True)
 class _Inherited:
-    """What a route has from the one above it."""
+    """The settings that a route inherits from its parent."""
 
     receiver: str = ""
     group_by: Sequence[str] = ()
     wait: timedelta = timedelta(seconds=30)
     interval: timedelta = timedelta(minutes=5)
     repeat: timedelta = timedelta(hours=4)
-    """Alertmanager's own."""
+    """The default of Alertmanager."""
 
 
 def _route(given: _Route, above: _Inherited, path: str) -> Route:
@@ -195,27 +198,27 @@ def _route(given: _Route, above: _Inherited, path: str) -> Route:
         own.wait,
         own.interval,
         own.repeat,
-        given.goes_on,
+        given.continues,
         routes,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """What no part of the file can see alone."""
+    """The checks that need the whole file."""
 
-    known_address: Callable[[str], bool]
+    is_known_address: Callable[[str], bool]
 
     def mistakes(self, found: _File) -> Iterator[tuple[Loc, str]]:
-        """All of them."""
+        """Yields all errors."""
         yield from _names("recipients", found.recipients, "recipient")
         yield from _names("channels", found.channels, "channel", (MAIL, SMS))
         yield from _names("receivers", found.receivers, "receiver")
         for n, channel in enumerate(found.channels):
-            if not self.known_address(channel.url):
+            if not self.is_known_address(channel.url):
                 yield (
                     ("channels", n, "url"),
-                    f"the url of {channel.name} is none that apprise can send to, or has no TLS outside development",
+                    f"apprise cannot send to the url of {channel.name}, or it has no TLS outside development",
                 )
         for n, receiver in enumerate(found.receivers):
             yield from _of_receiver(("receivers", n), receiver, found)
@@ -238,24 +241,27 @@ def _of_receiver(loc: Loc, receiver: _Receiver, found: _File) -> Iterator[tuple[
             yield (*loc, channel), f"the receiver {receiver.name} names an unknown recipient {person[:63]!r}"
         elif channel not in known[person].addresses:
             yield (*loc, channel), f"the recipient {person} has no {channel}"
-    for room in receiver.channels:
-        if room not in {one.name for one in found.channels}:
-            yield (*loc, "channels"), f"the receiver {receiver.name} names an unknown channel {room[:63]!r}"
+    for channel in receiver.channels:
+        if channel not in {one.name for one in found.channels}:
+            yield (
+                (*loc, "channels"),
+                f"the receiver {receiver.name} names an unknown channel {channel[:63]!r}",
+            )
     people = [one for one, _ in receiver.people if one in known and known[one].withdrawn_at is None]
     if not receiver.discard and not people and not receiver.channels:
         yield (
             loc,
-            f"the receiver {receiver.name} reaches nobody by any channel; discard: true says that it is meant so",
+            f"the receiver {receiver.name} reaches nobody; set discard: true if that is intended",
         )
     if receiver.discard and (receiver.people or receiver.channels):
-        yield loc, f"the receiver {receiver.name} discards and reaches somebody"
+        yield loc, f"the receiver {receiver.name} has discard: true and also recipients or channels"
 
 
 def _of_first(route: _Route) -> Iterator[tuple[Loc, str]]:
     if route.receiver is None:
-        yield ("route",), "the first route lacks receiver"
-    if route.matchers or route.goes_on:
-        yield ("route",), "the first route takes everything: it has neither matchers nor continue"
+        yield ("route",), "the root route has no receiver"
+    if route.matchers or route.continues:
+        yield ("route",), "the root route matches everything: it must not have matchers or continue"
 
 
 def _of_route(loc: Loc, route: _Route, receivers: set[str], depth: int) -> Iterator[tuple[Loc, str]]:
@@ -268,7 +274,10 @@ def _of_route(loc: Loc, route: _Route, receivers: set[str], depth: int) -> Itera
         return
     for n, child in enumerate(route.routes):
         for earlier in route.routes[:n]:
-            if not earlier.goes_on and set(earlier.matchers) <= set(child.matchers):
-                yield (*loc, "routes", n), "this route is unreachable: one before it takes all of it"
+            if not earlier.continues and set(earlier.matchers) <= set(child.matchers):
+                yield (
+                    (*loc, "routes", n),
+                    "this route is unreachable: an earlier one matches everything that it matches",
+                )
                 break
         yield from _of_route((*loc, "routes", n), child, receivers, depth + 1)

@@ -1,1 +1,1 @@
-"""What alerting remembers: alerts, silences, what was told to whom, and how the channels do."""
+"""The database of alerting: alerts, silences, messages and notifications, state of the channels, consents."""

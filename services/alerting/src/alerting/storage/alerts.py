@@ -13,24 +13,24 @@ from clawback_contracts.alert.v1 import Severity
 SQL = Queries.load(__package__, "alerts")
 
 
-async def take(tx: Transaction, fingerprints: Iterable[str], now: datetime) -> dict[str, Alert]:
-    """Locks each, making it where it is new."""
-    rows = await tx.fetch(SQL["take"], sorted(set(fingerprints)), now)
+async def lock_or_create(tx: Transaction, fingerprints: Iterable[str], now: datetime) -> dict[str, Alert]:
+    """Locks each alert; creates the rows that do not exist."""
+    rows = await tx.fetch(SQL["lock_or_create"], sorted(set(fingerprints)), now)
     return {row["fingerprint"]: alert_of(row) for row in rows}
 
 
-async def take_known(tx: Transaction, fingerprints: Iterable[str]) -> dict[str, Alert]:
-    """Locks those that are known."""
-    rows = await tx.fetch(SQL["take_known"], sorted(set(fingerprints)))
+async def lock_existing(tx: Transaction, fingerprints: Iterable[str]) -> dict[str, Alert]:
+    """Locks the alerts that exist."""
+    rows = await tx.fetch(SQL["lock_existing"], sorted(set(fingerprints)))
     return {row["fingerprint"]: alert_of(row) for row in rows}
 
 
-async def put(tx: Transaction, alerts: Sequence[Alert]) -> None:
-    """Writes alerts that are taken."""
+async def save(tx: Transaction, alerts: Sequence[Alert]) -> None:
+    """Saves locked alerts."""
     if not alerts:
         return
     await tx.execute(
-        SQL["put"],
+        SQL["save"],
         [one.fingerprint for one in alerts],
         [one.name for one in alerts],
         [one.service for one in alerts],
@@ -53,19 +53,19 @@ async def put(tx: Transaction, alerts: Sequence[Alert]) -> None:
 
 
 async def firing(db: Querier, after: str, limit: int) -> list[str]:
-    """Fingerprints of what holds, a slice in their order."""
+    """Returns a page of the fingerprints of firing alerts, in their order."""
     return [row["fingerprint"] for row in await db.fetch(SQL["firing"], after, limit)]
 
 
 async def firing_of_name(db: Querier, name: str, silent_since: datetime) -> list[str]:
-    """Fingerprints of what holds under this name and was not said since."""
+    """Returns the fingerprints of firing alerts of this name that were not raised since."""
     return [row["fingerprint"] for row in await db.fetch(SQL["firing_of_name"], name, silent_since)]
 
 
 async def not_listed(
     db: Querier, service: str, listed: Sequence[str], silent_since: datetime, limit: int
 ) -> list[str]:
-    """Fingerprints of listed alerts of a service that are firing here, not on its list, and not raised since."""
+    """Returns the fingerprints of a service's listed alerts that fire, are unlisted and were not raised since."""
     rows = await db.fetch(SQL["not_listed"], service, listed, silent_since, limit)
     return [row["fingerprint"] for row in rows]
 
@@ -79,25 +79,25 @@ async def page(
     name: str | None,
     limit: int,
 ) -> list[Alert]:
-    """Alerts, the one said last first, from a position on."""
+    """Returns a page of alerts, the latest raised first."""
     rows = await db.fetch(SQL["page"], *before, status, severity, name, limit)
     return [alert_of(row) for row in rows]
 
 
 async def one(db: Querier, fingerprint: str) -> Alert | None:
-    """One alert."""
+    """Returns one alert."""
     row = await db.fetchrow(SQL["one"], fingerprint)
     return alert_of(row) if row else None
 
 
 async def firing_counts(db: Querier) -> dict[str, int]:
-    """How many hold, by severity."""
+    """Returns the number of firing alerts, by severity."""
     return {row["severity"]: row["firing"] for row in await db.fetch(SQL["firing_counts"])}
 
 
 def alert_of(row: Row) -> Alert:
-    """The alert that a row is."""
-    given = dict(row)
+    """Converts a row."""
+    values = dict(row)
     return Alert(
-        **{**given, "labels": orjson.loads(given["labels"]), "severity": Severity(given["severity"])}
+        **{**values, "labels": orjson.loads(values["labels"]), "severity": Severity(values["severity"])}
     )

@@ -1,5 +1,5 @@
--- name: take
--- Each condition once, locked in the order of its key; one that is new gets a row of which nothing was heard yet.
+-- name: lock_or_create
+-- Locks each alert once, in the order of its key. A new alert gets a row with occurrence 0.
 INSERT INTO alert AS a (fingerprint, name, service, severity, summary, labels, is_event, status, occurrence, count,
                         first_at, last_at)
 SELECT f.fingerprint, '', '', 'info', '', '{}', false, 'resolved', 0, 0, $2, $2
@@ -9,8 +9,8 @@ ON CONFLICT (fingerprint) DO UPDATE SET fingerprint = excluded.fingerprint
 RETURNING fingerprint, name, service, severity, summary, labels, is_event, status, occurrence, count, first_at, last_at,
           resolved_at, resolved_by, acknowledged_at, acknowledged_by, acknowledged_note, listed
 
--- name: take_known
--- The same without making any.
+-- name: lock_existing
+-- Locks existing alerts only.
 SELECT fingerprint, name, service, severity, summary, labels, is_event, status, occurrence, count, first_at, last_at,
        resolved_at, resolved_by, acknowledged_at, acknowledged_by, acknowledged_note, listed
 FROM alert
@@ -18,7 +18,7 @@ WHERE fingerprint = ANY ($1::text[]) AND occurrence > 0
 ORDER BY fingerprint
 FOR UPDATE
 
--- name: put
+-- name: save
 UPDATE alert AS a
 SET name = n.name, service = n.service, severity = n.severity, summary = n.summary, labels = n.labels,
     is_event = n.is_event, status = n.status, occurrence = n.occurrence, count = n.count, first_at = n.first_at,
@@ -33,14 +33,14 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::json
 WHERE a.fingerprint = n.fingerprint
 
 -- name: firing
--- The keys alone, a slice from a key on: each slice is then taken in a transaction of its own.
+-- A page of keys; the caller locks the alerts of each page in a separate transaction.
 SELECT fingerprint FROM alert WHERE status = 'firing' AND fingerprint > $1 ORDER BY fingerprint LIMIT $2
 
 -- name: firing_of_name
 SELECT fingerprint FROM alert WHERE status = 'firing' AND name = $1 AND last_at < $2 ORDER BY fingerprint
 
 -- name: not_listed
--- Of a service's listed alerts, a slice of those that are firing, are not on its list, and were not raised since.
+-- A page of a service's listed alerts that are firing, are not on its list, and were not raised since.
 SELECT fingerprint FROM alert
 WHERE status = 'firing' AND listed AND service = $1 AND fingerprint <> ALL ($2::text[]) AND last_at < $3
 ORDER BY fingerprint

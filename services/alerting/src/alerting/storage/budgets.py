@@ -1,4 +1,4 @@
-"""What each source of alerts has used of its notifications of this hour."""
+"""How many notifications each source of alerts has used in the current hour."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -10,13 +10,17 @@ KEPT = timedelta(days=2)
 
 
 async def lock(tx: Transaction, sources: Iterable[str], now: datetime) -> dict[str, int]:
-    """Locks this hour's row of each source. Gives how many notifications it has used."""
+    """Locks this hour's row of each source.
+
+    Returns:
+        How many notifications each has used.
+    """
     rows = await tx.fetch(SQL["lock"], sorted(set(sources)), now)
     return {row["source"]: row["used"] for row in rows}
 
 
 async def save(tx: Transaction, used: Mapping[str, int], refused: Iterable[str], now: datetime) -> None:
-    """Writes what the sources have used, and which of them asked for more."""
+    """Saves how many notifications the sources have used, and which of them exceeded their budget."""
     refusing = set(refused)
     await tx.execute(
         SQL["save"], list(used), list(used.values()), [source in refusing for source in used], now
@@ -24,7 +28,11 @@ async def save(tx: Transaction, used: Mapping[str, int], refused: Iterable[str],
 
 
 async def summarise(tx: Transaction, now: datetime, refused_before: datetime) -> dict[str, int]:
-    """The sources whose excess is to be summarised now, with the number of their alerts nobody was notified of."""
-    await tx.execute(SQL["forget"], now - KEPT)
+    """Marks this hour's excess of each source as summarised, if it is due.
+
+    Returns:
+        The sources to summarise, with the number of their firing alerts that nobody was notified of.
+    """
+    await tx.execute(SQL["delete_old"], now - KEPT)
     rows = await tx.fetch(SQL["summarise"], now, refused_before)
-    return {row["source"]: int(await tx.fetchval(SQL["untold"], row["source"])) for row in rows}
+    return {row["source"]: int(await tx.fetchval(SQL["count_unnotified"], row["source"])) for row in rows}

@@ -1,4 +1,4 @@
-"""How each channel does: when it last took something, and since when it does not."""
+"""The state of each channel: its last success, and since when it fails."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,21 +10,33 @@ SQL = Queries.load(__package__, "channels")
 
 
 async def sent(tx: Transaction, name: str, now: datetime) -> int:
-    """It took something. Gives how many failures in a row end with that."""
+    """Records a success.
+
+    Returns:
+        How many consecutive failures it ends.
+    """
     return int(await tx.fetchval(SQL["sent"], name, now))
 
 
 async def failed(tx: Transaction, name: str, now: datetime, error: str) -> tuple[int, datetime]:
-    """It did not. Gives how often in a row, and since when."""
+    """Records a failure.
+
+    Returns:
+        The number of consecutive failures, and when the first one was.
+    """
     row = await tx.fetchrow(SQL["failed"], name, now, error)
     return (row["failures"], row["failing_since"]) if row else (1, now)
 
 
 async def every(db: Querier) -> list[Row]:
-    """All that were ever tried, by name."""
+    """Returns all channels that were ever tried, by name."""
     return await db.fetch(SQL["all"])
 
 
-async def forget(tx: Transaction, but: Sequence[str]) -> list[str]:
-    """Forgets all but these. Gives which."""
-    return [row["name"] for row in await tx.fetch(SQL["forget"], list(but))]
+async def delete_others(tx: Transaction, keep: Sequence[str]) -> list[str]:
+    """Deletes all channels except these.
+
+    Returns:
+        The deleted names.
+    """
+    return [row["name"] for row in await tx.fetch(SQL["delete_others"], list(keep))]

@@ -1,5 +1,5 @@
 -- name: sent
--- Gives the failures that this success ends.
+-- Returns the number of failures before this success.
 INSERT INTO channel AS c (name, last_sent_at, last_tried_at) VALUES ($1, $2, $2)
 ON CONFLICT (name) DO UPDATE
 SET last_sent_at = $2, last_tried_at = $2, failures = 0, failing_since = NULL, error = NULL
@@ -14,6 +14,6 @@ RETURNING failures, failing_since
 -- name: all
 SELECT name, last_sent_at, last_tried_at, failures, failing_since, error FROM channel ORDER BY name
 
--- name: forget
--- Channels that are not in the routes file any more.
+-- name: delete_others
+-- Deletes channels that are no longer in the routes file.
 DELETE FROM channel WHERE NOT name = ANY ($1::text[]) RETURNING name

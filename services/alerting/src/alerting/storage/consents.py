@@ -1,4 +1,4 @@
-"""Consent of those who are notified, as the routes file said it over time."""
+"""The history of the recipients' consents, as recorded in the routes file."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -12,7 +12,7 @@ HISTORY_MAX = 500
 
 
 async def record(db: Querier, recipients: Iterable[Recipient], now: datetime) -> None:
-    """Notes what is new in the file."""
+    """Records the consents that changed in the file."""
     rows = [
         (one, channel, address) for one in recipients for channel, address in sorted(one.addresses.items())
     ]
@@ -29,5 +29,5 @@ async def record(db: Querier, recipients: Iterable[Recipient], now: datetime) ->
 
 
 async def history(db: Querier) -> list[Row]:
-    """What was recorded, the latest first, at most one more than `HISTORY_MAX`."""
+    """Returns the recorded consents, latest first, at most one more than `HISTORY_MAX`."""
     return await db.fetch(SQL["history"], HISTORY_MAX + 1)

@@ -1,5 +1,5 @@
 -- name: record
--- The latest word on each recipient and channel; a row only where it differs from the one before.
+-- Adds a row per recipient and channel if the consent differs from the latest one.
 INSERT INTO consent (recipient, channel, address, consented_at, consented_by, withdrawn_at, recorded_at)
 SELECT n.recipient, n.channel, n.address, n.consented_at, n.consented_by, n.withdrawn_at, $7
 FROM unnest($1::text[], $2::text[], $3::text[], $4::date[], $5::text[], $6::date[])
@@ -15,7 +15,7 @@ WHERE (last.address, last.consented_at, last.consented_by, last.withdrawn_at)
 ORDER BY n.recipient, n.channel
 
 -- name: history
--- Without addresses: whoever may see them has the routes file.
+-- Addresses are not included; they are only in the routes file.
 SELECT recipient, channel, consented_at, consented_by, withdrawn_at, recorded_at
 FROM consent
 ORDER BY id DESC

@@ -1,4 +1,4 @@
-"""The outbox of channels: what is to be told, collected by group, claimed by one sender at a time."""
+"""The outbox of the channels: notifications, collected in one message per group, claimed by one sender at a time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ from clawback_contracts.envelope import event_id
 
 SQL = Queries.load(__package__, "messages")
 NOTIFICATIONS_MAX = 500
-"""Shown of one alert."""
+"""Maximum number of notifications in an answer about one alert."""
 LEASE = timedelta(seconds=45)
-"""Longer than one attempt by any channel: a sender that died is replaced so soon."""
+"""Longer than one attempt by any channel. After it, another sender takes over the messages of one that died."""
 _RANKS = {severity.value: rank for rank, severity in enumerate(Severity)}
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message that is this sender's until its lease ends."""
+    """A message that belongs to this sender until its lease ends."""
 
     message_id: UUID
     recipient: str
@@ -37,10 +37,14 @@ class Claimed:
     attempts: int
 
 
-async def told(tx: Transaction, alerts: Sequence[Alert]) -> dict[str, dict[tuple[str, str], Delivered]]:
-    """What is known to be told of the present occurrences of alerts that are taken, by fingerprint."""
+async def delivered(tx: Transaction, alerts: Sequence[Alert]) -> dict[str, dict[tuple[str, str], Delivered]]:
+    """Returns what was sent or queued of the current occurrences of locked alerts.
+
+    Returns:
+        By fingerprint, then by recipient and channel.
+    """
     rows = await tx.fetch(
-        SQL["told"], [alert.fingerprint for alert in alerts], [alert.occurrence for alert in alerts]
+        SQL["delivered"], [alert.fingerprint for alert in alerts], [alert.occurrence for alert in alerts]
     )
     found: dict[str, dict[tuple[str, str], Delivered]] = {}
     for row in rows:
@@ -49,22 +53,22 @@ async def told(tx: Transaction, alerts: Sequence[Alert]) -> dict[str, dict[tuple
     return found
 
 
-async def queue(tx: Transaction, tellings: Sequence[Notification], now: datetime) -> None:
-    """Queues what is to be told of alerts that are taken, in the message of its group where that still collects."""
-    if not tellings:
+async def queue(tx: Transaction, notifications: Sequence[Notification], now: datetime) -> None:
+    """Queues notifications of locked alerts, in the pending message of their group if it still collects."""
+    if not notifications:
         return
-    flush_at = await _flush(tx, {one.target.group_key: one.target for one in tellings}, now)
+    flush_at = await _flush(tx, {one.target.group_key: one.target for one in notifications}, now)
     wanted = [
         (_message_id(one, flush_at[one.target.group_key]), flush_at[one.target.group_key], one)
-        for one in tellings
+        for one in notifications
     ]
     there = await _collect(tx, wanted)
-    # One that is being sent takes no more, so what comes a moment too late has a message of its own.
+    # A message that is being sent accepts no more alerts, so a late notification gets its own message.
     late = [(event_id("late", key, *_identity(one)), now, one) for key, _, one in wanted if key not in there]
     await _collect(tx, late)
     placed = [row for row in wanted if row[0] in there] + late
     await tx.execute(
-        SQL["tell"],
+        SQL["insert_notifications"],
         [one.alert.fingerprint for _, _, one in placed],
         [one.alert.occurrence for _, _, one in placed],
         [one.target.recipient for _, _, one in placed],
@@ -108,21 +112,26 @@ async def _collect(tx: Transaction, rows: Sequence[tuple[UUID, datetime, Notific
 
 
 def _rank(alert: Alert) -> int:
-    """In which order a channel sends: by severity, and of one severity our own before what others hand in."""
+    """Returns the order of sending: by severity, and within one severity our own services before external sources."""
     return 2 * _RANKS[alert.severity.value] + (alert.service not in SERVICE_NAMES)
 
 
-def _message_id(telling: Notification, flush_at: datetime) -> UUID:
-    target = telling.target
+def _message_id(notification: Notification, flush_at: datetime) -> UUID:
+    target = notification.target
     return event_id("message", target.group_key, flush_at, target.recipient, target.channel)
 
 
-def _identity(telling: Notification) -> tuple[object, ...]:
-    return telling.alert.fingerprint, telling.alert.occurrence, telling.what, telling.number
+def _identity(notification: Notification) -> tuple[object, ...]:
+    return (
+        notification.alert.fingerprint,
+        notification.alert.occurrence,
+        notification.what,
+        notification.number,
+    )
 
 
 def _snapshot(alert: Alert) -> str:
-    """The alert as it is now: by the time of sending it may have changed."""
+    """Returns the alert as it is now, because it may change before the message is sent."""
     return orjson.dumps(
         {
             "name": alert.name,
@@ -139,23 +148,23 @@ def _snapshot(alert: Alert) -> str:
 
 
 async def claim(db: Querier, channel: str, now: datetime) -> Claimed | None:
-    """The most urgent message of a channel that is due, for this sender alone; None when none is."""
+    """Claims the most urgent due message of a channel; None if none is due."""
     row = await db.fetchrow(SQL["claim"], channel, now, LEASE)
     return Claimed(**{**row, "severity": Severity(row["severity"])}) if row else None
 
 
 async def lines(db: Querier, message_id: UUID) -> list[Line]:
-    """What a message tells, with what has become of it since."""
+    """Returns the alerts of a message, and whether they have ended since."""
     return [_line(row) for row in await db.fetch(SQL["lines"], message_id)]
 
 
 def _line(row: Row) -> Line:
-    told_then = orjson.loads(row["told"])
-    until, by = told_then["until"], told_then["ended_by"]
+    snapshot = orjson.loads(row["told"])
+    until, by = snapshot["until"], snapshot["ended_by"]
     ended_since = row["occurrence_now"] is not None and (
         row["occurrence_now"] > row["occurrence"] or row["status_now"] == "resolved"
     )
-    since = datetime.fromisoformat(told_then["since"])
+    since = datetime.fromisoformat(snapshot["since"])
     ended_at = datetime.fromisoformat(until) if until else None
     if ended_at is None and ended_since:
         same = row["occurrence_now"] == row["occurrence"]
@@ -165,12 +174,12 @@ def _line(row: Row) -> Line:
         row["occurrence"],
         row["what"],
         row["number"],
-        told_then["name"],
-        told_then["service"],
-        Severity(told_then["severity"]),
-        told_then["summary"],
-        told_then["labels"],
-        told_then["is_event"],
+        snapshot["name"],
+        snapshot["service"],
+        Severity(snapshot["severity"]),
+        snapshot["summary"],
+        snapshot["labels"],
+        snapshot["is_event"],
         since,
         ended_at,
         by,
@@ -178,35 +187,35 @@ def _line(row: Row) -> Line:
 
 
 async def sent(tx: Transaction, message_id: UUID, now: datetime) -> None:
-    """The channel took it."""
+    """Marks a message as sent."""
     await tx.execute(SQL["sent"], message_id, now)
 
 
 async def failed(tx: Transaction, claimed: Claimed, next_try_at: datetime, error: str) -> None:
-    """The channel did not; it comes again then. Nothing where another sender has claimed it meanwhile."""
+    """Schedules the next attempt; does nothing if another sender has claimed the message."""
     await tx.execute(SQL["failed"], claimed.message_id, claimed.attempts, next_try_at, error)
 
 
 async def give_up(tx: Transaction, claimed: Claimed, now: datetime, error: str) -> None:
-    """It is not tried any more; the row stays and says why. Nothing where another sender has claimed it meanwhile."""
+    """Marks a message as given up, with the reason; does nothing if another sender has claimed it."""
     await tx.execute(SQL["give_up"], claimed.message_id, claimed.attempts, now, error)
 
 
-async def revive(tx: Transaction, channel: str, now: datetime) -> None:
-    """What waited for the channel goes at once."""
-    await tx.execute(SQL["revive"], channel, now)
+async def make_due(tx: Transaction, channel: str, now: datetime) -> None:
+    """Makes all waiting messages of a channel due now."""
+    await tx.execute(SQL["make_due"], channel, now)
 
 
-async def strand(db: Querier, channels: Sequence[str], now: datetime) -> None:
-    """Gives up what waits for channels other than these."""
-    await db.execute(SQL["strand"], list(channels), now)
+async def give_up_removed(db: Querier, channels: Sequence[str], now: datetime) -> None:
+    """Gives up the waiting messages of channels other than these."""
+    await db.execute(SQL["give_up_removed"], list(channels), now)
 
 
 async def waiting(db: Querier) -> dict[str, tuple[int, datetime]]:
-    """By channel: how many wait, and since when the oldest does."""
+    """Returns by channel how many messages wait, and since when the oldest is due."""
     return {row["channel"]: (row["waiting"], row["oldest"]) for row in await db.fetch(SQL["waiting"])}
 
 
 async def of_alert(db: Querier, fingerprint: str) -> list[Row]:
-    """Who was told what of an alert, the latest first, without addresses; at most one more than `NOTIFICATIONS_MAX`."""
+    """Returns the notifications of an alert without addresses, latest first, at most `NOTIFICATIONS_MAX` + 1."""
     return await db.fetch(SQL["of_alert"], fingerprint, NOTIFICATIONS_MAX + 1)

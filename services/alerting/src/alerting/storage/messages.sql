@@ -1,5 +1,5 @@
--- name: told
--- What each recipient was told of these occurrences. Given up counts as told: the next reminder is another try.
+-- name: delivered
+-- What each recipient was sent of these occurrences. A given-up message counts as sent: the next reminder tries again.
 SELECT n.fingerprint, n.recipient, n.channel,
        coalesce(max(n.number) FILTER (WHERE n.what = 'repeat'), 0) AS repeats,
        bool_or(n.what = 'resolved') AS resolved,
@@ -11,7 +11,8 @@ JOIN message AS m USING (message_id)
 GROUP BY n.fingerprint, n.recipient, n.channel
 
 -- name: flush
--- When each group is told: it collects until then; told a moment ago it waits for its interval; else its wait begins.
+-- When each group is sent: a group that collects keeps its time; one that was sent recently waits for its interval;
+-- any other waits for its group_wait.
 INSERT INTO alert_group AS g (group_key, flush_at)
 SELECT n.group_key, $4::timestamptz + n.wait
 FROM unnest($1::text[], $2::interval[], $3::interval[]) AS n (group_key, wait, pause)
@@ -26,7 +27,7 @@ SET flush_at = (
 RETURNING group_key, flush_at
 
 -- name: collect
--- A message that nobody has begun to send takes more alerts; the gravest of them says how soon it goes.
+-- A message that is not being sent accepts more alerts. Its highest severity determines its priority.
 INSERT INTO message AS m (message_id, recipient, channel, severity, rank, due_at, next_try_at)
 SELECT n.message_id, n.recipient, n.channel, n.severity, n.rank, n.due_at, n.due_at
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::timestamptz[])
@@ -38,14 +39,15 @@ SET severity = CASE WHEN excluded.rank < m.rank THEN excluded.severity ELSE m.se
 WHERE m.attempts = 0
 RETURNING message_id
 
--- name: tell
+-- name: insert_notifications
 INSERT INTO notification (fingerprint, occurrence, recipient, channel, what, number, message_id, told)
 SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[], $7::uuid[], $8::jsonb[])
 ON CONFLICT DO NOTHING
 
 -- name: claim
--- The most urgent message of a channel, leased: two workers do not take the same, and what a dead one took comes again.
--- A lease ends by the clock of the database, for workers' clocks may differ.
+-- Claims the most urgent message of a channel with a lease. Two workers never claim the same message; when a lease
+-- expires, the message can be claimed again.
+-- The lease uses the clock of the database, because the clocks of the workers may differ.
 UPDATE message
 SET attempts = attempts + 1, leased_until = clock_timestamp() + $3
 WHERE message_id = (
@@ -58,7 +60,7 @@ WHERE message_id = (
 RETURNING message_id, recipient, channel, severity, due_at, attempts
 
 -- name: lines
--- What a message tells, and whether it has ended since.
+-- The alerts of a message, and whether they have ended since.
 SELECT n.fingerprint, n.occurrence, n.what, n.number, n.told, a.occurrence AS occurrence_now, a.status AS status_now,
        a.resolved_at AS resolved_now, a.resolved_by AS resolved_by_now
 FROM notification AS n
@@ -67,11 +69,11 @@ WHERE n.message_id = $1
 ORDER BY n.fingerprint, n.occurrence, n.what, n.number
 
 -- name: sent
--- Whoever has sent it says so, also when another sender has claimed it meanwhile: it need not be sent again.
+-- The sender that sent the message marks it, even if another sender has claimed it since: this avoids a duplicate.
 UPDATE message SET sent_at = $2, leased_until = NULL, error = NULL WHERE message_id = $1 AND sent_at IS NULL
 
 -- name: failed
--- The attempt that a claim counts is its fencing token: a sender that was frozen frees no claim of another.
+-- The number of attempts is the fencing token: a sender that was suspended cannot release the claim of another.
 UPDATE message SET next_try_at = $3, leased_until = NULL, error = $4
 WHERE message_id = $1 AND attempts = $2 AND sent_at IS NULL
 
@@ -79,13 +81,13 @@ WHERE message_id = $1 AND attempts = $2 AND sent_at IS NULL
 UPDATE message SET given_up_at = $3, leased_until = NULL, error = $4
 WHERE message_id = $1 AND attempts = $2 AND sent_at IS NULL
 
--- name: revive
--- The channel works again: whatever waited for its next try has it now.
+-- name: make_due
+-- The channel works again: its waiting messages are due now.
 UPDATE message SET next_try_at = $2
 WHERE channel = $1 AND sent_at IS NULL AND given_up_at IS NULL AND attempts > 0 AND next_try_at > $2
 
--- name: strand
--- Channels that are no longer in the routes file send nothing.
+-- name: give_up_removed
+-- Gives up messages of channels that are no longer in the routes file.
 UPDATE message SET given_up_at = $2, error = 'the channel is not in the routes file any more'
 WHERE NOT channel = ANY ($1::text[]) AND sent_at IS NULL AND given_up_at IS NULL
 

@@ -1,4 +1,4 @@
-"""Retention asks that old alerts go: with what was told of them, and never what still holds or waits."""
+"""The class `alerts` of retention: deletes old alerts with their notifications, never one that fires or waits."""
 
 from clawback_common.postgres import Database
 from clawback_common.retention import AGE_MIN, AgedTableClass, Progress, SweepCounts
@@ -10,7 +10,7 @@ _DONE_WITH = (
     " JOIN alert AS a USING (fingerprint) WHERE n.message_id = message.message_id AND a.status = 'firing')"
 )
 _UNTOLD = "NOT EXISTS (SELECT FROM notification AS n WHERE n.fingerprint = alert.fingerprint)"
-"""What was told of an alert must go before it: a new alert of its fingerprint would count as told."""
+"""Notifications are deleted before their alert: otherwise a new alert of that fingerprint would count as notified."""
 
 
 class Alerts:
@@ -22,7 +22,7 @@ class Alerts:
     age_min = AGE_MIN
 
     def __init__(self, db: Database) -> None:
-        """Over the service's own database."""
+        """Uses the service's own database."""
         common = [
             AgedTableClass(db=db, name=self.name, table="silence", key="silence_id", dated_by="ends_at"),
             AgedTableClass(db=db, name=self.name, table="alert_group", key="group_key", dated_by="flush_at"),
@@ -39,13 +39,13 @@ class Alerts:
         )
 
     async def count(self, request: SweepRequested) -> SweepCounts:
-        """What would go."""
+        """Counts the rows that a sweep would delete."""
         counted = [await table.count(request) for table in self._counted]
         found, held = sum(one.found for one in counted), sum(one.held for one in counted)
         return SweepCounts(found, found - held, held)
 
     async def remove(self, request: SweepRequested, progress: Progress) -> SweepCounts:
-        """Removes slice after slice: first what was told, then what it was told of."""
+        """Deletes page after page: first notifications, then their alerts."""
         for table in self._removed:
             await table.remove(request, progress)
         left = await self.count(request)

@@ -14,7 +14,7 @@ SQL = Queries.load(__package__, "silences")
 _log = structlog.stdlib.get_logger(__name__)
 
 
-async def put(
+async def insert(
     db: Querier,
     silence_id: UUID,
     matchers: Sequence[str],
@@ -23,39 +23,43 @@ async def put(
     now: datetime,
     comment: str,
 ) -> None:
-    """Begins one."""
-    await db.execute(SQL["put"], silence_id, list(matchers), *span, by, now, comment)
+    """Creates a silence."""
+    await db.execute(SQL["insert"], silence_id, list(matchers), *span, by, now, comment)
 
 
 async def count(db: Querier, now: datetime) -> int:
-    """How many are in force or to come."""
+    """Counts the active and future silences."""
     return int(await db.fetchval(SQL["count"], now))
 
 
 async def active(db: Querier, now: datetime) -> list[list[Matcher]]:
-    """The matchers of each that is in force. One that can no longer be read mutes nothing."""
+    """Returns the matchers of each active silence. A silence that can no longer be parsed mutes nothing."""
     return [matchers for _, matchers in await in_force(db, now)]
 
 
 async def in_force(db: Querier, now: datetime) -> list[tuple[UUID, list[Matcher]]]:
-    """The same, each with its id."""
+    """Returns the same, each with its id."""
     found = []
     for row in await db.fetch(SQL["active"], now):
         try:
             matchers = [Matcher.parse(written) for written in row["matchers"]]
             found.append((row["silence_id"], matchers))
         except ValueError as error:
-            _log.error("a silence cannot be read", silence_id=row["silence_id"], reason=str(error))
+            _log.error("a silence cannot be parsed", silence_id=row["silence_id"], reason=str(error))
     return found
 
 
 async def end(db: Querier, silence_id: UUID, now: datetime, by: str) -> Row | None:
-    """Ends one. Gives it, None when there is none to end."""
+    """Ends a silence.
+
+    Returns:
+        The silence; None if there is none to end.
+    """
     return await db.fetchrow(SQL["end"], silence_id, now, by)
 
 
 async def page(
     db: Querier, before: tuple[datetime, UUID], now: datetime, *, ended_too: bool, limit: int
 ) -> list[Row]:
-    """Silences, the newest first, from a position on."""
+    """Returns a page of silences, newest first."""
     return await db.fetch(SQL["page"], ended_too, now, *before, limit)

@@ -1,9 +1,9 @@
--- name: begin
+-- name: record_start
 INSERT INTO watch (started_at) VALUES ($1) ON CONFLICT DO NOTHING
 
--- name: seen
+-- name: load
 SELECT started_at, run_completed_at FROM watch
 
 -- name: run_completed
--- The latest counts, in whatever order they arrive. One from the future would hide that none comes any more.
+-- Keeps the latest run, in any order of arrival. A time in the future would hide that no more runs complete.
 UPDATE watch SET run_completed_at = greatest(run_completed_at, least($1, $2::timestamptz))

@@ -1,20 +1,20 @@
-"""The story of an alert: it is said, folded into one row, told to those whom the routes name, and sent until taken.
+"""The use cases of alerting: fold events into alerts, queue notifications by the routes, send them, act on alerts.
 
-One function an event, one transaction each. Rows are taken in one order everywhere: alerts by fingerprint, groups,
-messages by id; the sender's own transactions touch messages and channels alone.
+Each event is handled by one function in one transaction. All transactions lock rows in the same order: alerts by
+fingerprint, groups, messages by id. The transactions of the senders lock messages and channels only.
 """
 
 from alerting.storage.retention import Alerts
 from alerting.use_cases.beginning import begin
 from alerting.use_cases.folding import (
+    evaluate_firing,
+    fold_from_http,
     on_alerts,
     on_set_aside,
-    on_time,
-    on_unreadable,
-    on_unreadable_door,
-    said_by_door,
+    on_undecodable,
+    on_undecodable_request,
 )
-from alerting.use_cases.operators import acknowledge, end_silence, resolve_by_hand, silence, test_everybody
+from alerting.use_cases.operators import acknowledge, end_silence, resolve_by_hand, send_test_alert, silence
 from alerting.use_cases.runs import on_runs, watch_runs
 from alerting.use_cases.sending import send_one, watch_channels
 from alerting.use_cases.service import GROUP, Service
@@ -27,18 +27,18 @@ __all__ = [
     "acknowledge",
     "begin",
     "end_silence",
+    "evaluate_firing",
+    "fold_from_http",
     "measure",
     "on_alerts",
     "on_runs",
     "on_set_aside",
-    "on_time",
-    "on_unreadable",
-    "on_unreadable_door",
+    "on_undecodable",
+    "on_undecodable_request",
     "resolve_by_hand",
-    "said_by_door",
     "send_one",
+    "send_test_alert",
     "silence",
-    "test_everybody",
     "watch_channels",
     "watch_runs",
 ]

@@ -1,4 +1,4 @@
-"""What a person does about alerts: each act has a name, and stays on record."""
+"""What people do about alerts: acknowledge, resolve, silence, test. Each action is recorded with its subject."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,53 +11,59 @@ from alerting.domain import condition
 from alerting.domain.alert import Alert, Resolved
 from alerting.domain.matcher import Matcher, may_match_critical
 from alerting.storage import alerts, silences
-from alerting.use_cases.folding import plan, say
+from alerting.use_cases.folding import fold_events, queue_due
 from alerting.use_cases.service import Service
 from clawback_common.errors import Conflict
 from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import event_id
 
 SILENCES_MAX = 200
-"""In force or to come: each is compared with every alert."""
+"""Active or future; each is compared with every alert."""
 _log = structlog.stdlib.get_logger(__name__)
 
 
 async def acknowledge(fingerprint: str, by: str, service: Service, note: str | None = None) -> Alert | None:
-    """Somebody looks at it: no more reminders of this occurrence. None: there is no such alert.
+    """Acknowledges an alert: stops the reminders of this occurrence.
+
+    Returns:
+        The alert; None if it does not exist.
 
     Raises:
-        Conflict: it does not hold; or somebody has acknowledged it, and another note would be lost.
+        Conflict: it is not firing, or it was acknowledged before with another note.
     """
     async with service.db.transaction() as tx:
-        taken = (await alerts.take_known(tx, [fingerprint])).get(fingerprint)
-        if taken is None:
+        alert = (await alerts.lock_existing(tx, [fingerprint])).get(fingerprint)
+        if alert is None:
             return None
-        if not taken.firing:
-            raise Conflict("this alert does not hold any more")
-        if taken.acknowledged_at is None:
-            taken = replace(
-                taken, acknowledged_at=service.clock.now(), acknowledged_by=by, acknowledged_note=note
+        if not alert.firing:
+            raise Conflict("this alert is not firing any more")
+        if alert.acknowledged_at is None:
+            alert = replace(
+                alert, acknowledged_at=service.clock.now(), acknowledged_by=by, acknowledged_note=note
             )
-            await alerts.put(tx, [taken])
-        elif note not in {None, taken.acknowledged_note}:
-            raise Conflict(f"{taken.acknowledged_by} has acknowledged it already")
-        return taken
+            await alerts.save(tx, [alert])
+        elif note not in {None, alert.acknowledged_note}:
+            raise Conflict(f"{alert.acknowledged_by} has already acknowledged it")
+        return alert
 
 
 async def resolve_by_hand(fingerprint: str, by: str, service: Service) -> Alert | None:
-    """Somebody has mended it; when it is said again, that is a new occurrence. None: there is no such alert.
+    """Resolves an alert by hand. If it is raised again, that is a new occurrence.
+
+    Returns:
+        The alert; None if it does not exist.
 
     Raises:
-        Conflict: it does not hold.
+        Conflict: it is not firing.
     """
     async with service.db.transaction() as tx:
         now = service.clock.now()
-        taken = (await alerts.take_known(tx, [fingerprint])).get(fingerprint)
-        if taken is None:
+        alert = (await alerts.lock_existing(tx, [fingerprint])).get(fingerprint)
+        if alert is None:
             return None
-        if not taken.firing:
-            raise Conflict("this alert does not hold any more")
-        await say(tx, [Resolved(fingerprint, now, by)], service, now)
+        if not alert.firing:
+            raise Conflict("this alert is not firing any more")
+        await fold_events(tx, [Resolved(fingerprint, now, by)], service, now)
         return await alerts.one(tx, fingerprint)
 
 
@@ -77,7 +83,9 @@ class Silence:
 async def silence(
     matchers: Sequence[str], span: tuple[datetime, datetime], by: str, comment: str, service: Service
 ) -> Silence:
-    """Mute what matches; what still holds when it ends is told then. What may mute critical alerts is announced.
+    """Creates a silence. Alerts that are still firing when it ends are notified then.
+
+    A silence that may mute critical alerts is announced to the recipients in the routes.
 
     Raises:
         Conflict: there are too many silences.
@@ -85,30 +93,37 @@ async def silence(
     now, silence_id = service.clock.now(), uuid4()
     async with service.db.transaction() as tx:
         if await silences.count(tx, now) >= SILENCES_MAX:
-            raise Conflict(f"there are {SILENCES_MAX} silences already: end one of them")
-        await silences.put(tx, silence_id, matchers, span, by, now, comment)
+            raise Conflict(f"there are {SILENCES_MAX} silences already: end one of them first")
+        await silences.insert(tx, silence_id, matchers, span, by, now, comment)
         _log.warning("silence created", silence_id=silence_id, by=by, matchers=matchers, until=span[1])
         if may_match_critical([Matcher.parse(one) for one in matchers]):
-            said = condition.silence_created(by, matchers, span[1], now)
-            taken = (await alerts.take(tx, [said.fingerprint], now))[said.fingerprint].told(said)
-            await alerts.put(tx, [taken])
-            await plan(tx, [taken], service, now, service.book.targets)  # past silences, this one too
+            raised = condition.silence_created(by, matchers, span[1], now)
+            alert = (await alerts.lock_or_create(tx, [raised.fingerprint], now))[raised.fingerprint].fold(
+                raised
+            )
+            await alerts.save(tx, [alert])
+            # Announced regardless of silences, this one included.
+            await queue_due(tx, [alert], service, now, service.routing.targets)
     return Silence(silence_id, matchers, *span, by, now, comment)
 
 
 async def end_silence(silence_id: UUID, by: str, service: Service) -> Row | None:
-    """End a silence before its time. None: there is none that is not over."""
+    """Ends a silence before its time.
+
+    Returns:
+        The silence; None if there is no active or future one with this id.
+    """
     _log.warning("silence ended", silence_id=silence_id, by=by)
     return await silences.end(service.db, silence_id, service.clock.now(), by)
 
 
-async def test_everybody(by: str, service: Service) -> Alert:
-    """A test alert to everyone by every channel, whatever the routes and silences say."""
+async def send_test_alert(by: str, service: Service) -> Alert:
+    """Sends a test alert to every recipient through every channel, regardless of routes and silences."""
     async with service.db.transaction() as tx:
         now = service.clock.now()
-        said = condition.test_alert(by, now)
-        taken = (await alerts.take(tx, [said.fingerprint], now))[said.fingerprint].told(said)
-        await alerts.put(tx, [taken])
-        targets = service.book.everybody(str(event_id("test", taken.fingerprint, taken.occurrence)))
-        await plan(tx, [taken], service, now, lambda _: targets)
-        return taken
+        raised = condition.test_alert(by, now)
+        alert = (await alerts.lock_or_create(tx, [raised.fingerprint], now))[raised.fingerprint].fold(raised)
+        await alerts.save(tx, [alert])
+        targets = service.routing.all_targets(str(event_id("test", alert.fingerprint, alert.occurrence)))
+        await queue_due(tx, [alert], service, now, lambda _: targets)
+        return alert

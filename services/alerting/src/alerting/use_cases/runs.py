@@ -1,6 +1,6 @@
-"""Compliance runs: what each one says is told, and that none says anything is noticed here, by the clock alone.
+"""Compliance runs: notifies the result of each run, and detects from the clock alone that no run completes.
 
-Neither the scheduler nor compliance's own watcher has to be alive for that.
+The detection needs neither the scheduler nor compliance's own monitoring.
 """
 
 from datetime import datetime, timedelta
@@ -9,33 +9,33 @@ from alerting.domain import condition
 from alerting.domain.alert import AlertEvent, Resolved
 from alerting.gateways import metrics
 from alerting.storage import alerts, watches
-from alerting.use_cases.folding import not_ahead, only_new, say
+from alerting.use_cases.folding import fold_events, not_ahead, only_new
 from alerting.use_cases.service import GROUP, Service
 from clawback_common.kafka import offsets
 from clawback_common.kafka.envelope import Batch
 from clawback_common.postgres import Transaction
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 
-SAID_AGAIN = timedelta(hours=1)
+REPEAT_INTERVAL = timedelta(hours=1)
 
 
 async def on_runs(
     batch: Batch[RunCompleted | RunFailed], service: Service, *, positions: bool = True
 ) -> None:
-    """Tell what each run found, once; a completed one ends the alert of a failed or an overdue one."""
+    """Notifies the result of each run once. A completed run resolves the alerts of a failed and of an overdue run."""
     async with service.db.transaction() as tx:
         now = service.clock.now()
-        said: list[AlertEvent] = []
+        events: list[AlertEvent] = []
         for one in await only_new(tx, batch, now):
             run = one.value.model_copy(update={"ended_at": not_ahead(one.value.ended_at, now)})
             match run:
                 case RunCompleted():
-                    said += _completed(run)
+                    events += _completed(run)
                     await watches.run_completed(tx, run.ended_at, now)
                 case RunFailed():
-                    said.append(condition.run_failed(run))
-        await say(tx, said, service, now)
-        await _judge_age(tx, service, now)
+                    events.append(condition.run_failed(run))
+        await fold_events(tx, events, service, now)
+        await _check_age(tx, service, now)
         if positions:
             await offsets.keep(tx, GROUP, batch)
 
@@ -50,18 +50,18 @@ def _completed(run: RunCompleted) -> list[AlertEvent]:
 
 
 async def watch_runs(service: Service) -> None:
-    """The age of the last run that completed, looked at by the clock."""
+    """Checks the age of the last completed run."""
     async with service.db.transaction() as tx:
-        await _judge_age(tx, service, service.clock.now())
+        await _check_age(tx, service, service.clock.now())
 
 
-async def _judge_age(tx: Transaction, service: Service, now: datetime) -> None:
-    started_at, completed_at = await watches.seen(tx, now)
+async def _check_age(tx: Transaction, service: Service, now: datetime) -> None:
+    started_at, completed_at = await watches.load(tx, now)
     metrics.LAST_RUN.set(completed_at.timestamp() if completed_at else 0)
     overdue = condition.run_overdue(completed_at, started_at, now)
     known = await alerts.one(tx, condition.RUN_OVERDUE)
     firing = known is not None and known.firing
-    if overdue and not (known and firing and now - known.last_at < SAID_AGAIN):
-        await say(tx, [overdue], service, now)
+    if overdue and not (known and firing and now - known.last_at < REPEAT_INTERVAL):
+        await fold_events(tx, [overdue], service, now)
     elif firing and not overdue:
-        await say(tx, [Resolved(condition.RUN_OVERDUE, now)], service, now)
+        await fold_events(tx, [Resolved(condition.RUN_OVERDUE, now)], service, now)

@@ -1,8 +1,8 @@
-"""Messages go out, each by its channel and at its own pace: a channel that is dead holds up nobody but itself.
+"""Sends the messages of each channel independently, so that a channel that is down delays only its own messages.
 
-Once for its state: a message is claimed before it is sent and marked after it was taken. Between the provider's word
-and our mark lies a moment in which a process can die; then, and only then, it is sent again, under the same reference,
-by which a person or a gateway recognises it.
+Each message is sent once for its state. It is claimed before it is sent and marked after the channel has accepted it.
+Only if the process dies between these two steps, it is sent again, with the same reference, by which a person or a
+gateway recognises the duplicate.
 """
 
 from datetime import timedelta
@@ -17,26 +17,32 @@ from alerting.gateways import metrics
 from alerting.gateways.notification import Outgoing, Send
 from alerting.storage import alerts, channels, messages
 from alerting.storage.messages import Claimed
-from alerting.use_cases.folding import say
+from alerting.use_cases.folding import fold_events
 from alerting.use_cases.service import Service
 from clawback_common.retry import Retry, retrying
 
 MARKING = Retry(attempts=8, first_delay_ms=100, delay_ms_max=5_000)
-"""About twenty seconds, within the lease: what was sent must not be sent again for a database that restarts."""
-SAID_AGAIN = timedelta(minutes=30)
+"""About 20 seconds, within the lease, so that a restart of the database does not cause a second sending."""
+REPEAT_INTERVAL = timedelta(minutes=30)
 _log = structlog.stdlib.get_logger(__name__)
 
 
 async def send_one(channel: str, send: Send, service: Service) -> bool:
-    """Send the most urgent message of a channel. False when none is due."""
+    """Sends the most urgent due message of a channel.
+
+    Returns:
+        False if none is due.
+    """
     claimed = await messages.claim(service.db, channel, service.clock.now())
     if claimed is None:
         return False
     lines = await messages.lines(service.db, claimed.message_id)
-    address = service.book.address(claimed.recipient, channel)
+    address = service.routing.address(claimed.recipient, channel)
     if address is None or not lines:
         await _give_up(
-            claimed, "nobody may be notified there any more" if lines else "nothing to tell", service
+            claimed,
+            "the recipient may no longer be notified there" if lines else "the message has no alerts",
+            service,
         )
         return True
     reference = str(claimed.message_id)
@@ -57,12 +63,12 @@ async def _sent(claimed: Claimed, service: Service) -> None:
             await messages.sent(tx, claimed.message_id, now)
             ended = await channels.sent(tx, claimed.channel, now)
             if ended:
-                await messages.revive(tx, claimed.channel, now)
+                await messages.make_due(tx, claimed.channel, now)
             return ended
 
     failures = await retrying(MARKING, mark)
     metrics.SENT.labels(claimed.channel).inc()
-    metrics.TOLD_AFTER.labels(claimed.channel).observe(max(0.0, (now - claimed.due_at).total_seconds()))
+    metrics.DELIVERY_SECONDS.labels(claimed.channel).observe(max(0.0, (now - claimed.due_at).total_seconds()))
     if failures:
         await watch_channels(service)
 
@@ -84,7 +90,7 @@ async def _failed(claimed: Claimed, lines: list[Line], error: str, service: Serv
     failures = await retrying(MARKING, mark)
     metrics.FAILED.labels(claimed.channel).inc()
     _log.warning(
-        "a notification was not taken",
+        "the channel did not accept a notification",
         channel=claimed.channel,
         message_id=claimed.message_id,
         attempts=claimed.attempts,
@@ -101,18 +107,21 @@ async def _give_up(claimed: Claimed, error: str, service: Service) -> None:
 
 
 async def watch_channels(service: Service) -> None:
-    """A channel that takes nothing is itself an alert, told by the others; it ends when the channel takes something."""
+    """Raises an alert for each failing channel, and resolves it after its first success.
+
+    Other channels send the alert.
+    """
     async with service.db.transaction() as tx:
         now = service.clock.now()
-        said: list[AlertEvent] = []
+        events: list[AlertEvent] = []
         for row in await channels.every(tx):
             name, failures = row["name"], row["failures"]
             known = await alerts.one(tx, condition.channel_fingerprint(name))
             firing = known is not None and known.firing
             metrics.CHANNEL_FAILING.labels(name).set(failures >= condition.FAILURES_MAX)
             if failures >= condition.FAILURES_MAX:
-                if not (known and firing and now - known.last_at < SAID_AGAIN):
-                    said.append(condition.channel_down(name, failures, row["failing_since"], now))
+                if not (known and firing and now - known.last_at < REPEAT_INTERVAL):
+                    events.append(condition.channel_down(name, failures, row["failing_since"], now))
             elif firing and not failures:
-                said.append(Resolved(condition.channel_fingerprint(name), now))
-        await say(tx, said, service, now)
+                events.append(Resolved(condition.channel_fingerprint(name), now))
+        await fold_events(tx, events, service, now)

@@ -1,4 +1,4 @@
-"""What every part of the story needs."""
+"""The objects that every use case needs."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ GROUP = "alerting"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What every part of the story needs."""
+    """The objects that every use case needs."""
 
     settings: Settings
     db: Database
     clock: Clock
     orders: OrdersOutbox
-    book: RoutingConfig
-    """Who is told what, as the routes file says."""
+    routing: RoutingConfig
+    """Who is notified of what, as configured in the routes file."""
     senders: Waker
-    """Woken after a commit that leaves something to send."""
+    """Woken after a commit that leaves messages to send."""
     sweeper: Sweeper

@@ -1,4 +1,4 @@
-"""What the live worker looks at again and again."""
+"""What the running worker measures periodically."""
 
 from alerting.gateways import metrics
 from alerting.storage import alerts, messages
@@ -6,10 +6,10 @@ from alerting.use_cases.service import Service
 
 
 async def measure(service: Service) -> None:
-    """How much waits, by channel, and how much holds, by severity."""
+    """Sets the metrics of waiting messages by channel and of firing alerts by severity."""
     now = service.clock.now()
     waiting = await messages.waiting(service.db)
-    for channel in service.book.channels:
+    for channel in service.routing.channels:
         count, oldest = waiting.get(channel, (0, now))
         metrics.WAITING.labels(channel).set(count)
         metrics.OLDEST.labels(channel).set(max(0.0, (now - oldest).total_seconds()))

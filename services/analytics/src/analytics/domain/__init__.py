@@ -1,1 +1,1 @@
-"""What an article is counted by, how counts change, which order counts: plain values."""
+"""The rules of analytics, without I/O: the facets of an article, and how counts change."""

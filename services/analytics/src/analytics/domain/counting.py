@@ -1,4 +1,4 @@
-"""How counts change with an article: away with what it was counted by before, on with what it is counted by now."""
+"""How counts change: the previous facets of an article are subtracted and its current ones are added."""
 
 from datetime import date
 from typing import NamedTuple
@@ -6,11 +6,11 @@ from typing import NamedTuple
 from analytics.domain.facets import SOURCE, TOPIC, Facets
 
 Key = tuple[int, date, int, int]
-"""Dimension, day, cell, value: a row of the rollup."""
+"""The key of a rollup row: dimension, day, cell, value."""
 
 
 class Change(NamedTuple):
-    """By how much a row of the rollup changes."""
+    """The change of one rollup row."""
 
     key: Key
     articles: int
@@ -18,26 +18,29 @@ class Change(NamedTuple):
 
 
 class Delta:
-    """The changes of one transaction, summed up, so that each row is touched once and in one order."""
+    """The summed changes of one transaction, so that each row is updated once, in a fixed order."""
 
-    __slots__ = ("_articles", "_parked", "_words")
+    __slots__ = ("_articles", "_withheld_refs", "_words")
 
     def __init__(self) -> None:
         self._articles: dict[Key, int] = {}
         self._words: dict[Key, int] = {}
-        self._parked: dict[int, int] = {}
+        self._withheld_refs: dict[int, int] = {}
 
     def add(self, facets: Facets) -> None:
-        """An article is counted by these from now on."""
+        """Adds an article with these facets."""
         self._change(facets, 1)
 
-    def take_away(self, facets: Facets) -> None:
-        """An article was counted by these, and is no longer."""
+    def subtract(self, facets: Facets) -> None:
+        """Subtracts an article with these facets."""
         self._change(facets, -1)
 
     @property
     def changes(self) -> list[Change]:
-        """Rows that change, by key. Where an article came back as it was, nothing does."""
+        """The rollup rows that change, sorted by key.
+
+        An article that is subtracted and added unchanged changes none.
+        """
         words = self._words
         return [
             Change(key, articles, words[key])
@@ -46,15 +49,15 @@ class Delta:
         ]
 
     @property
-    def parked(self) -> dict[int, int]:
-        """By how many withheld articles each value is needed more, or less."""
-        return {value: by for value, by in self._parked.items() if by}
+    def withheld_refs(self) -> dict[int, int]:
+        """By value: the change of the number of withheld articles that refer to it."""
+        return {value: by for value, by in self._withheld_refs.items() if by}
 
     def _change(self, facets: Facets, by: int) -> None:
         day, cell_id, words, source_id, topic_ids, withheld = facets
         if withheld:
             for value in (source_id, *topic_ids):
-                self._parked[value] = self._parked.get(value, 0) + by
+                self._withheld_refs[value] = self._withheld_refs.get(value, 0) + by
             return
         counts, sums = self._articles, self._words
         words *= by

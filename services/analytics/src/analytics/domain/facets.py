@@ -1,4 +1,4 @@
-"""What an article is counted by, in words and in numbers."""
+"""What an article is counted under: as text (`ArticleFacts`) and as ids (`Facets`)."""
 
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -7,30 +7,31 @@ from typing import Final, NamedTuple
 from clawback_contracts.article.v1 import ArticlePublished
 
 TEXT_MAX = 500
-"""Characters of a value's text: an index entry holds no more, and no name is longer."""
+"""Maximum length of a value's text, in characters; the limit of an index entry, and longer than any name."""
 
 
 SOURCE: Final = 1
-"""The dimension of sources, by the number that is stored. Every article has exactly one source: sums over this
-dimension alone are numbers of articles."""
+"""The id of the dimension of sources, as stored. Each article has exactly one source, so a sum over this dimension
+is a number of articles.
+"""
 TOPIC: Final = 2
-"""The dimension of topics."""
+"""The id of the dimension of topics."""
 
-Cell = tuple[str, str, tuple[str, ...]]
-"""Language ("": not known), source, licences: all by which a reader may narrow the counts."""
+FilterKey = tuple[str, str, tuple[str, ...]]
+"""Language ("": unknown), source, licences: everything that a query can filter by."""
 Term = tuple[int, str]
-"""A dimension, and a value of it in words."""
+"""A dimension and the text of a value."""
 
 
 class ArticleFacts(NamedTuple):
-    """An article by what it is counted by, in words. Of its text, this holds what its provider made of it."""
+    """What an article is counted under, as text."""
 
     article_id: str
     version: int
     after_order: int
     kept_from: datetime
     day: date
-    cell: Cell
+    filter_key: FilterKey
     words: int
     terms: tuple[Term, ...]
     """Its source, then its topics."""
@@ -38,7 +39,7 @@ class ArticleFacts(NamedTuple):
 
     @property
     def labels(self) -> dict[Term, str | None]:
-        """Of its terms: the name of the source, the group of a topic."""
+        """The labels of its terms: the name of the source, the group of a topic."""
         source, *topics = self.terms
         groups = {topic.name[:TEXT_MAX]: topic.group for topic in reversed(self.article.topics)}
         return {source: _short(self.article.source.name)} | {
@@ -47,20 +48,20 @@ class ArticleFacts(NamedTuple):
 
 
 class Facets(NamedTuple):
-    """What an article is counted by, in the numbers that stand for words."""
+    """What an article is counted under, as ids."""
 
     day: date
-    """On which it was published, in UTC."""
+    """The day on which it was published, in UTC."""
     cell_id: int
     words: int
     source_id: int
     topic_ids: tuple[int, ...]
     withheld: bool = False
-    """Not counted for now, but may be counted again."""
+    """Currently not counted, but may be counted again."""
 
 
-def described(article: ArticlePublished) -> ArticleFacts:
-    """Reads off what the article is counted by. A topic that it has twice counts once."""
+def article_facts(article: ArticlePublished) -> ArticleFacts:
+    """Extracts what the article is counted under. A repeated topic counts once."""
     key, licences = article.source.key, article.licences
     return ArticleFacts(
         article.article_id,
@@ -85,13 +86,16 @@ def described(article: ArticlePublished) -> ArticleFacts:
 
 
 def newest(batch: Iterable[ArticlePublished]) -> list[ArticleFacts]:
-    """One an id, the one with the latest order and version, sorted by id: the order in which rows are taken."""
+    """Returns one version per article id: that with the latest order and version.
+
+    Sorted by id, the order of locking.
+    """
     best: dict[str, ArticlePublished] = {}
     for article in batch:
         held = best.get(article.article_id)
         if held is None or (article.after_order, article.version) > (held.after_order, held.version):
             best[article.article_id] = article
-    return [described(best[article_id]) for article_id in sorted(best)]
+    return [article_facts(best[article_id]) for article_id in sorted(best)]
 
 
 def _short(text: str | None) -> str | None:

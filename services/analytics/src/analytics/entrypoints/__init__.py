@@ -1,1 +1,1 @@
-"""What comes in: events, requests, jobs."""
+"""The entry points of analytics: consumers, HTTP API, commands, and the loops of the worker."""

@@ -1,4 +1,4 @@
-"""What a person starts by a command, and what it prints."""
+"""The CLI commands of analytics."""
 
 from argparse import Namespace
 
@@ -11,13 +11,13 @@ from clawback_common.service.process import ShutdownEvent
 
 
 async def floor_command(service: Service, chosen: Namespace, _: ShutdownEvent) -> int:
-    """``analytics floor``: prints the retention floor, or lowers it; the ingester's must be lowered as well."""
+    """``analytics floor``: prints or lowers the retention floor; the ingester's must be lowered as well."""
     ours = floor.Floor(facets.floor, facets.lower_floor)
     return await floor.run_role(service.db, service.clock, ours, chosen)
 
 
 COMMANDS = (
     Command(
-        "floor", "print the retention floor, or lower it after a mistake", floor_command, floor_arguments
+        "floor", "print the retention floor, or lower it to correct a mistake", floor_command, floor_arguments
     ),
 )

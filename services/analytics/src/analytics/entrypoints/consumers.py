@@ -1,4 +1,4 @@
-"""What analytics listens to."""
+"""The Kafka subscriptions of analytics."""
 
 from collections.abc import Sequence
 
@@ -15,15 +15,17 @@ from clawback_contracts.revocation.v1 import ArticleRevoked
 from clawback_contracts.run.v1 import Run, RunCompleted, RunFailed
 
 PUBLISHED_BYTES_MAX = CONTENT_BYTES_MAX + 10_000
-"""The ingester adds its numbers and times to what it was given."""
+"""The ingester adds ids and times to the submitted article."""
 ARTICLE_BYTES = 5_000
-"""Of an article, about: a batch comes from one fetch."""
+"""The approximate size of an article; one fetch is one batch."""
 
 
 def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
-    """The articles; the orders, the runs, and what is to be swept, on lanes of their own.
+    """Returns the subscriptions to articles, and on separate lanes to orders, runs and sweeps.
 
-    ``positions``: note where we stand, which a second try of old records must not.
+    Args:
+        service: the service.
+        positions: whether to save offsets; False when dead letters are processed again.
     """
 
     async def articles_arrived(batch: Batch[ArticlePublished]) -> None:

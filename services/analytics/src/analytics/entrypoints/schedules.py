@@ -1,4 +1,4 @@
-"""What the worker does again and again."""
+"""The periodic loops of the worker."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ from clawback_common.service.loops import Loop
 
 
 def loops(service: Service) -> list[Loop]:
-    """All of them."""
+    """Returns all loops."""
     return [
         service.sweeper.loop(),
         Loop("confirm orders", 0.5, partial(use_cases.confirm, service)),

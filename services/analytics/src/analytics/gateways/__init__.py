@@ -1,1 +1,1 @@
-"""What leaves: events, metrics, the cache."""
+"""Outgoing interfaces: events, metrics, cache."""

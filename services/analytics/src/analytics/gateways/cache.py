@@ -1,8 +1,8 @@
-"""Answers kept for a while in Valkey (or Redis): numbers that stand for values, and counts. Never a word.
+"""A cache of answers in Valkey (or Redis). It contains ids of values and counts, never text.
 
-An answer is kept under the mark of the counts that it was computed from. Every change of a count makes another mark, so
-that no stale answer can be found, and what is not asked for again goes by its time to live. The cache is no part of any
-promise: away, full or emptied, every question is answered from the database.
+An answer is cached under the version of the counts that it was computed from. Each change of a count creates a new
+version, so a stale answer is never found; unused answers expire by their time to live. No guarantee depends on the
+cache: if it is unavailable, full or empty, queries are answered from the database.
 """
 
 import hashlib
@@ -24,17 +24,17 @@ from clawback_common.errors import Transient
 
 PREFIX = "analytics:"
 TIMEOUT_S = 0.25
-"""Longer than a computed answer takes, it need not be waited for."""
-LEFT_ALONE_S = 1.0
-"""After a failure nobody is made to wait for it again for so long."""
+"""Longer than computing an answer takes."""
+COOLDOWN_S = 1.0
+"""After a failure, the cache is not used for this long, so that requests do not wait for it."""
 SCANNED = 500
 T = TypeVar("T")
 Answer = list[list[Any]]
 
 
 @dataclass(slots=True)
-class Tried:
-    """How often this process has asked the cache."""
+class CacheCounts:
+    """The cache statistics of this process."""
 
     hits: int = 0
     misses: int = 0
@@ -42,24 +42,24 @@ class Tried:
 
     @property
     def hit_rate(self) -> float | None:
-        """Of all that was asked, a failure is a miss; None: nothing was."""
-        asked = self.hits + self.misses + self.failures
-        return round(self.hits / asked, 4) if asked else None
+        """The share of hits; a failure counts as a miss. None: the cache was not used."""
+        total = self.hits + self.misses + self.failures
+        return round(self.hits / total, 4) if total else None
 
 
 class Cache:
-    """Of one process; without a client, nothing is kept."""
+    """The cache of one process; without a client, nothing is cached."""
 
     def __init__(self, client: "Redis | None", ttl_s: float) -> None:
         self._client = client
         self._ttl_ms = int(ttl_s * 1000)
-        self._left_alone_until = 0.0
-        self.tried = Tried()
+        self._cooldown_until = 0.0
+        self.counts = CacheCounts()
 
     @classmethod
     @asynccontextmanager
     async def connect(cls, url: str | None, ttl_s: float) -> AsyncIterator["Cache"]:
-        """Opens nothing before it is used; closed with the block."""
+        """Creates the cache; connects on first use, and closes at the end of the block."""
         if url is None:
             yield cls(None, ttl_s)
             return
@@ -77,49 +77,51 @@ class Cache:
 
     @property
     def enabled(self) -> bool:
-        """Whether there is one at all."""
+        """Whether a cache is configured."""
         return self._client is not None
 
-    async def get(self, mark: UUID, question: Sequence[object]) -> Answer | None:
-        """The answer that was kept under this mark."""
+    async def get(self, version: UUID, question: Sequence[object]) -> Answer | None:
+        """Returns the answer that is cached under this version."""
         if self._client is None:
             return None
         try:
-            found = await self._ask(self._client.get(_key(mark, question)))
+            found = await self._ask(self._client.get(_key(version, question)))
         except Transient:
-            self.tried.failures += 1
+            self.counts.failures += 1
             metrics.CACHE.labels("failure").inc()
             return None
         if found is None:
-            self.tried.misses += 1
+            self.counts.misses += 1
             metrics.CACHE.labels("miss").inc()
             return None
-        self.tried.hits += 1
+        self.counts.hits += 1
         metrics.CACHE.labels("hit").inc()
         answer: Answer = orjson.loads(found)
         return answer
 
-    async def put(self, mark: UUID, question: Sequence[object], answer: Answer) -> None:
-        """Keeps an answer; where it cannot, it does not."""
+    async def put(self, version: UUID, question: Sequence[object], answer: Answer) -> None:
+        """Caches an answer; does nothing if the cache is unavailable."""
         if self._client is not None:
             try:
-                await self._ask(self._client.set(_key(mark, question), orjson.dumps(answer), px=self._ttl_ms))
+                await self._ask(
+                    self._client.set(_key(version, question), orjson.dumps(answer), px=self._ttl_ms)
+                )
             except Transient:
                 metrics.CACHE.labels("failure").inc()
 
     async def check(self) -> str | None:
-        """For the probes.
+        """The readiness check.
 
         Raises:
             Transient: it does not answer.
         """
         if self._client is None:
             return "not configured"
-        await self._ask(self._client.ping(), patiently=True)
+        await self._ask(self._client.ping(), ignore_cooldown=True)
         return None
 
     async def keys(self) -> int:
-        """How many answers are kept.
+        """Counts the cached answers.
 
         Raises:
             Transient: it does not answer.
@@ -127,42 +129,45 @@ class Cache:
         return sum([len(some) async for some in self._ours()])
 
     async def clear(self) -> int:
-        """Forgets every answer. Gives how many.
+        """Deletes all cached answers.
+
+        Returns:
+            The number of deleted answers.
 
         Raises:
             Transient: it does not answer.
         """
-        return await self._unlink(only_undying=False)
+        return await self._unlink(only_without_ttl=False)
 
     async def without_ttl(self) -> int:
-        """How many of our keys have no time to live: not one that we have written.
+        """Counts our keys without a time to live; this service writes none.
 
         Raises:
             Transient: it does not answer.
         """
         return sum([len(await self._without_end(some)) async for some in self._ours()])
 
-    async def remove_undying(self) -> int:
-        """Removes these.
+    async def remove_without_ttl(self) -> int:
+        """Deletes our keys without a time to live.
 
         Raises:
             Transient: it does not answer.
         """
-        return await self._unlink(only_undying=True)
+        return await self._unlink(only_without_ttl=True)
 
-    async def _unlink(self, *, only_undying: bool) -> int:
+    async def _unlink(self, *, only_without_ttl: bool) -> int:
         removed = 0
         async for some in self._ours():
-            doomed = await self._without_end(some) if only_undying else some
-            if doomed and self._client is not None:
-                removed += int(await self._ask(self._client.unlink(*doomed), patiently=True))
+            selected = await self._without_end(some) if only_without_ttl else some
+            if selected and self._client is not None:
+                removed += int(await self._ask(self._client.unlink(*selected), ignore_cooldown=True))
         return removed
 
     async def _ours(self) -> AsyncIterator[list[bytes | str]]:
         cursor = 0
         while self._client is not None:
             cursor, some = await self._ask(
-                self._client.scan(cursor, match=f"{PREFIX}*", count=SCANNED), patiently=True
+                self._client.scan(cursor, match=f"{PREFIX}*", count=SCANNED), ignore_cooldown=True
             )
             if some:
                 yield some
@@ -173,23 +178,23 @@ class Cache:
         if self._client is None:
             return []
         async with self._client.pipeline(transaction=False) as pipe:
-            _ = [pipe.ttl(key) for key in keys]  # nothing is sent, or to be awaited, before all of them are
-            ends: list[int] = await self._ask(pipe.execute(), patiently=True)
+            _ = [pipe.ttl(key) for key in keys]  # the commands are queued; the pipeline sends them together
+            ends: list[int] = await self._ask(pipe.execute(), ignore_cooldown=True)
         return [key for key, end in zip(keys, ends, strict=True) if end == -1]
 
-    async def _ask(self, asked: Awaitable[T], *, patiently: bool = False) -> T:
-        """Asks; who is answering a reader is not made to wait for a cache that has just failed."""
-        if not patiently and time.monotonic() < self._left_alone_until:
-            if hasattr(asked, "close"):
-                asked.close()
-            raise Transient("the cache was away a moment ago")
+    async def _ask(self, call: Awaitable[T], *, ignore_cooldown: bool = False) -> T:
+        """Awaits a call. During the cooldown after a failure it raises at once, unless that is ignored."""
+        if not ignore_cooldown and time.monotonic() < self._cooldown_until:
+            if hasattr(call, "close"):
+                call.close()
+            raise Transient("the cache failed a moment ago")
         try:
-            return await asked
+            return await call
         except (RedisError, OSError, TimeoutError) as error:
-            self._left_alone_until = time.monotonic() + LEFT_ALONE_S
+            self._cooldown_until = time.monotonic() + COOLDOWN_S
             raise Transient(f"the cache does not answer ({type(error).__name__})") from None
 
 
-def _key(mark: UUID, question: Sequence[object]) -> str:
+def _key(version: UUID, question: Sequence[object]) -> str:
     digest = hashlib.sha256(orjson.dumps(question)).hexdigest()[:32]
-    return f"{PREFIX}{mark.hex}:{digest}"
+    return f"{PREFIX}{version.hex}:{digest}"

@@ -1,4 +1,4 @@
-"""Decisions as messages."""
+"""The events that analytics publishes."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,12 +9,12 @@ from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import Outcome
 
 SERVICE = "analytics"
-"""Also the name under which compliance knows us as a holder."""
+"""Also the name of analytics as a holder in compliance."""
 
 
 def receipt(
     order: AnyOrder, outcomes: Mapping[str, Outcome], at: datetime, traceparent: str | None
 ) -> Message:
-    """ArticleRemoved: our answer to one sending of an order."""
+    """ArticleRemoved: the receipt for one sending of an order."""
     answer = receipts.receipt(order, SERVICE, outcomes, at=at)
     return Message.of(answer, answer.receipt_id, at=at, traceparent=traceparent)

@@ -1,4 +1,7 @@
-"""Facet rows: taken before anything else, in the order of their ids. Each function gives what was counted before."""
+"""Facet rows. They are locked before all other rows, in the order of their ids.
+
+Each function that changes rows returns what they were counted under before.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,34 +17,39 @@ from clawback_contracts.revocation.folding import Folded, OrderHead, Status
 SQL = Queries.load(__package__, "facets")
 
 
-class Taken(NamedTuple):
-    """A row that has let an article in."""
+class Accepted(NamedTuple):
+    """A row that was updated with an article."""
 
     article_id: str
     withheld: bool
     before: Facets | None
-    """By what it was counted until now."""
+    """What it was counted under before."""
 
 
 class Changed(NamedTuple):
-    """A row that an order has changed."""
+    """A row that was changed by an order."""
 
     article_id: str
     before: Facets
     after: Facets | None
-    """None: nothing is left of it."""
+    """None: it holds nothing any more."""
 
 
-async def take(tx: Transaction, batch: Sequence[ArticleFacts], numbered: Sequence[Facets]) -> list[Taken]:
-    """Lets in what may be let in, under the rows' locks. The batch has each id once, sorted.
+async def save_accepted(
+    tx: Transaction, batch: Sequence[ArticleFacts], numbered: Sequence[Facets]
+) -> list[Accepted]:
+    """Saves the articles that are accepted; the decision is made under the rows' locks.
 
     Args:
         tx: the transaction.
-        batch: the articles.
+        batch: the articles, each id once, sorted by id.
         numbered: the facets of each, in the same order.
+
+    Returns:
+        The rows of the accepted articles.
     """
     rows = await tx.fetch(
-        SQL["take"],
+        SQL["save_accepted"],
         [one.article_id for one in batch],
         [one.version for one in batch],
         [one.after_order for one in batch],
@@ -52,16 +60,16 @@ async def take(tx: Transaction, batch: Sequence[ArticleFacts], numbered: Sequenc
         [facets.source_id for facets in numbered],
         [f"{{{','.join(map(str, facets.topic_ids))}}}" for facets in numbered],
     )
-    return [Taken(row[0], row[1], _before(row, withheld=row[2])) for row in rows]
+    return [Accepted(row[0], row[1], _before(row, withheld=row[2])) for row in rows]
 
 
 async def too_old(tx: Transaction, dates: Sequence[datetime]) -> int:
-    """How many of these lie below the floor."""
+    """Returns how many of these dates are before the retention floor."""
     return int(await tx.fetchval(SQL["too_old"], dates))
 
 
 async def lock_or_create(tx: Transaction, article_ids: Sequence[str]) -> dict[str, OrderHead]:
-    """Locks the rows of these ids, sorted, until the transaction ends; makes those that are missing."""
+    """Locks the rows of these ids, which are sorted; creates the missing ones."""
     await tx.execute(SQL["lock_or_create"], article_ids)
     return {
         r["article_id"]: OrderHead(
@@ -72,7 +80,11 @@ async def lock_or_create(tx: Transaction, article_ids: Sequence[str]) -> dict[st
 
 
 async def apply_orders(tx: Transaction, folded: Sequence[Folded]) -> list[Changed]:
-    """Writes what orders made of locked rows. Gives how what is counted changes."""
+    """Saves the results of orders to locked rows.
+
+    Returns:
+        The changed rows, with what they were and are counted under.
+    """
     if not folded:
         return []
     rows = await tx.fetch(
@@ -86,14 +98,14 @@ async def apply_orders(tx: Transaction, folded: Sequence[Folded]) -> list[Change
     return _changed(rows)
 
 
-async def doubt(tx: Transaction, article_ids: Sequence[str]) -> list[Changed]:
-    """Holds locked rows back from counting until compliance was asked for their orders."""
-    return _changed(await tx.fetch(SQL["doubt"], article_ids))
+async def mark_unconfirmed(tx: Transaction, article_ids: Sequence[str]) -> list[Changed]:
+    """Withholds the articles of locked rows until compliance has confirmed their orders."""
+    return _changed(await tx.fetch(SQL["mark_unconfirmed"], article_ids))
 
 
-async def believe(tx: Transaction, article_id: str) -> list[Changed]:
-    """Ends what ``doubt`` did."""
-    return _changed(await tx.fetch(SQL["believe"], [article_id]))
+async def confirm(tx: Transaction, article_id: str) -> list[Changed]:
+    """Ends the effect of ``mark_unconfirmed``."""
+    return _changed(await tx.fetch(SQL["confirm"], [article_id]))
 
 
 def _changed(rows: Sequence[Row]) -> list[Changed]:
@@ -107,24 +119,32 @@ def _changed(rows: Sequence[Row]) -> list[Changed]:
 
 
 async def withhold(tx: Transaction, article_ids: Sequence[str]) -> list[Facets]:
-    """Holds them back from counting until a person has looked. Gives by what they were counted."""
+    """Withholds articles until a person has closed their incident.
+
+    Returns:
+        What they were counted under.
+    """
     rows = await tx.fetch(SQL["withhold"], article_ids)
     return [before for row in rows if not row["withheld"] and (before := _before(row, withheld=False))]
 
 
 async def revoked(db: Querier, article_ids: Sequence[str]) -> set[str]:
-    """Those of the ids that are revoked."""
+    """Returns those of the ids that are revoked."""
     return {row["article_id"] for row in await db.fetch(SQL["revoked"], article_ids)}
 
 
 async def release(tx: Transaction, article_id: str) -> Facets | None:
-    """Lifts what ``withhold`` did. Gives by what it is counted again, or None where it is not."""
+    """Ends the effect of ``withhold``.
+
+    Returns:
+        What the article is counted under again, or None if it is still not counted.
+    """
     row = await tx.fetchrow(SQL["release"], article_id)
     return _before(row, withheld=False) if row and not row["withheld"] else None
 
 
 async def held(db: Querier, article_ids: Sequence[str]) -> tuple[set[str], dict[str, int]]:
-    """The ids of which anything is held; and the last order applied to each that has one."""
+    """Returns the ids of which anything is held, and the last applied order of each id that has one."""
     rows = await db.fetch(SQL["held"], article_ids)
     return (
         {row["article_id"] for row in rows if row["held"]},
@@ -133,18 +153,18 @@ async def held(db: Querier, article_ids: Sequence[str]) -> tuple[set[str], dict[
 
 
 async def floor(db: Querier) -> datetime | None:
-    """What dates from before is refused; None: nothing was ever swept."""
+    """Returns the retention floor: articles dated before it are rejected. None: nothing was ever swept."""
     found: datetime | None = await db.fetchval(SQL["floor"])
     return found
 
 
 async def lower_floor(db: Querier, to: datetime) -> bool:
-    """For a person who repairs a mistake. False: it was not higher."""
+    """Lowers the floor, to correct a mistake. False: it was not higher."""
     return await db.fetchval(SQL["lower_floor"], to) is not None
 
 
 async def raise_floor(db: Querier, before: datetime, now: datetime) -> None:
-    """Lets in nothing older; but for those who are letting in just now. Never beyond now.
+    """Raises the floor, at most to now. Transactions that are already running may still save older articles.
 
     Raises:
         Poison: ``floor_in_future``.
@@ -154,20 +174,27 @@ async def raise_floor(db: Querier, before: datetime, now: datetime) -> None:
 
 
 async def old(db: Querier, before: datetime, spared: LegalHolds) -> tuple[int, int]:
-    """How many are older, and how many of these a hold spares."""
+    """Returns how many articles are older, and how many of these are under a legal hold."""
     row = await db.fetchrow(SQL["old"], before, spared.ids, spared.froms, spared.untils)
     return (row["found"], row["held"]) if row else (0, 0)
 
 
 async def empty_old(tx: Transaction, before: datetime, spared: LegalHolds, rows_max: int) -> list[Facets]:
-    """Takes so many of what is older and not spared. Gives by what they were counted."""
-    taken = await tx.fetch(SQL["take_old"], before, spared.ids, spared.froms, spared.untils, rows_max)
-    rows = await tx.fetch(SQL["empty"], [row["article_id"] for row in taken], before)
+    """Empties up to `rows_max` older rows that are not under a legal hold.
+
+    Returns:
+        What they were counted under.
+    """
+    taken = await tx.fetch(SQL["lock_old"], before, spared.ids, spared.froms, spared.untils, rows_max)
+    rows = await tx.fetch(SQL["empty_locked"], [row["article_id"] for row in taken], before)
     return [found for row in rows if (found := _before(row, withheld=row["withheld"]))]
 
 
 async def counts(db: Querier) -> dict[str, int]:
-    """Articles by state (counted, withheld, revoked): exact while the table is small, then PostgreSQL's estimates."""
+    """Counts articles by state (counted, withheld, revoked).
+
+    Exact for a small table, otherwise PostgreSQL's estimates.
+    """
     if not await estimates.is_small(db, "facet"):
         found = await estimates.rows(db, ("facet_kept_from", "facet_withheld", "facet_revoked"))
         withheld = found["facet_withheld"]

@@ -1,8 +1,8 @@
--- name: take
--- The one door through which an article enters. Takes the rows in the order of their ids and decides under their locks:
--- an article is let in when it knows a later order than the row, or the same, is neither revoked nor withheld by an
--- order, and is newer. What is older than the floor is not even looked at. Gives what was let in, and by what it was
--- counted before.
+-- name: save_accepted
+-- The only statement that saves articles. It locks the rows in the order of their ids and decides under the locks: an
+-- article is accepted if it knows a later order than the row, or if it knows the same order, the row is neither revoked
+-- nor withheld by an order, and its version is newer. Articles older than the floor are skipped. Returns the accepted
+-- rows, and what they were counted under before.
 INSERT INTO facet AS f (article_id, version, order_no, kept_from, day, cell_id, words, source_id, topic_ids)
 SELECT d.article_id, d.version, d.order_no, d.kept_from, d.day, d.cell_id, d.words, d.source_id, d.topic_ids::bigint[]
 FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::date[], $6::bigint[], $7::int[], $8::bigint[], $9::text[])
@@ -20,12 +20,12 @@ RETURNING new.article_id, new.withheld, coalesce(old.withheld, false), old.day, 
           old.topic_ids
 
 -- name: too_old
--- How many of these dates lie below the floor; asked only where some were not let in.
+-- How many of these dates are before the floor; only queried when some articles were not accepted.
 SELECT count(*) FROM unnest($1::timestamptz[]) AS d (kept_from) WHERE d.kept_from < (SELECT before FROM floor)
 
 -- name: lock_or_create
--- Locks the rows in the order of their ids, also of ids never seen, and changes none: the condition is checked after the
--- lock. What stands in them is read by a statement of its own, whose snapshot is taken after the wait.
+-- Locks the rows in the order of their ids, creates missing ones, and changes none: the condition is evaluated after
+-- locking. A separate statement reads the rows, because its snapshot is taken after the wait for the locks.
 INSERT INTO facet AS f (article_id)
 SELECT article_id FROM unnest($1::text[]) AS n (article_id) ORDER BY article_id
 ON CONFLICT (article_id) DO UPDATE SET version = f.version WHERE false
@@ -38,8 +38,8 @@ FROM facet
 WHERE article_id = ANY ($1::text[])
 
 -- name: apply_orders
--- Writes what the orders made of locked rows. What is withheld for another cause stays so under a reinstatement. Gives by
--- what each was counted before, and whether it is counted now.
+-- Saves the results of orders to locked rows. A reinstatement does not end withholding for another cause. Returns what
+-- each row was counted under before, and whether it is counted now.
 UPDATE facet AS f
 SET order_no = o.order_no, revocation_id = o.revocation_id, revoked = o.status = 'revoked',
     withheld_by_order = o.status = 'withheld',
@@ -55,22 +55,22 @@ WHERE f.article_id = o.article_id
 RETURNING new.article_id, old.withheld AS withheld_before, new.withheld, new.day IS NULL AS emptied,
           old.day, old.cell_id, old.words, old.source_id, old.topic_ids
 
--- name: doubt
--- An order on these does not follow the last one: not counted until compliance was asked.
+-- name: mark_unconfirmed
+-- An order does not follow the last applied one: not counted until compliance has confirmed it.
 UPDATE facet SET unconfirmed = true, withheld = NOT revoked
 WHERE article_id = ANY ($1::text[]) AND NOT unconfirmed
 RETURNING new.article_id, old.withheld AS withheld_before, new.withheld, false AS emptied,
           old.day, old.cell_id, old.words, old.source_id, old.topic_ids
 
--- name: believe
--- Compliance has said which orders there are: what only the doubt withheld is counted again.
+-- name: confirm
+-- Compliance has confirmed the orders: articles that were withheld only for this are counted again.
 UPDATE facet SET unconfirmed = false, withheld = NOT revoked AND (withheld_by_order OR withheld_locally)
 WHERE article_id = ANY ($1::text[]) AND unconfirmed
 RETURNING new.article_id, old.withheld AS withheld_before, new.withheld, false AS emptied,
           old.day, old.cell_id, old.words, old.source_id, old.topic_ids
 
 -- name: withhold
--- An order on these could not be read: not counted until a person has looked. What is needed to count them stays.
+-- An order could not be decoded: not counted until a person has closed the incident. The facets are kept.
 INSERT INTO facet AS f (article_id, withheld, withheld_locally)
 SELECT id, true, true FROM unnest($1::text[]) AS w (id) ORDER BY id
 ON CONFLICT (article_id) DO UPDATE SET withheld = true, withheld_locally = true
@@ -82,14 +82,14 @@ RETURNING new.article_id, coalesce(old.withheld, false) AS withheld, old.day, ol
 SELECT article_id FROM facet WHERE article_id = ANY ($1::text[]) AND revoked
 
 -- name: release
--- Not while another incident on it is open. What an order withholds is not counted for that.
+-- Not while another incident about it is open. An article that an order withholds is still not counted.
 UPDATE facet AS f SET withheld_locally = false, withheld = withheld_by_order OR unconfirmed
 WHERE article_id = $1 AND withheld_locally
   AND NOT EXISTS (SELECT FROM incident WHERE subject = f.article_id AND closed_at IS NULL)
 RETURNING article_id, withheld, day, cell_id, words, source_id, topic_ids
 
 -- name: held
--- Asks what is needed for counting, whatever the row says of orders; and which order it has applied.
+-- Whether facets are held, regardless of the orders in the row; and the last applied order.
 SELECT article_id, order_no, day IS NOT NULL AS held FROM facet WHERE article_id = ANY ($1::text[])
 
 -- name: floor
@@ -99,11 +99,11 @@ SELECT nullif(before, '-infinity') FROM floor
 UPDATE floor SET before = $1 WHERE before > $1 RETURNING before
 
 -- name: raise_floor
--- Whoever was letting in under the former floor must be waited for before anything goes.
+-- The caller then waits for transactions that still use the former floor, before anything is deleted.
 UPDATE floor SET before = $1 WHERE before < $1
 
 -- name: old
--- What a sweep finds, and what of it a hold keeps: these ids, or what dates from these spans.
+-- What a sweep finds, and how much of it is under a legal hold: by these ids, or by dates in these spans.
 SELECT count(*) AS found,
        count(*) FILTER (
            WHERE article_id = ANY ($2::text[])
@@ -113,7 +113,7 @@ SELECT count(*) AS found,
 FROM facet
 WHERE day IS NOT NULL AND kept_from < $1
 
--- name: take_old
+-- name: lock_old
 -- A slice of what a sweep removes, in the order of the ids.
 SELECT article_id FROM facet
 WHERE article_id IN (
@@ -126,8 +126,8 @@ WHERE article_id IN (
 ORDER BY article_id
 FOR UPDATE
 
--- name: empty
--- Takes away what the rows are counted by. Version, order and date stay: a replay stays out, an order is answered.
+-- name: empty_locked
+-- Empties the facets. Version, order and date stay, so that a replay is rejected and an order can be answered.
 UPDATE facet SET day = NULL, cell_id = NULL, words = NULL, source_id = NULL, topic_ids = NULL
 WHERE article_id = ANY ($1::text[]) AND day IS NOT NULL AND kept_from < $2
 RETURNING old.withheld, old.day, old.cell_id, old.words, old.source_id, old.topic_ids

@@ -1,4 +1,4 @@
-"""What of the tables of analytics ends by age alone; articles are a class that retention sweeps."""
+"""The rows of analytics that are deleted by age alone. Articles are a data class that retention sweeps."""
 
 from clawback_common.retention.purging import QUARANTINE, YEAR, Aged
 

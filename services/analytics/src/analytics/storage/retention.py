@@ -1,4 +1,4 @@
-"""The classes of data that analytics owns, as a sweep asks for them."""
+"""The data classes that analytics owns, as swept by retention."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,12 +13,12 @@ from clawback_common.retention.partitions import wait_for_writers
 from clawback_contracts.sweep.v1 import Action, SweepRequested
 
 SLICE = 1_000
-"""Articles a transaction: a tenth of a second, so that nobody waits for it."""
+"""Articles per transaction: a tenth of a second, so that other transactions do not wait long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Articles:
-    """What articles are counted by. Ids stay, emptied, so that a replay stays out and an order is answered."""
+    """The facets of articles. The rows stay, emptied, so that a replay is rejected and an order can be answered."""
 
     db: Database
     clock: Clock
@@ -28,30 +28,34 @@ class Articles:
     age_min: timedelta = AGE_MIN
 
     async def count(self, request: SweepRequested) -> SweepCounts:
-        """How many are old, and how many of these are held."""
+        """Counts the old articles, and how many of them are under a legal hold."""
         if request.before is None:
             return SweepCounts(0, 0)
         found, held = await facets.old(self.db, request.before, LegalHolds.of(request.holds))
         return SweepCounts(found, found - held, held, found - held)
 
     async def remove(self, request: SweepRequested, progress: Progress) -> SweepCounts:
-        """Raises the floor, then takes away slice after slice, each with its counts."""
+        """Raises the floor, then empties slice after slice and subtracts its counts."""
         require_action(request, self.action)
         await self.raise_floor(request)
         while await self.slice(request, progress):
-            pass  # not until a short one: a takedown may have emptied some of it
+            pass  # until a slice is empty: a takedown may have emptied part of one
         left = await self.count(request)
         removed = progress.count("removed")
         return SweepCounts(removed + left.held, removed, left.held, progress.count("kept"))
 
     async def raise_floor(self, request: SweepRequested) -> None:
-        """Nothing that goes now is let in from now on."""
+        """Raises the floor and waits for running transactions, so that none saves what this sweep removes."""
         if request.before is not None:
             await facets.raise_floor(self.db, request.before, self.clock.now())
             await wait_for_writers(self.db, "facet")
 
     async def slice(self, request: SweepRequested, progress: Progress) -> int:
-        """Takes some of what is old and not held, and their counts. Gives how many articles that were."""
+        """Empties one slice of old articles that are not under a legal hold, and subtracts their counts.
+
+        Returns:
+            The number of articles.
+        """
         if request.before is None:
             return 0
         async with self.db.transaction() as tx:
@@ -59,27 +63,27 @@ class Articles:
             await progress.note(tx, removed=len(emptied), kept=len(emptied))
             delta = Delta()
             for one in emptied:
-                delta.take_away(one)
+                delta.subtract(one)
             await rollups.apply(tx, delta)
         return len(emptied)
 
 
-class KeepsAnswers(Protocol):
-    """The cache, as far as a sweep needs it."""
+class AnswerCache(Protocol):
+    """The part of the cache's interface that a sweep needs."""
 
     async def without_ttl(self) -> int:
-        """How many of our keys have no time to live."""
+        """Counts our keys without a time to live."""
 
-    async def remove_undying(self) -> int:
-        """Removes these."""
+    async def remove_without_ttl(self) -> int:
+        """Deletes them."""
 
 
 @dataclass(frozen=True, slots=True)
 class CachedAnswers:
-    """Answers in the cache that would never go. We write none; whoever did, they go."""
+    """Cached answers without a time to live. This service writes none; others may have."""
 
     db: Database
-    cache: KeepsAnswers
+    cache: AnswerCache
     name: str = "cache"
     tables: tuple[str, ...] = ()
     action: Action = Action.DELETE
@@ -87,14 +91,14 @@ class CachedAnswers:
     """An answer can be computed again at any time."""
 
     async def count(self, _: SweepRequested) -> SweepCounts:
-        """How many have no time to live."""
+        """Counts the keys without a time to live."""
         found = await self.cache.without_ttl()
         return SweepCounts(found, found)
 
     async def remove(self, request: SweepRequested, progress: Progress) -> SweepCounts:
-        """Removes them."""
+        """Deletes them."""
         require_action(request, self.action)
-        removed = await self.cache.remove_undying()
+        removed = await self.cache.remove_without_ttl()
         async with self.db.transaction() as tx:
             await progress.note(tx, removed=removed)
         return SweepCounts(progress.count("removed"), progress.count("removed"))

@@ -1,4 +1,7 @@
-"""The counts: rows change after the facets, values after the rows, the mark last. Everyone takes them in this order."""
+"""The counts.
+
+Every transaction locks in this order: facets, rollup rows, values, and the version of the counts last.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -15,12 +18,12 @@ from clawback_common.postgres.pool import Row
 SQL = Queries.load(__package__, "rollups")
 
 
-class Narrowed(NamedTuple):
-    """Which counts are asked for."""
+class CountFilter(NamedTuple):
+    """The filter of a query."""
 
     since: date
     until: date
-    """Included."""
+    """Inclusive."""
     language: str | None
     source: str | None
     licence: str | None
@@ -28,73 +31,83 @@ class Narrowed(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """One line of an answer."""
+    """One row of an answer."""
 
     key: int | date
-    """The number of a value, or a day."""
+    """The id of a value, or a day."""
     articles: int
     words: int
 
 
 async def apply(tx: Transaction, delta: Delta, made: Sequence[int] = ()) -> None:
-    """Changes the counts, and forgets the values that nothing is counted under any more.
+    """Changes the counts, and deletes values under which nothing is counted any more.
 
     Args:
-        tx: the transaction that took the facets.
-        delta: what changes.
-        made: values that this transaction has made, used or not.
+        tx: the transaction that locked the facets.
+        delta: the changes.
+        made: values that this transaction created, used or not.
 
     Raises:
-        Conflict: a value has gone meanwhile; look the words up again.
+        Conflict: a value was deleted meanwhile; look the values up again.
     """
-    changes, parked = delta.changes, delta.parked
-    dead = await _count(tx, changes, parked) if changes or parked else []
-    if dead:
+    changes, withheld_refs = delta.changes, delta.withheld_refs
+    emptied = await _count(tx, changes, withheld_refs) if changes or withheld_refs else []
+    if emptied:
         await tx.execute(
-            SQL["remove"],
-            [row["dimension"] for row in dead],
-            [row["day"] for row in dead],
-            [row["cell_id"] for row in dead],
-            [row["value_id"] for row in dead],
+            SQL["delete_emptied"],
+            [row["dimension"] for row in emptied],
+            [row["day"] for row in emptied],
+            [row["cell_id"] for row in emptied],
+            [row["value_id"] for row in emptied],
         )
-    unneeded = {row["value_id"] for row in dead} | {value for value, by in parked.items() if by < 0} | {*made}
+    unneeded = (
+        {row["value_id"] for row in emptied}
+        | {value for value, by in withheld_refs.items() if by < 0}
+        | {*made}
+    )
     if unneeded:
-        await tx.execute(VALUES["forget"], sorted(unneeded))
+        await tx.execute(VALUES["delete_unreferenced"], sorted(unneeded))
     if changes:
-        await tx.execute(SQL["change"])
+        await tx.execute(SQL["new_cache_version"])
 
 
-async def _count(tx: Transaction, changes: Sequence[Change], parked: Mapping[int, int]) -> list[Row]:
-    """Changes the rows, and how much each value is needed. Gives the rows that say 0 now."""
+async def _count(tx: Transaction, changes: Sequence[Change], withheld_refs: Mapping[int, int]) -> list[Row]:
+    """Changes the rollup rows and the reference counts of values.
+
+    Returns:
+        The rows whose count is now 0.
+    """
     keys = zip(*(change.key for change in changes), strict=True) if changes else ((), (), (), ())
     rows = await tx.fetch(
-        SQL["count"],
+        SQL["add"],
         *keys,
         [change.articles for change in changes],
         [change.words for change in changes],
-        list(parked),
-        list(parked.values()),
+        list(withheld_refs),
+        list(withheld_refs.values()),
     )
-    if rows[0]["gone"]:
-        raise Conflict("a value has gone meanwhile")
+    if rows[0]["deleted"]:
+        raise Conflict("a value was deleted meanwhile")
     return [row for row in rows if row["value_id"] is not None]
 
 
-async def mark(db: Querier) -> UUID:
-    """Under which the counts stand now; another after every change."""
-    found: UUID = await db.fetchval(SQL["mark"])
+async def cache_version(db: Querier) -> UUID:
+    """Returns the version of the counts. Every change of a count creates a new one."""
+    found: UUID = await db.fetchval(SQL["cache_version"])
     return found
 
 
-async def values(db: Querier, dimension: int, asked: Narrowed, after: Counted | None = None) -> list[Counted]:
-    """The values with most articles; ``after``: those that come behind this line."""
+async def values(
+    db: Querier, dimension: int, filters: CountFilter, after: Counted | None = None
+) -> list[Counted]:
+    """Returns the values with the most articles, after the row `after` if given."""
     place = (after.articles, after.key) if after else (None, None)
-    return _counted(await db.fetch(SQL["values"], dimension, *asked, *place))
+    return _counted(await db.fetch(SQL["values"], dimension, *filters, *place))
 
 
-async def days(db: Querier, asked: Narrowed) -> list[Counted]:
-    """The newest days that have articles."""
-    return _counted(await db.fetch(SQL["days"], SOURCE, *asked))
+async def days(db: Querier, filters: CountFilter) -> list[Counted]:
+    """Returns the newest days with articles."""
+    return _counted(await db.fetch(SQL["days"], SOURCE, *filters))
 
 
 def _counted(rows: Sequence[Row]) -> list[Counted]:

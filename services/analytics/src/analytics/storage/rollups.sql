@@ -1,7 +1,7 @@
--- name: count
--- Adds to the counts, or takes away, in one order; then notes by how many rows each value is needed more, or less: by
--- rows of the counts ($1 to $6), and by withheld articles ($7, $8). Gives how many of these values have gone meanwhile,
--- in every row, and the rows that say 0 now.
+-- name: add
+-- Changes the counts in a fixed order. Then changes the reference counts of values: by created and emptied rollup rows
+-- ($1 to $6), and by withheld articles ($7, $8). Returns the number of these values that were deleted meanwhile, in
+-- every row, and the rows whose count is now 0.
 WITH counted AS (
     INSERT INTO rollup AS r (dimension, day, cell_id, value_id, articles, words)
     SELECT * FROM unnest($1::smallint[], $2::date[], $3::bigint[], $4::bigint[], $5::int[], $6::bigint[])
@@ -9,11 +9,12 @@ WITH counted AS (
     ORDER BY dimension, day, cell_id, value_id
     ON CONFLICT (dimension, day, cell_id, value_id) DO UPDATE
     SET articles = r.articles + excluded.articles, words = r.words + excluded.words
-    RETURNING new.dimension, new.day, new.cell_id, new.value_id, old.articles IS NULL AS born, new.articles = 0 AS dead
+    RETURNING new.dimension, new.day, new.cell_id, new.value_id, old.articles IS NULL AS created,
+              new.articles = 0 AS emptied
 ), needed AS (
     SELECT value_id, sum(by)::int AS by
     FROM (
-        SELECT value_id, born::int - dead::int AS by FROM counted WHERE born OR dead
+        SELECT value_id, created::int - emptied::int AS by FROM counted WHERE created OR emptied
         UNION ALL
         SELECT * FROM unnest($7::bigint[], $8::int[])
     ) AS n (value_id, by)
@@ -24,25 +25,25 @@ WITH counted AS (
 ), referred AS (
     UPDATE value AS v SET refs = v.refs + l.by FROM locked AS l WHERE v.id = l.id RETURNING v.id
 )
-SELECT g.gone, d.dimension, d.day, d.cell_id, d.value_id
-FROM (SELECT (SELECT count(*) FROM needed) - (SELECT count(*) FROM referred) AS gone) AS g
-LEFT JOIN (SELECT * FROM counted WHERE dead) AS d ON true
+SELECT g.deleted, d.dimension, d.day, d.cell_id, d.value_id
+FROM (SELECT (SELECT count(*) FROM needed) - (SELECT count(*) FROM referred) AS deleted) AS g
+LEFT JOIN (SELECT * FROM counted WHERE emptied) AS d ON true
 
--- name: remove
--- The rows that say 0, locked by this transaction already.
+-- name: delete_emptied
+-- The rows whose count is 0, already locked by this transaction.
 DELETE FROM rollup AS r
 USING unnest($1::smallint[], $2::date[], $3::bigint[], $4::bigint[]) AS d (dimension, day, cell_id, value_id)
 WHERE (r.dimension, r.day, r.cell_id, r.value_id) = (d.dimension, d.day, d.cell_id, d.value_id) AND r.articles = 0
 
--- name: change
--- Last before the commit, for all who count wait here for one another.
+-- name: new_cache_version
+-- Called last before the commit, because concurrent counting transactions wait here for each other.
 UPDATE generation SET number = number + 1, mark = gen_random_uuid()
 
--- name: mark
+-- name: cache_version
 SELECT mark FROM generation
 
 -- name: values
--- The values with most articles, over the days and cells that fit. Of two with as many, the older comes first.
+-- The values with the most articles, over the matching days and cells. Of equal counts, the older value comes first.
 SELECT r.value_id, sum(r.articles)::bigint AS articles, sum(r.words)::bigint AS words
 FROM rollup AS r
 JOIN cell AS c ON c.id = r.cell_id
@@ -55,7 +56,7 @@ ORDER BY articles DESC, r.value_id
 LIMIT $7
 
 -- name: days
--- The newest days that have articles.
+-- The newest days with articles.
 SELECT r.day, sum(r.articles)::bigint AS articles, sum(r.words)::bigint AS words
 FROM rollup AS r
 JOIN cell AS c ON c.id = r.cell_id

@@ -1,4 +1,4 @@
-"""Compliance runs, a row each."""
+"""Compliance runs, one row each."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,11 +11,11 @@ from clawback_contracts.run.v1 import RunCompleted, RunFailed
 SQL = Queries.load(__package__, "runs")
 
 
-async def put(tx: Transaction, runs: Sequence[RunCompleted | RunFailed]) -> None:
-    """Notes how they ended. Each id once."""
+async def save(tx: Transaction, runs: Sequence[RunCompleted | RunFailed]) -> None:
+    """Saves how runs ended. Each id occurs once."""
     completed = [run if isinstance(run, RunCompleted) else None for run in runs]
     await tx.execute(
-        SQL["put"],
+        SQL["save"],
         [run.run_id for run in runs],
         [run.started_at for run in runs],
         [run.ended_at for run in runs],
@@ -29,5 +29,5 @@ async def put(tx: Transaction, runs: Sequence[RunCompleted | RunFailed]) -> None
 
 
 async def page(db: Querier, before: tuple[datetime, UUID], limit: int) -> list[Row]:
-    """Runs that ended before this end and id, the newest first."""
+    """Returns the runs before this end and id, newest first."""
     return await db.fetch(SQL["page"], *before, limit)

@@ -1,5 +1,5 @@
--- name: put
--- A run ends once; should it be said twice, the later ending counts.
+-- name: save
+-- A run ends once; if two endings are received, the later one is kept.
 INSERT INTO compliance_run AS r (run_id, started_at, ended_at, completed, mock, noticed, closed, open, overdue)
 SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::bool[], $5::bool[], $6::bigint[],
                      $7::bigint[], $8::bigint[], $9::bigint[])
@@ -12,7 +12,7 @@ ON CONFLICT (run_id) DO UPDATE SET
 WHERE excluded.ended_at > r.ended_at
 
 -- name: page
--- Behind the end and id of a page's last run.
+-- The page after the last run of the previous one.
 SELECT run_id, started_at, ended_at, completed, mock, noticed, closed, open, overdue
 FROM compliance_run
 WHERE (ended_at, run_id) < ($1, $2)

@@ -1,4 +1,4 @@
--- name: make_cells
+-- name: insert_cells
 INSERT INTO cell (digest, language, source, licences)
 SELECT c.digest, c.language, c.source, ARRAY(SELECT jsonb_array_elements_text(c.licences))
 FROM unnest($1::bytea[], $2::text[], $3::text[], $4::jsonb[]) AS c (digest, language, source, licences)
@@ -8,20 +8,20 @@ ON CONFLICT (digest) DO NOTHING
 -- name: cells
 SELECT id, digest FROM cell WHERE digest = ANY ($1::bytea[])
 
--- name: make
--- Gives those that were not there.
+-- name: insert
+-- Returns the created ones.
 INSERT INTO value (dimension, text, label)
 SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[]) AS v (dimension, text, label)
 ORDER BY v.dimension, v.text
 ON CONFLICT (dimension, text) DO NOTHING
 RETURNING id
 
--- name: known
+-- name: find
 SELECT v.id, v.dimension, v.text
 FROM value AS v JOIN unnest($1::smallint[], $2::text[]) AS w (dimension, text) USING (dimension, text)
 
--- name: forget
--- The text of what nothing is counted under.
+-- name: delete_unreferenced
+-- Deletes the text of values under which nothing is counted.
 DELETE FROM value WHERE id = ANY ($1::bigint[]) AND refs = 0
 
 -- name: texts

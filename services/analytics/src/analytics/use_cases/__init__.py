@@ -1,7 +1,7 @@
-"""One function an event, each a batch in one transaction.
+"""The use cases of analytics: each handles a batch in one transaction.
 
-Whatever changes what an article is counted by goes one way: take the facet rows, see by what they were counted and by
-what they are counted now, change the counts by the difference. So counts are exact at every commit.
+All changes of what articles are counted under work the same way: lock the facet rows, compare the facets before and
+after, and change the counts by the difference. So counts are exact at every commit.
 """
 
 from analytics.use_cases.counting import on_articles

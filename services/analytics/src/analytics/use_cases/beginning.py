@@ -1,4 +1,4 @@
-"""What is done once when a worker starts."""
+"""What a worker does once at start-up."""
 
 from functools import partial
 
@@ -10,10 +10,10 @@ from clawback_contracts.revocation.v1 import ArticleRevoked
 
 
 async def begin(service: Service) -> None:
-    """Obeys the orders that their topic no longer has, before any article is counted."""
+    """Applies the orders that have expired from their topic, before any article is counted."""
     settings = service.settings
     listed = pages(
         "compliance", settings.compliance_url, settings.compliance_api_key_file, "/compliance/revocations"
     )
-    obey = partial(on_orders, service=service, positions=False, confirmed=True)
-    await refill(settings, service.db, GROUP, ArticleRevoked.TOPIC, listed, order_listed, obey)
+    apply = partial(on_orders, service=service, positions=False, confirmed=True)
+    await refill(settings, service.db, GROUP, ArticleRevoked.TOPIC, listed, order_listed, apply)

@@ -1,4 +1,4 @@
-"""Published articles are counted by what they say now, and no longer by what they said before."""
+"""Counts published articles under their current facets, and no longer under their previous ones."""
 
 from collections.abc import Sequence
 
@@ -15,61 +15,64 @@ from clawback_common.postgres import Transaction
 from clawback_contracts.article.v1 import ArticlePublished
 
 TRIES = 5
-"""A word that goes while it is counted under is rare; it does not happen to a batch again and again."""
+"""A value is rarely deleted while a batch is counted under it, and not repeatedly for the same batch."""
 
 
 async def on_articles(batch: Batch[ArticlePublished], service: Service, *, positions: bool = True) -> None:
-    """Articles were published: count each by what it says now, and no longer by what it said before.
+    """Counts articles under their current facets instead of their previous ones.
 
-    ``positions``: note where we are on the topic, which a retry of old records must not.
+    Args:
+        batch: the published articles.
+        service: the service.
+        positions: whether to save offsets; False when dead letters are processed again.
     """
-    described = newest(one.value for one in batch)
+    facts = newest(one.value for one in batch)
     for _ in range(TRIES):
         try:
-            counted, too_old = await _count(described, service, batch if positions else ())
+            counted, too_old = await _count(facts, service, batch if positions else ())
         except Conflict:
-            metrics.BEGUN_AGAIN.inc()
-            service.vocabulary.forget()
+            metrics.RETRIED.inc()
+            service.value_ids.forget()
         else:
             metrics.ARRIVED.labels("counted").inc(counted)
             metrics.ARRIVED.labels("too_old").inc(too_old)
             metrics.ARRIVED.labels("not_newer").inc(len(batch) - counted - too_old)
             return
-    raise Transient("values go as fast as they come")
+    raise Transient("values are deleted while they are counted under")
 
 
 async def _count(
-    described: Sequence[ArticleFacts], service: Service, positions: Batch[ArticlePublished]
+    facts: Sequence[ArticleFacts], service: Service, positions: Batch[ArticlePublished]
 ) -> tuple[int, int]:
-    """Gives how many were let in, and how many are too old for that."""
-    cells = await service.vocabulary.cells(described)
+    """Returns how many articles were accepted, and how many are too old."""
+    cells = await service.value_ids.cells(facts)
     async with service.db.transaction() as tx:
-        numbers = await service.vocabulary.numbers(tx, described, cells)
-        by_id = {one.article_id: numbers.of(one) for one in described}
-        taken = await facets.take(tx, described, list(by_id.values()))
+        numbers = await service.value_ids.numbers(tx, facts, cells)
+        by_id = {one.article_id: numbers.of(one) for one in facts}
+        accepted = await facets.save_accepted(tx, facts, list(by_id.values()))
         delta = Delta()
-        for row in taken:
+        for row in accepted:
             if row.before is not None:
-                delta.take_away(row.before)
+                delta.subtract(row.before)
             delta.add(
                 by_id[row.article_id]._replace(withheld=True) if row.withheld else by_id[row.article_id]
             )
         too_old = 0
-        if len(taken) < len(described):
-            there = {row.article_id for row in taken}
-            dates = [one.kept_from for one in described if one.article_id not in there]
+        if len(accepted) < len(facts):
+            accepted_ids = {row.article_id for row in accepted}
+            dates = [one.kept_from for one in facts if one.article_id not in accepted_ids]
             too_old = await facets.too_old(tx, dates)
         if positions:
             await offsets.keep(tx, GROUP, positions)
         await rollups.apply(tx, delta, numbers.made)
-    return len(taken), too_old
+    return len(accepted), too_old
 
 
 async def recount(tx: Transaction, changed: Sequence[Changed]) -> None:
-    """Changes the counts by the difference between what articles were counted by and what they are counted by now."""
+    """Changes the counts by the difference between the previous and the current facets."""
     delta = Delta()
     for one in changed:
-        delta.take_away(one.before)
+        delta.subtract(one.before)
         if one.after is not None:
             delta.add(one.after)
     await rollups.apply(tx, delta)

@@ -1,4 +1,4 @@
-"""What is held, for whoever asks."""
+"""Which articles analytics holds."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,6 @@ from clawback_common.messaging import quarantine
 
 
 async def holdings(service: Service, article_ids: Sequence[str]) -> tuple[set[str], dict[str, int]]:
-    """The ids that are held, as facets or in quarantine; and the last order applied to each that has one."""
+    """Returns the ids that are held, as facets or in quarantine, and the last applied order of each id that has one."""
     held, applied = await facets.held(service.db, article_ids)
     return held | await quarantine.held(service.db, article_ids), applied

@@ -1,4 +1,4 @@
-"""What a person must look at, and that one has."""
+"""Opens and closes incidents, which a person must review."""
 
 from uuid import UUID
 
@@ -12,26 +12,30 @@ from clawback_contracts.envelope import event_id
 
 
 async def close_incident(service: Service, incident_id: UUID, by: str, note: str) -> Row | None:
-    """A person has looked: what was withheld for it is counted again. None: no such open incident."""
+    """Closes an incident and counts again what was withheld for it.
+
+    Returns:
+        The incident; None if there is no such open one.
+    """
     now = service.clock.now()
     async with service.db.transaction() as tx:
         closed = await incidents.close(tx, incident_id, by, note, now)
         counted = await facets.release(tx, closed["subject"]) if closed and closed["subject"] else None
         if counted is not None:
             delta = Delta()
-            delta.take_away(counted._replace(withheld=True))
+            delta.subtract(counted._replace(withheld=True))
             delta.add(counted)
             await rollups.apply(tx, delta)
     return closed
 
 
 async def on_set_aside(service: Service, lane: str, what: str) -> None:
-    """A row of the outbox cannot be sent: an incident and an alert, the rest goes on."""
+    """Reports an outbox row that cannot be sent with an incident and an alert; the following rows are sent."""
     now = service.clock.now()
     async with service.db.transaction() as tx:
         await incidents.open_all(
             tx, "unsendable_row", [(event_id(GROUP, lane, what), None, f"{lane}: {what}")], now
         )
-        summary = f"A row of the outbox {lane} of {GROUP} cannot be sent and was set aside: {what}"
+        summary = f"A row of the outbox {lane} of {GROUP} cannot be sent and is marked as failed: {what}"
         alert = messages.event(GROUP, "OutboxRowSetAside", summary, at=now, cause=what, lane=lane)
         await service.orders.put(tx, [alert])

@@ -1,4 +1,4 @@
-"""Orders of compliance: what was revoked is counted no more, what is in doubt neither, and each order is answered."""
+"""Applies orders of compliance: revoked articles and unconfirmed ones are not counted; each order is answered."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -25,20 +25,20 @@ from clawback_contracts.revocation.receipts import addressed, outcomes_of
 async def on_orders(
     batch: Batch[AnyOrder], service: Service, *, positions: bool = True, confirmed: bool = False
 ) -> None:
-    """Stop counting what was revoked or withheld, and answer each order, however often it comes.
+    """Stops counting revoked and withheld articles, and answers each order, also repeated ones.
 
     Args:
         batch: the orders.
-        service: ours.
-        positions: note where we stand on the topic, which a second try of an old record must not.
-        confirmed: compliance itself gave them. Otherwise one that does not follow the last one that we applied only
-            withholds its article, until compliance was asked.
+        service: the service.
+        positions: whether to save offsets; False when dead letters are processed again.
+        confirmed: whether the orders were read from compliance itself. Otherwise an order that does not follow the last
+            applied one only withholds its article, until compliance confirms it.
     """
     async with service.db.transaction() as tx:
         changed = await _fold(tx, service, batch, confirmed=confirmed)
         if positions:
             await offsets.keep(tx, GROUP, batch)
-        await recount(tx, changed)  # last: others wait for counts
+        await recount(tx, changed)  # last: other transactions wait for the counts
     for kind, count in Counter(type(one.value).__name__ for one in batch).items():
         metrics.ORDERED.labels(kind).inc(count)
 
@@ -60,7 +60,7 @@ async def _fold(
     if doubtful:
         traces = {one.value.article_id: one.traceparent for one in batch}
         await unconfirmed.put(tx, doubtful, traces, now)
-        changed += await facets.doubt(tx, [order.article_id for order in doubtful])
+        changed += await facets.mark_unconfirmed(tx, [order.article_id for order in doubtful])
     answered = [
         events.receipt(
             one.value,
@@ -76,7 +76,7 @@ async def _fold(
 
 
 async def on_confirmed(service: Service, doubtful: Row, issued: Sequence[AnyOrder]) -> None:
-    """Compliance has said which orders it issued on an article: these apply, another one is an incident."""
+    """Applies the orders that compliance confirmed for an article; an order that it did not issue is an incident."""
     article_id = doubtful["article_id"]
     batch = [Received(order, "", doubtful["traceparent"], order.TOPIC, -1, -1) for order in issued]
     async with service.db.transaction() as tx:
@@ -84,25 +84,25 @@ async def on_confirmed(service: Service, doubtful: Row, issued: Sequence[AnyOrde
         if not await unconfirmed.answered(tx, article_id, doubtful["order_no"]):
             return
         changed = await _fold(tx, service, batch, confirmed=True) if batch else []
-        changed += await facets.believe(tx, article_id)
+        changed += await facets.confirm(tx, article_id)
         if not unconfirmed.was_issued(doubtful, issued):
             await unconfirmed.report_not_issued(tx, service.orders, GROUP, doubtful, service.clock.now())
         await recount(tx, changed)
 
 
 async def confirm(service: Service) -> None:
-    """Ask compliance for the orders on articles in doubt."""
+    """Asks compliance to confirm the orders on articles that are withheld as unconfirmed."""
     confirmed = partial(on_confirmed, service)
     await unconfirmed.confirm(service.db, service.clock.now(), service.settings, confirmed)
 
 
 async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Service) -> None:
-    """An order that cannot be read: do not count what it speaks of, and page a person. The lane goes on."""
+    """Withholds the articles of undecodable orders and raises an alert. The lane continues."""
     now = service.clock.now()
     subjects = sorted({one.subject for one in bad if one.subject and is_article_id(one.subject)})
     delta = Delta()
     for counted in await facets.withhold(tx, subjects):
-        delta.take_away(counted)
+        delta.subtract(counted)
         delta.add(counted._replace(withheld=True))
     await incidents.open_for_unreadable(tx, bad, now)
     await service.orders.put(
@@ -111,8 +111,8 @@ async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Ser
             messages.event(
                 GROUP,
                 "UnreadableOrder",
-                f"An order in {one.topic} partition {one.partition} offset {one.offset} could not be read "
-                f"({one.error.reason}); the article that it names is not counted. Look, then close the incident.",
+                f"An order in {one.topic} partition {one.partition} offset {one.offset} cannot be decoded "
+                f"({one.error.reason}); the article that it names is not counted. Review and close the incident.",
                 at=now,
                 cause=one.id,
                 topic=one.topic,

@@ -1,4 +1,4 @@
-"""Runs of compliance, which the API shows beside the counts."""
+"""Compliance runs, which the API shows besides the counts."""
 
 from analytics.storage import runs
 from analytics.use_cases.service import Service
@@ -7,7 +7,7 @@ from clawback_contracts.run.v1 import RunCompleted, RunFailed
 
 
 async def on_runs(batch: Batch[RunCompleted | RunFailed], service: Service) -> None:
-    """A compliance run ended: note how."""
+    """Saves how compliance runs ended."""
     ended = {one.value.run_id: one.value for one in batch}
     async with service.db.transaction() as tx:
-        await runs.put(tx, list(ended.values()))
+        await runs.save(tx, list(ended.values()))

@@ -1,4 +1,4 @@
-"""What every use case of analytics works with."""
+"""The objects that every use case needs."""
 
 from dataclasses import dataclass
 
@@ -16,14 +16,14 @@ GROUP = "analytics"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What every use case of analytics works with."""
+    """The objects that every use case needs."""
 
     settings: Settings
     db: Database
     clock: Clock
     orders: OrdersOutbox
     cache: Cache
-    vocabulary: ValueIds
+    value_ids: ValueIds
     sweeper: Sweeper
     orders_applied: Check
-    """Whether the orders that were on their topic at the start are applied."""
+    """Whether the orders that were on their topic at start-up are applied."""

@@ -1,4 +1,4 @@
-"""What the live worker looks at again and again."""
+"""What the running worker measures periodically."""
 
 from analytics.gateways import metrics
 from analytics.storage import facets
@@ -6,6 +6,6 @@ from analytics.use_cases.service import Service
 
 
 async def measure(service: Service) -> None:
-    """How many articles are held, by state."""
+    """Sets the metric of articles by state."""
     for state, count in (await facets.counts(service.db)).items():
         metrics.HELD.labels(state).set(count)

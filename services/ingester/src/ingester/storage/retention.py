@@ -144,5 +144,5 @@ def api_calls(db: Database) -> AgedTableClass:
 
 def _limit(request: SweepRequested) -> Limit:
     if request.before is None:
-        raise Poison("limit_missing", "without 'before' nothing is old")
+        raise Poison("limit_missing", "the request has no 'before', so no record is old")
     return Limit(request.before, LegalHolds.of(request.holds))

@@ -1,1 +1,1 @@
-"""Nouns and decisions of retention: plain values in, plain values out."""
+"""The rules of retention, without I/O: policies, legal holds, sweeps."""

@@ -1,4 +1,4 @@
-"""Ages in words: ``30 days``, ``2 years``. Months and years are the calendar's, in UTC."""
+"""Ages as text: ``30 days``, ``2 years``. Months and years are calendar months and years, in UTC."""
 
 import re
 from calendar import monthrange
@@ -16,13 +16,13 @@ _SPANS = {
 }
 _MONTHS = {"month": 1, "year": 12}
 _AT = datetime(2024, 1, 1, tzinfo=UTC)
-"""Where ages are laid side by side; months differ in length, so it must be somewhere."""
+"""The date from which ages are compared; months differ in length, so a date is needed."""
 YEARS_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Age:
-    """So many of a unit, at least one."""
+    """A number of units, at least one."""
 
     count: int
     unit: str
@@ -34,13 +34,13 @@ class Age:
 
     @property
     def short(self) -> bool:
-        """Less than a day a piece: nothing that a policy would say in earnest."""
+        """Whether its unit is shorter than a day, which is accepted for trials only."""
         return self.unit in {"minute", "hour"}
 
     def before(self, now: datetime) -> datetime:
-        """The instant that is so long before; what dates from earlier is older.
+        """Returns the instant that is this long before; older data is dated before it.
 
-        A day that the month does not have is the month's last: a year before 29 February is 28 February.
+        If the month has no such day, its last day is used: a year before 29 February is 28 February.
         """
         if self.unit in _SPANS:
             return now.astimezone(UTC) - self.count * _SPANS[self.unit]
@@ -50,12 +50,12 @@ class Age:
         return then.replace(year=year, month=month + 1, day=day)
 
     def is_under(self, least: "Age") -> bool:
-        """Whether it is the shorter one."""
+        """Whether it is shorter than the other."""
         return self.before(_AT) > least.before(_AT)
 
 
 def age(written: str) -> Age | None:
-    """The age in these words; None when they are none, or one beyond a hundred years."""
+    """Parses an age; None if it is invalid or longer than a hundred years."""
     found = _WRITTEN.fullmatch(written.strip())
     if found is None:
         return None

@@ -1,7 +1,7 @@
-"""The classes of data that we know: who owns each, and what may be done with it.
+"""The classes of data: who owns each, and what may be done with it.
 
-A class is a promise between its owners and us, so it stands in code; how long it is kept is a policy, and stands in
-a file.
+A class is an agreement between its owners and this service, so it is defined in code. How long it is kept is a policy,
+and is defined in a file.
 """
 
 from collections.abc import Mapping
@@ -15,15 +15,15 @@ SERVICES = frozenset({"ingester", "compliance", "analytics", "alerting", "retent
 
 @dataclass(frozen=True, slots=True)
 class DataClass:
-    """What is true of a class whatever its policy says."""
+    """The properties of a class that no policy can change."""
 
     owners: frozenset[str]
     action: Action = Action.DELETE
-    """How it goes: a licensed text may not be archived, a proof may not go without."""
+    """How its data is removed: licensed content must not be archived, proof must be archived before it is deleted."""
     least: Age | None = None
-    """A policy may not keep it for less."""
+    """A policy must not keep it for less."""
     by_article: bool = False
-    """Its records speak of articles, so a hold can name them."""
+    """Whether its records refer to articles, so that a hold can name them."""
 
 
 CLASSES: Mapping[str, DataClass] = {

@@ -1,4 +1,4 @@
-"""Conditions that a person should know of, and the rules by which time makes one."""
+"""Conditions that retention raises alerts for, and how they are derived from time."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -7,17 +7,17 @@ from clawback_common.alerts.condition import Condition
 from clawback_contracts.alert.v1 import Severity
 
 SWEPT_AGE_MAX = timedelta(days=8)
-"""A weekly sweep, and a day for it to be late."""
+"""A weekly sweep, and one day of tolerance."""
 SILENT_MAX = timedelta(hours=24)
-"""An owner that has not answered for so long will not by itself."""
+"""After this time without an answer, an owner is unlikely to answer without intervention."""
 
 
 def overdue(
     classes: Iterable[str], last_done: Mapping[str, datetime], watching_since: datetime, now: datetime
 ) -> list[Condition]:
-    """Raised when a class was not swept to the end for too long; one that never was is reckoned from the beginning.
+    """Returns a condition if a class was not completely swept for too long; initially this counts from the first start.
 
-    One condition for all classes: what fails is the scheduler, mostly, and that concerns all of them.
+    One condition covers all classes: the usual cause is the scheduler, which concerns all of them.
     """
     late = [name for name in classes if now - last_done.get(name, watching_since) > SWEPT_AGE_MAX]
     if not late:
@@ -26,18 +26,18 @@ def overdue(
         Condition(
             "RetentionSweepOverdue",
             Severity.CRITICAL,
-            f"No sweep of {', '.join(late)} was completed for {SWEPT_AGE_MAX.days} days, so data stays longer than its "
-            "policy allows: see whether the scheduler starts `retention sweep`, and which owner fails.",
+            f"No sweep of {', '.join(late)} has completed for {SWEPT_AGE_MAX.days} days, so data stays longer than its "
+            "policy allows. Check whether the scheduler starts `retention sweep`, and which owner fails.",
         )
     ]
 
 
 def failed(data_class: str, owner: str, action: str) -> Condition:
-    """An owner could not do what it was last asked to do with a class."""
+    """An owner failed in its last request for a class."""
     return Condition(
         "RetentionSweepFailed",
         Severity.WARNING,
-        f"{owner} could not {action} {data_class}: see its error in the history of sweeps, mend it, and sweep the "
+        f"{owner} could not {action} {data_class}. Check the error in the history of sweeps, fix it, and sweep the "
         "class again.",
         {"data_class": data_class, "owner": owner, "action": action},
     )
@@ -48,7 +48,7 @@ def unanswered(owner: str, sweeps: int, since: datetime) -> Condition:
     return Condition(
         "SweepUnanswered",
         Severity.WARNING,
-        f"{owner} has not answered {sweeps} requests, the oldest of {since:%Y-%m-%d %H:%M} UTC: see whether its worker "
-        "is at work; requests are sent again until it answers.",
+        f"{owner} has not answered {sweeps} requests, the oldest of {since:%Y-%m-%d %H:%M} UTC. Check whether its "
+        "worker is running; requests are sent again until it answers.",
         {"owner": owner},
     )

@@ -1,6 +1,6 @@
-"""Legal holds. One protects from the moment it is placed; it ends only when two people wanted that.
+"""Legal holds. A hold protects as soon as it is placed. Ending it takes two people.
 
-A hold speaks to sweeps alone: it never makes a revoked text readable, and never stops a takedown.
+A hold affects sweeps only: it never makes revoked content readable and never blocks a takedown.
 """
 
 from collections.abc import Sequence
@@ -12,37 +12,39 @@ from uuid import UUID
 from clawback_contracts.sweep.v1 import HELD_IDS_MAX, Hold
 
 HOLDS_MAX = 1_000
-"""In force on one class, as many as a request may carry."""
+"""Maximum number of holds in force on one class that a request can carry."""
 BYTES_MAX = 900_000
-"""Of all holds in one request: a reader takes values of 1,000,000 bytes, and long ids reach that before 10,000."""
+"""Maximum size of all holds in one request: consumers accept values of 1,000,000 bytes, which long ids reach before
+their maximum number of 10,000.
+"""
 
 
 class State(StrEnum):
-    """How far a hold is."""
+    """The state of a hold."""
 
     PLACED = "placed"
-    """In force; a second person has not confirmed it yet."""
+    """In force; not yet confirmed by a second person."""
     CONFIRMED = "confirmed"
     LIFTING = "lifting"
-    """In force; somebody asked for its end, and a second person has not confirmed that yet."""
+    """In force; its end was requested and is not yet confirmed by a second person."""
     LIFTED = "lifted"
     WITHDRAWN = "withdrawn"
-    """Taken back by who placed it, before anybody had confirmed it."""
+    """Taken back by the person who placed it, before it was confirmed."""
 
     @property
     def in_force(self) -> bool:
-        """Whether sweeps must spare what it names."""
+        """Whether sweeps must keep the records it covers."""
         return self in {State.PLACED, State.CONFIRMED, State.LIFTING}
 
 
 @dataclass(frozen=True, slots=True)
 class LegalHold:
-    """What a hold protects, and whose word it stands on."""
+    """A hold: what it protects, and who placed and confirmed it."""
 
     hold_id: UUID
     data_class: str
     article_ids: tuple[str, ...]
-    """Empty: a span, or everything."""
+    """Empty: a span of time, or everything."""
     dated_from: datetime | None
     dated_until: datetime | None
     state: State
@@ -51,7 +53,7 @@ class LegalHold:
     lift_asked_by: str | None = None
 
     def for_owners(self) -> Hold:
-        """What an owner must know of it."""
+        """Returns the hold as sent to owners."""
         return Hold(
             hold_id=self.hold_id,
             article_ids=self.article_ids,
@@ -62,8 +64,11 @@ class LegalHold:
         )
 
     @classmethod
-    def adopted(cls, data_class: str, hold: Hold, owner: str) -> "LegalHold":
-        """A hold that an owner knows and we do not, as after a restore: in force until two people end it."""
+    def from_owner(cls, data_class: str, hold: Hold, owner: str) -> "LegalHold":
+        """Returns a hold that an owner knows and retention does not, for example after a restore.
+
+        It is in force until two people end it.
+        """
         return cls(
             hold_id=hold.hold_id,
             data_class=data_class,
@@ -76,37 +81,37 @@ class LegalHold:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """It cannot be, and why."""
+class HoldRejected:
+    """An action that is rejected, and why."""
 
-    words: str
+    reason: str
     same_person: bool = False
-    """The state would allow it, to somebody else."""
+    """Another person may do it."""
 
 
-def confirm(hold: LegalHold, by: str) -> State | Refused:
-    """What a second person's word makes of it: a placed one is confirmed, a lift takes effect."""
+def confirm(hold: LegalHold, by: str) -> State | HoldRejected:
+    """Returns the state after a second person's confirmation: of a placed hold, or of its requested end."""
     match hold.state:
         case State.PLACED if by == hold.placed_by:
-            return Refused(
-                "A second person must confirm it; until then it protects all the same.", same_person=True
-            )
+            return HoldRejected("A second person must confirm it; it is already in force.", same_person=True)
         case State.PLACED:
             return State.CONFIRMED
         case State.LIFTING if by == hold.lift_asked_by:
-            return Refused("A second person must confirm its end; until then it holds.", same_person=True)
+            return HoldRejected(
+                "A second person must confirm its end; it is in force until then.", same_person=True
+            )
         case State.LIFTING:
             return State.LIFTED
         case State.CONFIRMED:
-            return Refused("it is confirmed already, and nobody has asked for its end")
+            return HoldRejected("it is already confirmed, and its end was not requested")
         case State.LIFTED | State.WITHDRAWN:
-            return Refused("it is no longer in force")
+            return HoldRejected("it is no longer in force")
 
 
-def end(hold: LegalHold, by: str) -> State | Refused:
-    """What asking for its end makes of it.
+def end(hold: LegalHold, by: str) -> State | HoldRejected:
+    """Returns the state after a request to end the hold.
 
-    Only who placed it can take it back alone, and only while nobody has confirmed it.
+    Only the person who placed it can take it back alone, and only before it is confirmed.
     """
     match hold.state:
         case State.PLACED if by == hold.placed_by:
@@ -114,25 +119,28 @@ def end(hold: LegalHold, by: str) -> State | Refused:
         case State.PLACED | State.CONFIRMED:
             return State.LIFTING
         case State.LIFTING:
-            return Refused("its end has been asked for already, and waits for a second person")
+            return HoldRejected("its end was already requested, and waits for a second person")
         case State.LIFTED | State.WITHDRAWN:
-            return Refused("it is no longer in force")
+            return HoldRejected("it is no longer in force")
 
 
-def keep(hold: LegalHold) -> State | Refused:
-    """What refusing its end makes of it: it is what it was before."""
+def keep(hold: LegalHold) -> State | HoldRejected:
+    """Returns the state after a requested end was rejected: the state before the request."""
     if hold.state is not State.LIFTING:
-        return Refused("nobody has asked for its end")
+        return HoldRejected("its end was not requested")
     return State.CONFIRMED if hold.confirmed_by else State.PLACED
 
 
 def too_many(in_force: Sequence[LegalHold]) -> str | None:
-    """Why these are too many for one request, or None: an owner that got some of them would sweep what is held."""
+    """Returns why the holds do not fit into one request, or None.
+
+    An owner that got only some would delete held records.
+    """
     ids = sum(len(hold.article_ids) for hold in in_force)
     if ids > HELD_IDS_MAX:
         return f"the holds in force on this class would name {ids} articles, and {HELD_IDS_MAX} fit into a request"
     if len(in_force) > HOLDS_MAX:
         return f"{HOLDS_MAX} holds are in force on this class, and no more fit into a request"
     if sum(len(hold.for_owners().model_dump_json()) for hold in in_force) > BYTES_MAX:
-        return f"the ids of the holds in force on this class would be more than the {BYTES_MAX} bytes of a request"
+        return f"the ids of the holds in force on this class would exceed the {BYTES_MAX} bytes of a request"
     return None

@@ -1,4 +1,4 @@
-"""A sweep as we see it: one request to the owners of one class, sent until each has answered."""
+"""A sweep: one request to the owners of a class, which is sent until each has answered."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ class Sweep:
 
 
 def next_send_at(requested_at: datetime, now: datetime) -> datetime:
-    """When a request that stays open is sent again: 1, 5 and 15 minutes after it was made, then every hour."""
+    """Returns when an open request is sent again: 1, 5 and 15 minutes after it was made, then every hour."""
     for step in STEPS:
         if now < requested_at + step:
             return requested_at + step
@@ -34,7 +34,7 @@ def next_send_at(requested_at: datetime, now: datetime) -> datetime:
 
 
 def newest(answers: list[SweepAnswer]) -> list[SweepAnswer]:
-    """Of each sweep and owner the answer that counts: to the latest attempt, and of these the one that ended last."""
+    """Returns per sweep and owner the answer to the latest attempt; of several, the one that ended last."""
     found: dict[tuple[UUID, str], SweepAnswer] = {}
     for answer in answers:
         known = found.get((answer.sweep_id, answer.owner))

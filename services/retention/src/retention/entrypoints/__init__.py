@@ -1,1 +1,1 @@
-"""Where things come in: topics, HTTP, jobs, and the loops of the live worker."""
+"""The entry points of retention: consumers, HTTP API, commands, and the loops of the worker."""

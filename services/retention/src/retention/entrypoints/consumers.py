@@ -1,4 +1,4 @@
-"""What retention listens to: what owners answer, and, for the runs of its own jobs, its own requests."""
+"""The Kafka subscriptions of retention: the answers of owners, and requests to retention as owner of its job runs."""
 
 from clawback_common.kafka.envelope import Batch
 from clawback_common.kafka.subscription import Subscription
@@ -8,7 +8,7 @@ from retention.use_cases import Service
 
 
 def subscriptions(service: Service) -> list[Subscription]:
-    """Both."""
+    """Returns both subscriptions."""
 
     async def answers_arrived(batch: Batch[SweepAnswer]) -> None:
         await use_cases.on_answers(batch, service)

@@ -1,4 +1,4 @@
-"""What the worker does again and again."""
+"""The periodic loops of the worker."""
 
 from functools import partial
 
@@ -8,12 +8,12 @@ from retention.use_cases import Service, watching
 
 
 def loops(service: Service) -> list[Loop]:
-    """All of them; what watches is done by one worker alone."""
+    """Returns all loops; monitoring runs in one worker at a time."""
     return [
         service.sweeper.loop(),
         Loop("press", 1.0, partial(use_cases.resend_due, service)),
         Loop("beat", 5.0, partial(watching.beat, service)),
         Loop("measure", 30.0, partial(watching.measure, service)),
-        Loop("time", 30.0, partial(watching.watch_time, service), alone=True),
+        Loop("time", 30.0, partial(watching.check_conditions, service), alone=True),
         service.alert_publisher.loop(),
     ]

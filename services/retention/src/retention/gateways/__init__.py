@@ -1,1 +1,1 @@
-"""What leaves retention: requests, alerts, metrics."""
+"""Outgoing interfaces: requests, alerts, metrics, the ingester."""

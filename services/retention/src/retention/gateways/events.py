@@ -1,4 +1,4 @@
-"""What retention sends to the owners of a class: requests, and changes of holds."""
+"""The events that retention publishes to the owners of a class: requests, and changes of holds."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ def request(
     answered: Collection[str] = (),
     trace: str | None,
 ) -> Message:
-    """One sending, to those who have not answered yet, with every hold in force and the latest that ended."""
+    """One sending of a request to the owners that have not answered, with all holds in force and ended ones."""
     event = SweepRequested(
         sweep_id=sweep.sweep_id,
         data_class=sweep.data_class,
@@ -42,7 +42,7 @@ def request(
 def holds_changed(
     data_class: str, holds: Sequence[LegalHold], ended: Sequence[EndedHold], at: datetime
 ) -> Message:
-    """Tells the owners of a class now, so that they know a hold before the next sweep."""
+    """Notifies the owners of a class of a changed hold immediately, before the next sweep."""
     event = HoldsChanged(
         data_class=data_class,
         changed_at=at,

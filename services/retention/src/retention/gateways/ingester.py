@@ -1,4 +1,4 @@
-"""The ingester, which knows of each article whether it is held."""
+"""The ingester, which knows which articles are held."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from retention.settings import Settings
 
 IDS_PER_QUESTION = 500
 TIMEOUT_S = 5.0
-"""For all questions: who places a hold waits for the answer, and the hold is in force already."""
+"""The timeout of all requests together. The caller waits for them; the hold is already in force."""
 
 
 async def not_held(settings: Settings, article_ids: Sequence[str]) -> list[str] | None:
-    """Those of the ids under which nothing is held: unknown, removed or swept. None when the ingester does not say."""
+    """Returns the ids for which no content is held: unknown, removed or swept. None if the ingester does not answer."""
     questions = [
         list(article_ids[first : first + IDS_PER_QUESTION])
         for first in range(0, len(article_ids), IDS_PER_QUESTION)

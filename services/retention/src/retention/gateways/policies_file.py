@@ -1,4 +1,4 @@
-"""The file of policies: every class of data once, with how long it is kept, why, and by whom."""
+"""The policies file: each class of data once, with its age, the reason, and its owners."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from clawback_common.config.yaml_file import Loc, read_file, read_text
 from retention.domain.age import age
 from retention.domain.classes import CLASSES
-from retention.domain.policy import Policy, faults
+from retention.domain.policy import Policy, policy_errors
 
 PACKAGED = "policies.yaml"
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
@@ -34,14 +34,14 @@ class _File(BaseModel):
 
 
 def read_policies(path: Path | None, *, short_ages: bool = False) -> dict[str, Policy]:
-    """The policies by class, in the file's order.
+    """Reads the policies by class, in the file's order.
 
     Args:
-        path: of the file; None: the packaged one.
-        short_ages: minutes and hours are allowed, for trying things out.
+        path: the file; None: the packaged one.
+        short_ages: whether minutes and hours are allowed, for trials.
 
     Raises:
-        FileError: names every mistake with its line.
+        FileError: the file has errors; each is reported with its line.
     """
     check = partial(_check, short_ages=short_ages)
     if path is not None:
@@ -55,15 +55,15 @@ def read_policies(path: Path | None, *, short_ages: bool = False) -> dict[str, P
 def _check(found: _File, *, short_ages: bool) -> Iterator[tuple[Loc, str]]:
     for name, entry in found.policies.items():
         if name not in CLASSES:
-            yield ("policies", name), f"unknown class {name!r}; there are {', '.join(CLASSES)}"
+            yield ("policies", name), f"unknown class {name!r}; known classes: {', '.join(CLASSES)}"
             continue
-        for part, words in faults(name, entry.age, entry.action, entry.owners, short_ages=short_ages):
+        for part, words in policy_errors(name, entry.age, entry.action, entry.owners, short_ages=short_ages):
             yield ("policies", name, part), f"{name}: {words}"
     for missing in CLASSES.keys() - found.policies.keys():
-        yield ("policies",), f"{missing} has no policy, so it would be kept for ever"
+        yield ("policies",), f"{missing} has no policy, so it would never be deleted"
 
 
 def _policy(name: str, entry: _Entry) -> Policy:
     kept = age(entry.age)
-    assert kept is not None  # noqa: S101 - `_check` has seen to it
+    assert kept is not None  # noqa: S101 - checked by `_check`
     return Policy(name, entry.description, entry.basis, kept, CLASSES[name].action, entry.owners)

@@ -1,1 +1,1 @@
-"""What retention remembers: asyncpg, and the named queries beside each module."""
+"""The database of retention: asyncpg, and the named queries beside each module."""

@@ -1,4 +1,4 @@
-"""What owners answered, the latest of each."""
+"""The latest answer of each owner to each sweep."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -13,11 +13,15 @@ from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed
 SQL = Queries.load(__package__, "answers")
 
 
-async def put(tx: Transaction, answers: Sequence[SweepAnswer], now: datetime) -> set[tuple[UUID, str]]:
-    """Folds answers in, one a sweep and owner. Gives those that were news."""
+async def save(tx: Transaction, answers: Sequence[SweepAnswer], now: datetime) -> set[tuple[UUID, str]]:
+    """Saves answers, at most one per sweep and owner.
+
+    Returns:
+        The sweep and owner of those that were new.
+    """
     done = [one if isinstance(one, SweepCompleted) else None for one in answers]
     rows = await tx.fetch(
-        SQL["put"],
+        SQL["save"],
         [one.sweep_id for one in answers],
         [one.owner for one in answers],
         [one.attempt for one in answers],
@@ -42,11 +46,11 @@ def _json(values: Sequence[object]) -> str:
 
 
 async def owners(db: Querier, sweep_ids: Collection[UUID]) -> dict[UUID, frozenset[str]]:
-    """Who has answered, by sweep."""
+    """Returns the owners that have answered, by sweep."""
     rows = await db.fetch(SQL["owners"], list(sweep_ids))
     return {row["sweep_id"]: frozenset(row["owners"]) for row in rows}
 
 
 async def of_sweeps(db: Querier, sweep_ids: Sequence[UUID]) -> list[Row]:
-    """All answers to these, by sweep and owner."""
+    """Returns all answers to these sweeps, by sweep and owner."""
     return await db.fetch(SQL["of_sweeps"], list(sweep_ids))

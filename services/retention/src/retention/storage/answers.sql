@@ -1,5 +1,5 @@
--- name: put
--- One row a sweep and owner. An answer to an older attempt, or the same one again, changes nothing.
+-- name: save
+-- One row per sweep and owner. An answer to an older attempt, or a repeated one, changes nothing.
 INSERT INTO sweep_answer AS a (sweep_id, owner, attempt, outcome, started_at, ended_at, found, removed, held, kept,
                                archived, archives, tables, error, received_at)
 SELECT n.*, $15

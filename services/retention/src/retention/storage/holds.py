@@ -1,4 +1,4 @@
-"""Legal holds, and all that was done to them."""
+"""Legal holds and their history."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -13,15 +13,15 @@ SQL = Queries.load(__package__, "holds")
 _LOCK = 0x686F6C64
 
 
-async def alone(tx: Transaction) -> None:
-    """Nobody else places a hold or sends a request until this transaction ends."""
-    await tx.execute(SQL["alone"], _LOCK)
+async def lock(tx: Transaction) -> None:
+    """Locks out other transactions that place a hold or send a request, until this transaction ends."""
+    await tx.execute(SQL["lock"], _LOCK)
 
 
-async def put(tx: Transaction, hold: LegalHold, reason: str, now: datetime) -> None:
-    """Places it."""
+async def insert(tx: Transaction, hold: LegalHold, reason: str, now: datetime) -> None:
+    """Inserts a hold."""
     await tx.execute(
-        SQL["put"],
+        SQL["insert"],
         hold.hold_id,
         hold.data_class,
         list(hold.article_ids),
@@ -31,16 +31,18 @@ async def put(tx: Transaction, hold: LegalHold, reason: str, now: datetime) -> N
         hold.placed_by,
         now,
     )
-    await changed(tx, hold.hold_id, State.PLACED, hold.placed_by, reason, now)
+    await insert_change(tx, hold.hold_id, State.PLACED, hold.placed_by, reason, now)
 
 
-async def changed(tx: Transaction, hold_id: UUID, change: str, by: str, note: str, now: datetime) -> None:
+async def insert_change(
+    tx: Transaction, hold_id: UUID, change: str, by: str, note: str, now: datetime
+) -> None:
     """Adds to its history."""
-    await tx.execute(SQL["changed"], hold_id, now, by, change, note)
+    await tx.execute(SQL["insert_change"], hold_id, now, by, change, note)
 
 
 async def in_force(db: Querier, data_classes: Collection[str]) -> dict[str, list[LegalHold]]:
-    """The holds in force by class; a class without any is there with none."""
+    """Returns the holds in force by class; a class without any has an empty list."""
     found: dict[str, list[LegalHold]] = {name: [] for name in data_classes}
     for row in await db.fetch(SQL["in_force"], list(data_classes)):
         found[row["data_class"]].append(_hold(row))
@@ -48,7 +50,7 @@ async def in_force(db: Querier, data_classes: Collection[str]) -> dict[str, list
 
 
 async def ended(db: Querier, data_classes: Collection[str]) -> dict[str, list[EndedHold]]:
-    """The latest holds that ended, by class; a class without any has an empty list."""
+    """Returns the latest ended holds by class; a class without any has an empty list."""
     found: dict[str, list[EndedHold]] = {name: [] for name in data_classes}
     for row in await db.fetch(SQL["latest_ended"], list(data_classes), ENDED_HOLDS_MAX):
         withdrawn = State(row["state"]) is State.WITHDRAWN
@@ -58,19 +60,19 @@ async def ended(db: Querier, data_classes: Collection[str]) -> dict[str, list[En
     return found
 
 
-async def known(tx: Transaction, hold_ids: Collection[UUID]) -> set[UUID]:
-    """Those of these that we know, in force or not."""
-    return {row["hold_id"] for row in await tx.fetch(SQL["known"], list(hold_ids))}
+async def existing(tx: Transaction, hold_ids: Collection[UUID]) -> set[UUID]:
+    """Returns which of these exist, in force or not."""
+    return {row["hold_id"] for row in await tx.fetch(SQL["existing"], list(hold_ids))}
 
 
-async def take(tx: Transaction, hold_id: UUID) -> LegalHold | None:
-    """Locks one."""
-    row = await tx.fetchrow(SQL["take"], hold_id)
+async def lock_existing(tx: Transaction, hold_id: UUID) -> LegalHold | None:
+    """Locks one hold."""
+    row = await tx.fetchrow(SQL["lock_existing"], hold_id)
     return _hold(row) if row else None
 
 
-async def moved(tx: Transaction, hold: LegalHold, to: State, by: str, note: str, now: datetime) -> None:
-    """Notes its new state, who brought it there, and why."""
+async def save_state(tx: Transaction, hold: LegalHold, to: State, by: str, note: str, now: datetime) -> None:
+    """Saves its new state, who changed it, and why."""
     match to:
         case State.CONFIRMED if hold.state is State.PLACED:
             await tx.execute(SQL["confirmed"], hold.hold_id, by, now)
@@ -81,28 +83,28 @@ async def moved(tx: Transaction, hold: LegalHold, to: State, by: str, note: str,
         case State.LIFTED | State.WITHDRAWN:
             await tx.execute(SQL["ended"], hold.hold_id, to.value, by, now)
     change = "kept" if hold.state is State.LIFTING and to.in_force else to.value
-    await changed(tx, hold.hold_id, change, by, note, now)
+    await insert_change(tx, hold.hold_id, change, by, note, now)
 
 
 async def one(db: Querier, hold_id: UUID) -> Row | None:
-    """One with its ids."""
+    """Returns one hold with its ids."""
     return await db.fetchrow(SQL["one"], hold_id)
 
 
 async def changes(db: Querier, hold_id: UUID) -> list[Row]:
-    """Who did what to it, in order."""
+    """Returns its history, in order."""
     return await db.fetch(SQL["changes"], hold_id)
 
 
 async def page(
     db: Querier, before: tuple[datetime, UUID], limit: int, data_class: str | None, *, ended_too: bool
 ) -> list[Row]:
-    """Holds without their ids, the newest first, from a position on."""
+    """Returns a page of holds without their ids, newest first."""
     return await db.fetch(SQL["page"], *before, data_class, ended_too, limit)
 
 
 async def counts(db: Querier) -> dict[str, int]:
-    """How many are in force, by class."""
+    """Returns the number of holds in force, by class."""
     return {row["data_class"]: row["holds"] for row in await db.fetch(SQL["counts"])}
 
 

@@ -1,12 +1,13 @@
--- name: alone
--- A request reads the holds, a hold looks for open requests: at the same time, neither would see the other.
+-- name: lock
+-- Sending a request reads the holds, and placing a hold reads the open requests: without this lock, two concurrent --
+-- transactions would not see each other.
 SELECT pg_advisory_xact_lock($1)
 
--- name: put
+-- name: insert
 INSERT INTO hold (hold_id, data_class, article_ids, dated_from, dated_until, reason, state, placed_by, placed_at)
 VALUES ($1, $2, $3, $4, $5, $6, 'placed', $7, $8)
 
--- name: changed
+-- name: insert_change
 INSERT INTO hold_change (hold_id, changed_at, changed_by, change, note) VALUES ($1, $2, $3, $4, $5)
 
 -- name: in_force
@@ -26,10 +27,10 @@ CROSS JOIN LATERAL (
     LIMIT $2
 ) AS h
 
--- name: known
+-- name: existing
 SELECT hold_id FROM hold WHERE hold_id = ANY ($1::uuid[])
 
--- name: take
+-- name: lock_existing
 SELECT hold_id, data_class, article_ids, dated_from, dated_until, state, placed_by, confirmed_by, lift_asked_by
 FROM hold
 WHERE hold_id = $1
@@ -57,7 +58,7 @@ WHERE hold_id = $1
 SELECT changed_at, changed_by, change, note FROM hold_change WHERE hold_id = $1 ORDER BY id
 
 -- name: page
--- Without the ids: there may be thousands on each.
+-- Without the ids, because a hold may name thousands.
 SELECT hold_id, data_class, cardinality(article_ids) AS articles, dated_from, dated_until, reason, state, placed_by,
        placed_at, confirmed_by, confirmed_at, lift_asked_by, lift_asked_at, lift_reason, ended_by, ended_at
 FROM hold

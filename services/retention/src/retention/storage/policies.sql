@@ -1,5 +1,5 @@
--- name: note
--- The classes of now and no others.
+-- name: save
+-- Replaces all classes.
 WITH gone AS (DELETE FROM policy_in_force WHERE data_class <> ALL ($1::text[]))
 INSERT INTO policy_in_force (data_class, terms, noted_at)
 SELECT one.data_class, one.terms, $3

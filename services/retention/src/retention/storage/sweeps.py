@@ -1,4 +1,4 @@
-"""Sweeps: what was asked of whom, and how far it is."""
+"""Sweeps: requests to owners, and their state."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ SQL = Queries.load(__package__, "sweeps")
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A sweep whose row we hold, and the trace that its request began."""
+class LockedSweep:
+    """A locked sweep, and the trace of its request."""
 
     sweep: Sweep
     traceparent: str | None
 
 
-async def put(
+async def insert(
     tx: Transaction,
     sweep: Sweep,
     cause: str,
@@ -29,9 +29,9 @@ async def put(
     traceparent: str | None,
     next_send_at: datetime,
 ) -> None:
-    """Notes a request that is about to be sent for the first time."""
+    """Inserts a request that is about to be sent for the first time."""
     await tx.execute(
-        SQL["put"],
+        SQL["insert"],
         sweep.sweep_id,
         sweep.data_class,
         sweep.action.value,
@@ -48,64 +48,72 @@ async def put(
     )
 
 
-async def take(tx: Transaction, sweep_ids: Collection[UUID]) -> dict[UUID, Sweep]:
-    """Locks these; one that we do not know is not in the answer."""
-    rows = await tx.fetch(SQL["take"], sorted(set(sweep_ids)))
+async def lock_existing(tx: Transaction, sweep_ids: Collection[UUID]) -> dict[UUID, Sweep]:
+    """Locks these sweeps; unknown ones are missing in the result."""
+    rows = await tx.fetch(SQL["lock_existing"], sorted(set(sweep_ids)))
     return {row["sweep_id"]: _sweep(row) for row in rows}
 
 
-async def take_due(tx: Transaction, now: datetime, limit: int) -> list[Taken]:
-    """Locks open ones whose time to be sent again has come."""
-    return [Taken(_sweep(row), row["traceparent"]) for row in await tx.fetch(SQL["take_due"], now, limit)]
+async def lock_due(tx: Transaction, now: datetime, limit: int) -> list[LockedSweep]:
+    """Locks open sweeps that are due to be sent again."""
+    return [
+        LockedSweep(_sweep(row), row["traceparent"]) for row in await tx.fetch(SQL["lock_due"], now, limit)
+    ]
 
 
-async def take_open(tx: Transaction, data_class: str) -> list[Taken]:
-    """Locks those of a class that may still remove something."""
-    return [Taken(_sweep(row), row["traceparent"]) for row in await tx.fetch(SQL["take_open"], data_class)]
+async def lock_open(tx: Transaction, data_class: str) -> list[LockedSweep]:
+    """Locks the sweeps of a class that may still delete something."""
+    return [
+        LockedSweep(_sweep(row), row["traceparent"]) for row in await tx.fetch(SQL["lock_open"], data_class)
+    ]
 
 
-async def sent(
+async def save_sending(
     tx: Transaction, sweep: Sweep, hold_ids: Sequence[UUID], now: datetime, next_send_at: datetime
 ) -> None:
-    """Notes another sending, and what it said."""
-    await tx.execute(SQL["sent"], sweep.sweep_id, sweep.attempt, list(hold_ids), now, next_send_at)
+    """Saves another sending, and the holds it named."""
+    await tx.execute(SQL["save_sending"], sweep.sweep_id, sweep.attempt, list(hold_ids), now, next_send_at)
 
 
 async def close_if_complete(tx: Transaction, sweep_ids: Collection[UUID], now: datetime) -> list[Row]:
-    """Closes those that every owner has answered. Gives the ones that changed."""
-    return await tx.fetch(SQL["settle"], sorted(set(sweep_ids)), now)
+    """Closes the sweeps that every owner has answered.
+
+    Returns:
+        Those that changed.
+    """
+    return await tx.fetch(SQL["close_if_complete"], sorted(set(sweep_ids)), now)
 
 
 async def last_done(db: Querier, data_classes: Collection[str]) -> dict[str, datetime]:
-    """When each class was last swept to the end; one that never was is not in it."""
+    """Returns when each class was last completely swept; a class that never was is missing."""
     rows = await db.fetch(SQL["last_done"], list(data_classes))
     return {row["data_class"]: row["closed_at"] for row in rows}
 
 
 async def failing(db: Querier, since: datetime) -> list[Row]:
-    """Class, owner and action of what failed last."""
+    """Returns class, owner and action of the latest failures."""
     return await db.fetch(SQL["failing"], since)
 
 
 async def unanswered(db: Querier, before: datetime) -> list[Row]:
-    """Owners that owe answers from before then, how many, and since when."""
+    """Returns the owners with unanswered requests from before, how many, and since when."""
     return await db.fetch(SQL["unanswered"], before)
 
 
-async def some(db: Querier, sweep_ids: Sequence[UUID]) -> list[Row]:
-    """These, by class."""
-    return await db.fetch(SQL["some"], list(sweep_ids))
+async def by_ids(db: Querier, sweep_ids: Sequence[UUID]) -> list[Row]:
+    """Returns these sweeps, by class."""
+    return await db.fetch(SQL["by_ids"], list(sweep_ids))
 
 
 async def page(
     db: Querier, before: tuple[datetime, UUID], limit: int, data_class: str | None, state: str | None
 ) -> list[Row]:
-    """Sweeps, the newest first, from a position on."""
+    """Returns a page of sweeps, newest first."""
     return await db.fetch(SQL["page"], *before, data_class, state, limit)
 
 
 async def open_count(db: Querier) -> int:
-    """How many wait for an answer."""
+    """Returns how many wait for an answer."""
     return int(await db.fetchval(SQL["open_count"]))
 
 

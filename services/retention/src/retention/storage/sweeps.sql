@@ -1,17 +1,17 @@
--- name: put
+-- name: insert
 INSERT INTO sweep (sweep_id, data_class, action, owners, before, dry_run, cause, requested_at, requested_by, attempt,
                    hold_ids, traceparent, sent_at, next_send_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $8, $13)
 
--- name: take
--- Whoever answers, closes or sends a sweep again has its row first, in the order of the ids.
+-- name: lock_existing
+-- Every transaction that answers, closes or resends sweeps locks their rows first, in the order of the ids.
 SELECT sweep_id, data_class, action, owners, before, dry_run, requested_at, requested_by, attempt, traceparent
 FROM sweep
 WHERE sweep_id = ANY ($1::uuid[])
 ORDER BY sweep_id
 FOR UPDATE
 
--- name: take_due
+-- name: lock_due
 SELECT sweep_id, data_class, action, owners, before, dry_run, requested_at, requested_by, attempt, traceparent
 FROM sweep
 WHERE state = 'requested' AND next_send_at <= $1
@@ -19,19 +19,19 @@ ORDER BY sweep_id
 LIMIT $2
 FOR UPDATE SKIP LOCKED
 
--- name: take_open
--- Those of a class that may still remove something.
+-- name: lock_open
+-- The sweeps of a class that may still delete something.
 SELECT sweep_id, data_class, action, owners, before, dry_run, requested_at, requested_by, attempt, traceparent
 FROM sweep
 WHERE state = 'requested' AND data_class = $1 AND action IN ('delete', 'archive') AND NOT dry_run
 ORDER BY sweep_id
 FOR UPDATE
 
--- name: sent
+-- name: save_sending
 UPDATE sweep SET attempt = $2, hold_ids = $3, sent_at = $4, next_send_at = $5 WHERE sweep_id = $1
 
--- name: settle
--- A sweep is closed when each owner has answered. One that failed and then went on may still turn it into done.
+-- name: close_if_complete
+-- A sweep is closed when each owner has answered. If a failed owner completes it later, the sweep becomes done.
 WITH judged AS (
     SELECT s.sweep_id, CASE WHEN bool_and(a.outcome = 'completed') THEN 'done' ELSE 'attention' END AS state
     FROM sweep AS s
@@ -47,7 +47,7 @@ WHERE s.sweep_id = judged.sweep_id AND s.state <> judged.state
 RETURNING s.sweep_id, s.data_class, s.action, s.dry_run, s.state
 
 -- name: last_done
--- When each class was last swept to the end, by all of its owners.
+-- When each class was last completely swept, by all of its owners.
 SELECT c.data_class, last.closed_at
 FROM unnest($1::text[]) AS c (data_class)
 CROSS JOIN LATERAL (
@@ -58,7 +58,7 @@ CROSS JOIN LATERAL (
 ) AS last
 
 -- name: failing
--- What each owner last answered on a class and an action, where that was a failure.
+-- Each owner's latest answer on a class and an action, if it was a failure.
 SELECT data_class, owner, action
 FROM (
     SELECT DISTINCT ON (s.data_class, a.owner, s.action) s.data_class, a.owner, s.action, a.outcome
@@ -71,7 +71,7 @@ WHERE outcome = 'failed'
 ORDER BY data_class, owner, action
 
 -- name: unanswered
--- Owners that owe answers to requests from before then.
+-- Owners with unanswered requests from before.
 SELECT o.owner, count(*) AS sweeps, min(s.requested_at) AS since
 FROM sweep AS s
 CROSS JOIN LATERAL unnest(s.owners) AS o (owner)
@@ -80,7 +80,7 @@ WHERE s.state = 'requested' AND s.requested_at <= $1
 GROUP BY o.owner
 ORDER BY o.owner
 
--- name: some
+-- name: by_ids
 SELECT sweep_id, data_class, action, owners, before, dry_run, cause, requested_at, requested_by, attempt, hold_ids,
        state, sent_at, next_send_at, closed_at
 FROM sweep

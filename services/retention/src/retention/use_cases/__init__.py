@@ -1,7 +1,7 @@
-"""The story of a sweep: a policy becomes a request, its owners answer, and what is held is spared.
+"""The use cases of retention: policies become requests, owners answer them, and records under a legal hold are kept.
 
-One function an event, one transaction each. Rows are taken in one order everywhere: the lock of the holds, holds,
-sweeps by id, answers; so no two of these functions can wait for one another in a circle.
+Each event is handled by one function in one transaction. All transactions lock rows in the same order, which prevents
+deadlocks: the lock of the holds, holds, sweeps by id, answers.
 """
 
 from retention.use_cases.answers import on_answers

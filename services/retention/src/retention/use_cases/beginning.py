@@ -1,4 +1,4 @@
-"""What is done once when a worker starts."""
+"""What a worker does once at start-up."""
 
 from clawback_common.alerts import alert_state
 from retention.storage import policies
@@ -6,7 +6,7 @@ from retention.use_cases.service import Service
 
 
 async def begin(service: Service) -> None:
-    """Notes since when we watch, and the policies in force."""
+    """Records when monitoring started, and the policies in force."""
     now = service.clock.now()
     await alert_state.begin(service.db, now)
-    await policies.note(service.db, service.policies.values(), now)
+    await policies.save(service.db, service.policies.values(), now)

@@ -1,4 +1,4 @@
-"""How a sweep reads on a terminal."""
+"""The console output of a sweep."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,36 +8,37 @@ from retention.domain.sweep import Sweep
 COLUMNS = ("found", "removed", "archived", "held", "kept")
 
 
-def asked(sweep: Sweep, holds: int) -> str:
-    """That owners are asked, what, and what is spared."""
-    limit = f" what dates from before {sweep.before:%Y-%m-%d %H:%M} UTC" if sweep.before else ""
-    spared = f", {holds} hold{'s' if holds != 1 else ''} in force" if holds else ""
+def request_line(sweep: Sweep, holds: int) -> str:
+    """Formats a request: owners, action, and holds in force."""
+    limit = f" records dated before {sweep.before:%Y-%m-%d %H:%M} UTC" if sweep.before else ""
+    in_force = f", {holds} hold{'s' if holds != 1 else ''} in force" if holds else ""
     dry = " (dry run)" if sweep.dry_run else ""
     return (
-        f"{sweep.data_class}: {', '.join(sweep.owners)} asked to {sweep.action.value}{limit}{spared}{dry} "
+        f"{sweep.data_class}: requested from {', '.join(sweep.owners)}: {sweep.action.value}{limit}{in_force}{dry} "
         f"[{sweep.sweep_id}]"
     )
 
 
-def answered(sweep: Sweep, answer: Row) -> str:
-    """That an owner has answered, and what."""
+def answer_line(sweep: Sweep, answer: Row) -> str:
+    """Formats an owner's answer."""
     if answer["outcome"] == "failed":
         return f"{sweep.data_class}: {answer['owner']} FAILED: {answer['error']}"
-    gone = "would go" if sweep.dry_run else "removed"
+    removed = "would be removed" if sweep.dry_run else "removed"
     archived = f", {answer['archived']} archived" if answer["archived"] else ""
     held = f", {answer['held']} held" if answer["held"] else ""
-    return f"{sweep.data_class}: {answer['owner']} found {answer['found']}, {answer['removed']} {gone}{archived}{held}"
+    counts = f"found {answer['found']}, {answer['removed']} {removed}{archived}{held}"
+    return f"{sweep.data_class}: {answer['owner']} {counts}"
 
 
 def table(sweeps: Sequence[Sweep], answers: Sequence[Row]) -> Iterator[str]:
-    """A line a class and owner, also for one that has not answered."""
+    """Formats one line per class and owner, also for owners that have not answered."""
     if any(sweep.dry_run for sweep in sweeps):
-        yield "dry run: nothing was touched, and removed is what would go"
+        yield "dry run: nothing was deleted; the column removed shows what would be deleted"
     yield _line("class", "owner", "outcome", COLUMNS)
-    told = {(row["sweep_id"], row["owner"]): row for row in answers}
+    rows = {(row["sweep_id"], row["owner"]): row for row in answers}
     for sweep in sweeps:
         for owner in sweep.owners:
-            row = told.get((sweep.sweep_id, owner))
+            row = rows.get((sweep.sweep_id, owner))
             if row is None:
                 yield _line(sweep.data_class, owner, "no answer", ["-"] * len(COLUMNS))
             else:

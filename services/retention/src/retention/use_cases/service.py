@@ -1,4 +1,4 @@
-"""What every use case of retention works with."""
+"""The objects that every use case needs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ GROUP = "retention"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What every use case of retention works with."""
+    """The objects that every use case needs."""
 
     settings: Settings
     db: Database
@@ -26,4 +26,4 @@ class Service:
     """By class."""
     alert_publisher: AlertPublisher
     sweeper: Sweeper
-    """Retention as an owner: of the runs of its jobs, like every service."""
+    """Retention as an owner: of its job runs, like every service."""

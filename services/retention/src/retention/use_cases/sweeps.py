@@ -1,4 +1,4 @@
-"""Requests: made from policies, sent until every owner has answered, each time with the holds as they are then."""
+"""Requests: created from policies, and sent until every owner has answered, each time with the current holds."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ from retention.domain.sweep import Sweep, next_send_at
 from retention.gateways import events, metrics
 from retention.storage import answers, holds, sweeps
 from retention.storage.policies import in_force as policies_in_force
-from retention.storage.sweeps import Taken
+from retention.storage.sweeps import LockedSweep
 from retention.use_cases.service import Service
 
 
@@ -27,34 +27,34 @@ async def sweeps_requested(
     dry_run: bool = False,
     action: Action | None = None,
 ) -> list[Sweep]:
-    """Ask the owners of these classes to do as the policies say, or with ``action`` to put their tables in shape.
+    """Requests sweeps by the policies from the owners of these classes, or with ``action`` maintenance of their tables.
 
-    All of them or none: a process that dies in between has asked for nothing.
+    All are requested in one transaction: a process that dies before the commit has requested nothing.
 
     Raises:
-        Conflict: the worker has other policies than this process; nothing is asked.
+        Conflict: the worker has other policies than this process; nothing is requested.
     """
     async with service.db.transaction() as tx:
-        await holds.alone(tx)
-        tried_out = dry_run or action is not None
-        others = [] if tried_out else differing(policies, await policies_in_force(tx))
+        await holds.lock(tx)
+        is_trial = dry_run or action is not None
+        others = [] if is_trial else differing(policies, await policies_in_force(tx))
         if others:
             raise Conflict(f"the worker has other policies (POLICIES): {'; '.join(others)}")
         now, trace = service.clock.now(), traceparent()
         classes = [policy.data_class for policy in policies]
         held, ended = await holds.in_force(tx, classes), await holds.ended(tx, classes)
-        asked = [_sweep(policy, action, now, by, dry_run=dry_run) for policy in policies]
-        for sweep in sorted(asked, key=lambda one: one.sweep_id):
+        requested = [_sweep(policy, action, now, by, dry_run=dry_run) for policy in policies]
+        for sweep in sorted(requested, key=lambda one: one.sweep_id):
             hold_ids = [hold.hold_id for hold in held[sweep.data_class]]
-            await sweeps.put(tx, sweep, cause, hold_ids, trace, next_send_at(now, now))
+            await sweeps.insert(tx, sweep, cause, hold_ids, trace, next_send_at(now, now))
         messages = [
             events.request(sweep, held[sweep.data_class], ended[sweep.data_class], now, trace=trace)
-            for sweep in asked
+            for sweep in requested
         ]
         await service.orders.put(tx, messages)
-    for sweep in asked:
+    for sweep in requested:
         metrics.REQUESTED.labels(sweep.data_class, sweep.action.value).inc()
-    return asked
+    return requested
 
 
 def _sweep(policy: Policy, action: Action | None, now: datetime, by: str, *, dry_run: bool) -> Sweep:
@@ -71,32 +71,36 @@ def _sweep(policy: Policy, action: Action | None, now: datetime, by: str, *, dry
 
 
 async def resend_due(service: Service, limit: int = 20) -> int:
-    """Send open requests again whose time has come. Gives how many."""
+    """Sends open requests again that are due.
+
+    Returns:
+        How many were sent.
+    """
     async with service.db.transaction() as tx:
-        await holds.alone(tx)
+        await holds.lock(tx)
         now = service.clock.now()
-        due = await sweeps.take_due(tx, now, limit)
-        await send_again(tx, due, service, now)
+        due = await sweeps.lock_due(tx, now, limit)
+        await resend(tx, due, service, now)
     return len(due)
 
 
-async def send_again(tx: Transaction, taken: Sequence[Taken], service: Service, now: datetime) -> None:
-    """The next attempt of each, to whoever is silent; what was placed or lifted meanwhile is said."""
-    if not taken:
+async def resend(tx: Transaction, locked: Sequence[LockedSweep], service: Service, now: datetime) -> None:
+    """Sends the next attempt of each to the owners that have not answered, with the current holds."""
+    if not locked:
         return
-    classes = {one.sweep.data_class for one in taken}
+    classes = {one.sweep.data_class for one in locked}
     held, ended = await holds.in_force(tx, classes), await holds.ended(tx, classes)
-    answered = await answers.owners(tx, [one.sweep.sweep_id for one in taken])
+    answered = await answers.owners(tx, [one.sweep.sweep_id for one in locked])
     messages = []
-    for one in taken:
+    for one in locked:
         sweep = replace(one.sweep, attempt=one.sweep.attempt + 1)
-        spared = held[sweep.data_class]
+        in_force = held[sweep.data_class]
         following = next_send_at(sweep.requested_at, now)
-        await sweeps.sent(tx, sweep, [hold.hold_id for hold in spared], now, following)
+        await sweeps.save_sending(tx, sweep, [hold.hold_id for hold in in_force], now, following)
         messages.append(
             events.request(
                 sweep,
-                spared,
+                in_force,
                 ended[sweep.data_class],
                 now,
                 answered=answered.get(sweep.sweep_id, ()),
@@ -104,4 +108,4 @@ async def send_again(tx: Transaction, taken: Sequence[Taken], service: Service, 
             )
         )
     await service.orders.put(tx, messages)
-    metrics.SENT_AGAIN.inc(len(messages))
+    metrics.RESENT.inc(len(messages))

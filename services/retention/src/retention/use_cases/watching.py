@@ -1,4 +1,4 @@
-"""What the live worker looks at again and again: time that has passed, owners that fail or are silent."""
+"""What the running worker monitors: overdue sweeps, and owners that fail or do not answer."""
 
 from datetime import datetime, timedelta
 
@@ -10,17 +10,21 @@ from retention.storage import holds, sweeps
 from retention.use_cases import Service
 
 OVERDUE, FAILED, SILENT = "overdue", "failed", "silent"
-FAILURES_LOOKED_AT = timedelta(days=30)
-"""A request to vacuum that failed and was never repeated is no alert for ever; a class that is not swept is overdue."""
+FAILURE_AGE_MAX = timedelta(days=30)
+"""Older failures raise no alert: a vacuum may never be repeated, and a class that is not swept becomes overdue."""
 
 
-async def watch_time(service: Service) -> list[Condition]:
-    """What is late, what failed last, who is silent. Gives all of it."""
+async def check_conditions(service: Service) -> list[Condition]:
+    """Updates the alerts of overdue classes, failures and unanswered requests.
+
+    Returns:
+        All conditions.
+    """
     now = service.clock.now()
     late = await overdue_conditions(service, now)
     failures = [
         condition.failed(row["data_class"], row["owner"], row["action"])
-        for row in await sweeps.failing(service.db, now - FAILURES_LOOKED_AT)
+        for row in await sweeps.failing(service.db, now - FAILURE_AGE_MAX)
     ]
     silent = [
         condition.unanswered(row["owner"], row["sweeps"], row["since"])
@@ -33,7 +37,7 @@ async def watch_time(service: Service) -> list[Condition]:
 
 
 async def overdue_conditions(service: Service, now: datetime) -> list[Condition]:
-    """Whether a class was not swept to the end for too long."""
+    """Returns a condition if a class was not completely swept for too long."""
     last = await sweeps.last_done(service.db, service.policies)
     for name in service.policies:
         metrics.LAST_DONE.labels(name).set(last[name].timestamp() if name in last else 0)
@@ -42,7 +46,7 @@ async def overdue_conditions(service: Service, now: datetime) -> list[Condition]
 
 
 async def measure(service: Service) -> None:
-    """The metrics, in every worker; conditions are watched in one."""
+    """Sets the metrics, in every worker; conditions are monitored by one worker."""
     await overdue_conditions(service, service.clock.now())
     metrics.OPEN.set(await sweeps.open_count(service.db))
     in_force = await holds.counts(service.db)
@@ -51,5 +55,5 @@ async def measure(service: Service) -> None:
 
 
 async def beat(service: Service) -> None:
-    """The worker is at work; a sweep in another process looks whether it is."""
+    """Records a heartbeat, which a sweep in another process checks."""
     await alert_state.beat(service.db, "worker", service.clock.now())

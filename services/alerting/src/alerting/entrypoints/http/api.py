@@ -1,4 +1,4 @@
-"""What the API of alerting answers."""
+"""The HTTP API of alerting."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,11 +16,11 @@ from alerting.use_cases import Service
 from clawback_common.service.definition import Api
 
 PUSHED_BYTES_MAX = 2_000_000
-"""A thousand alerts of Alertmanager."""
+"""Enough for a thousand alerts of Alertmanager."""
 
 
 def api(service: Service) -> Api:
-    """Alerts, silences, and the health of the whole system, for which it asks everybody else."""
+    """Returns the API: alerts, silences, and the health of the whole system, which it checks in all services."""
     settings = service.settings
     limit_s = settings.health_timeout_s
     http = httpx.AsyncClient(timeout=limit_s)
@@ -38,7 +38,7 @@ def api(service: Service) -> Api:
                 await neighbours.close()
 
     async def details() -> dict[str, Any]:
-        _, run_completed_at = await watches.seen(service.db, service.clock.now())
+        _, run_completed_at = await watches.load(service.db, service.clock.now())
         waiting = await messages.waiting(service.db)
         return {
             "firing": await alerts.firing_counts(service.db),

@@ -1,4 +1,4 @@
-"""What people and Alertmanager send, and how it is read."""
+"""The request bodies of people and of Alertmanager."""
 
 import re
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ ALERTMANAGER = "alertmanager"
 ALERTS_MAX = 1_000
 SILENCE_MAX = timedelta(days=31)
 WIDE_SILENCE_MAX = timedelta(days=1)
-"""Of one that names no alert and may mute critical ones."""
+"""The maximum duration of a silence that may mute critical alerts of any name."""
 _NAME = re.compile(r"[A-Z][A-Za-z0-9]{2,99}")
 _SEVERITIES = {"page": Severity.CRITICAL, "error": Severity.CRITICAL, "none": Severity.INFO}
 
@@ -23,7 +23,7 @@ Label = Annotated[str, Field(max_length=200)]
 
 
 class AckBody(BaseModel):
-    """Why nobody need be reminded."""
+    """Why no more reminders are needed."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -42,16 +42,16 @@ class SilenceBody(BaseModel):
 
     @field_validator("matchers")
     @classmethod
-    def _can_be_read(cls, written: list[str]) -> list[str]:
+    def _is_valid(cls, written: list[str]) -> list[str]:
         for one in written:
             Matcher.parse(one)
         return written
 
     def span(self, now: datetime) -> tuple[datetime, datetime]:
-        """From when until when.
+        """Returns the start and the end of the silence.
 
         Raises:
-            Problem: 422, it would end before it begins or last too long.
+            Problem: 422, it would end before it starts, or last too long.
         """
         starts_at = max(self.starts_at or now, now)
         parsed = [Matcher.parse(one) for one in self.matchers]
@@ -59,10 +59,10 @@ class SilenceBody(BaseModel):
         longest = WIDE_SILENCE_MAX if wide else SILENCE_MAX
         if not starts_at < self.ends_at <= now + longest:
             words = (
-                f"a silence ends after it begins, and within {longest.days} day(s); one that may mute critical"
+                f"a silence ends after it starts, and within {longest.days} day(s); one that may mute critical"
                 " alerts of any name within 1 day"
             )
-            raise Problem(422, "The span is not valid.", errors=[field_error("ends_at", "span", words)])
+            raise Problem(422, "The period is not valid.", errors=[field_error("ends_at", "span", words)])
         return starts_at, self.ends_at
 
 
@@ -77,13 +77,16 @@ class AmAlert(BaseModel):
 
     @field_validator("labels")
     @classmethod
-    def _has_a_name(cls, labels: dict[str, str]) -> dict[str, str]:
+    def _has_name(cls, labels: dict[str, str]) -> dict[str, str]:
         if not _NAME.fullmatch(labels.get("alertname", "")):
-            raise ValueError("alertname is missing or no CamelCase name")
+            raise ValueError("alertname is missing or is not a CamelCase name")
         return labels
 
-    def said(self, now: datetime) -> AlertEvent:
-        """As a saying: Alertmanager repeats what holds, so it is said now and began then."""
+    def event(self, now: datetime) -> AlertEvent:
+        """Converts it to an event.
+
+        Alertmanager repeats firing alerts: each repeat is raised now and began at `startsAt`.
+        """
         name, level = self.labels["alertname"], self.labels.get("severity", "")
         own = {
             one_line(k, 100): one_line(v, 200)
@@ -106,7 +109,7 @@ class AmAlert(BaseModel):
 
 
 class AmBody(BaseModel):
-    """The webhook's body, version 4; its alerts are read one by one."""
+    """The webhook's body, version 4; its alerts are validated one by one."""
 
     version: Literal["4"]
     group_key: str = Field(alias="groupKey", max_length=10_000)
@@ -115,10 +118,10 @@ class AmBody(BaseModel):
 
     @classmethod
     def read(cls, given: object) -> Self:
-        """Reads it.
+        """Validates the body.
 
         Raises:
-            Problem: 422, naming each field that is wrong.
+            Problem: 422, naming each invalid field.
         """
         try:
             return cls.model_validate(given)
@@ -126,16 +129,20 @@ class AmBody(BaseModel):
             raise invalid(error.errors(), skip=0) from None
 
     def read_alerts(self, now: datetime) -> tuple[list[AlertEvent], list[dict[str, Any]]]:
-        """Those that can be read, and where and why the others cannot."""
-        said: list[AlertEvent] = []
+        """Validates the alerts.
+
+        Returns:
+            The events of the valid alerts, and the index and errors of each invalid one.
+        """
+        events: list[AlertEvent] = []
         refused: list[dict[str, Any]] = []
         for index, one in enumerate(self.alerts):
             try:
-                said.append(AmAlert.model_validate(one).said(now))
+                events.append(AmAlert.model_validate(one).event(now))
             except ValidationError as error:
                 problem = invalid(error.errors(), skip=0)
                 refused.append({"index": index, "errors": [_below(index, e) for e in problem.errors]})
-        return said, refused
+        return events, refused
 
 
 def _below(index: int, error: Any) -> dict[str, str]:

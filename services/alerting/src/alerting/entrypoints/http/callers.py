@@ -1,4 +1,4 @@
-"""Who may do what: acts always need a key, reads only where that is set."""
+"""The roles of callers. Writes always need a key, reads only if that is configured."""
 
 from typing import Annotated
 
@@ -8,9 +8,9 @@ from clawback_common.http.auth import Caller, reader, require
 
 Reader = Annotated[Caller, Depends(reader())]
 Inspecting = Annotated[Caller, Depends(reader("operator", "officer"))]
-"""Who may read what is under `/admin`."""
-Minding = Annotated[Caller, Depends(require("operator", "officer"))]
-"""Who may acknowledge, resolve and silence."""
+"""May read what is under `/admin`."""
+Responder = Annotated[Caller, Depends(require("operator", "officer"))]
+"""May acknowledge, resolve and silence."""
 Operator = Annotated[Caller, Depends(require("operator"))]
-Pushing = Annotated[Caller, Depends(require("alertmanager"))]
-"""Who may submit alerts: Alertmanager, with a key and a role of its own."""
+Alertmanager = Annotated[Caller, Depends(require("alertmanager"))]
+"""May submit alerts: Alertmanager, with a key and a role of its own."""

@@ -1,4 +1,4 @@
-"""The health of the whole system, for whoever balances, watches or looks."""
+"""The health endpoints of the whole system, for load balancers, monitoring and people."""
 
 import platform
 import time
@@ -20,34 +20,34 @@ from clawback_common.http.routing import Router
 _STARTED_S = time.monotonic()
 
 
-def health_of_all(service: Service, neighbours: HealthChecks) -> Router:
-    """`health`, and the same in detail under its two names: 200 when healthy or degraded, 503 when not."""
+def health_of_all(service: Service, checks: HealthChecks) -> Router:
+    """Returns `health`, and the detailed health under two paths: 200 when healthy or degraded, otherwise 503."""
     router = Router(tags=["health"])
     release, keys = version_of("clawback-alerting"), ApiKeys(service.settings.api_keys_file)
 
-    def page(asked: health.HealthSnapshot) -> dict[str, Any]:
-        return _page(asked, release, service, keys)
+    def page(snapshot: health.HealthSnapshot) -> dict[str, Any]:
+        return _page(snapshot, release, service, keys)
 
-    @router.get("/health", summary="Whether the whole system works", responses={503: {"model": SystemHealth}})
+    @router.get("/health", summary="Health of the whole system", responses={503: {"model": SystemHealth}})
     async def brief(response: Response) -> SystemHealth:
-        found = SystemHealth.model_validate(page(await neighbours.ask()))
+        found = SystemHealth.model_validate(page(await checks.ask()))
         response.status_code = status_code(found.status)
         return found
 
     @router.get(
         "/health/detailed",
-        summary="How each part of the system is",
+        summary="Health of the whole system, with details of each part",
         responses={503: {"model": DetailedSystemHealth}},
     )
     async def detailed(_: Reader, response: Response) -> DetailedSystemHealth:
-        asked = await neighbours.ask()
-        found = DetailedSystemHealth.model_validate(page(asked) | _details(asked, service))
+        snapshot = await checks.ask()
+        found = DetailedSystemHealth.model_validate(page(snapshot) | _details(snapshot, service))
         response.status_code = status_code(found.status)
         return found
 
     @router.get(
         "/admin/health/detailed",
-        summary="The same, under its older name",
+        summary="The same as /health/detailed, under its older path",
         responses={503: {"model": DetailedSystemHealth}},
     )
     async def administrators(caller: Inspecting, response: Response) -> DetailedSystemHealth:
@@ -56,20 +56,20 @@ def health_of_all(service: Service, neighbours: HealthChecks) -> Router:
     return router
 
 
-def _page(asked: health.HealthSnapshot, release: str, service: Service, keys: ApiKeys) -> dict[str, Any]:
-    found, subjects = health.parts(asked), keys.subjects()
+def _page(snapshot: health.HealthSnapshot, release: str, service: Service, keys: ApiKeys) -> dict[str, Any]:
+    found, subjects = health.parts(snapshot), keys.subjects()
     return {
         "status": health.overall(found, SERVICE_NAMES),
-        "timestamp": asked.at,
+        "timestamp": snapshot.at,
         "version": release,
         "environment": service.settings.environment,
-        "services": {name: part.told() for name, part in found.items()},
-        "metrics": health.metrics(asked) | {"totalUsers": None if subjects is None else len(subjects)},
+        "services": {name: part.as_json() for name, part in found.items()},
+        "metrics": health.metrics(snapshot) | {"totalUsers": None if subjects is None else len(subjects)},
     }
 
 
-def _details(asked: health.HealthSnapshot, service: Service) -> dict[str, Any]:
-    told = asked.lags.body if asked.lags.ok else None
+def _details(snapshot: health.HealthSnapshot, service: Service) -> dict[str, Any]:
+    lags = snapshot.lags.body if snapshot.lags.ok else None
     pool = service.db.pool
     return {
         "uptimeSeconds": round(time.monotonic() - _STARTED_S, 1),
@@ -77,13 +77,13 @@ def _details(asked: health.HealthSnapshot, service: Service) -> dict[str, Any]:
         "versions": {"python": platform.python_version()}
         | {name: version_of(name) for name in ("fastapi", "faststream", "aiokafka", "asyncpg", "apprise")},
         "pool": {"connections": pool.get_size(), "idle": pool.get_idle_size(), "max": pool.get_max_size()},
-        "lags": told["lags"] if told else None,
-        "deadLetters": told["dead_letters"] if told else None,
+        "lags": lags["lags"] if lags else None,
+        "deadLetters": lags["dead_letters"] if lags else None,
         "outboxes": {
             name: {"waiting": one.body[0], "oldestSeconds": one.body[1]} if one.ok else None
-            for name, one in asked.outboxes.items()
+            for name, one in snapshot.outboxes.items()
         },
-        "lastDone": health.last_done(asked),
-        "feeds": asked.feeds.body if asked.feeds.ok else None,
-        "parts": {name: one.body for name, one in asked.details.items() if one.body},
+        "lastDone": health.last_done(snapshot),
+        "feeds": snapshot.feeds.body if snapshot.feeds.ok else None,
+        "parts": {name: one.body for name, one in snapshot.details.items() if one.body},
     }

@@ -1,4 +1,4 @@
-"""The health of the whole system, as it is answered."""
+"""The responses of the health endpoints of the whole system."""
 
 from datetime import datetime
 from typing import Annotated, TypeAlias
@@ -8,29 +8,29 @@ from pydantic import BaseModel, Field, JsonValue
 from alerting.domain.health import Overall, State
 
 PeerAnswer: TypeAlias = dict[str, JsonValue]
-"""An answer of another service, as it gave it."""
+"""A response of another service, unchanged."""
 
 
 class PartHealth(BaseModel):
-    """How one part of the system is."""
+    """The health of one part of the system."""
 
     status: State
-    responseTime: float  # noqa: N815 - the name that monitors read
+    responseTime: float  # noqa: N815 - the name that monitoring tools read
     """In milliseconds."""
     error: Annotated[str | None, Field(exclude_if=lambda error: error is None)] = None
-    """Why it is less than up; absent when it is."""
+    """Why it is not up; absent when it is."""
 
 
 class HealthMetrics(BaseModel):
-    """Figures of the whole; null: nobody can say for now."""
+    """Metrics of the whole system; null: currently unknown."""
 
     activeJobs: int | None  # noqa: N815
     pendingJobs: int | None  # noqa: N815
     """Messages that wait to be sent."""
     failedJobs: int | None  # noqa: N815
-    """Within a day."""
+    """Within 24 hours."""
     lastDataSync: str | None  # noqa: N815
-    """The instant at which a feed was last read to its end."""
+    """When a feed was last read to its end."""
     databaseLatencyMs: float | None  # noqa: N815
     cacheHitRate: float | None  # noqa: N815
     avgConfidence: None  # noqa: N815
@@ -38,11 +38,11 @@ class HealthMetrics(BaseModel):
     webhookSuccessRate: None  # noqa: N815
     """Not measured."""
     totalUsers: int | None  # noqa: N815
-    """Subjects that have an API key; null where there is no file of keys."""
+    """Subjects that have an API key; null without a file of keys."""
 
 
 class SystemHealth(BaseModel):
-    """Whether the whole system works."""
+    """The health of the whole system."""
 
     status: Overall
     timestamp: datetime
@@ -53,13 +53,13 @@ class SystemHealth(BaseModel):
 
 
 class OwnMemory(BaseModel):
-    """Of the process that answers, in bytes."""
+    """Memory of the process that answers, in bytes."""
 
     rss_bytes: int
 
 
 class PoolUse(BaseModel):
-    """Connections to the database of the process that answers."""
+    """Database connections of the process that answers."""
 
     connections: int
     idle: int
@@ -67,14 +67,14 @@ class PoolUse(BaseModel):
 
 
 class OutboxHealth(BaseModel):
-    """What a service has not sent yet."""
+    """The unsent messages of a service."""
 
     waiting: int
     oldestSeconds: float  # noqa: N815
 
 
 class DetailedSystemHealth(SystemHealth):
-    """The same, with what each part says of itself; null: it does not answer."""
+    """The same, with details of each part; null: it does not answer."""
 
     uptimeSeconds: float  # noqa: N815
     memory: OwnMemory
@@ -83,11 +83,11 @@ class DetailedSystemHealth(SystemHealth):
     lags: dict[str, int] | None
     """Messages that a consumer group has not read, by `group/topic`."""
     deadLetters: dict[str, int] | None  # noqa: N815
-    """Records by topic."""
+    """Number of records, by topic."""
     outboxes: dict[str, OutboxHealth | None]
     lastDone: dict[str, str]  # noqa: N815
-    """When each job last ended well, by `service/job`."""
+    """When each job last succeeded, by `service/job`."""
     feeds: list[PeerAnswer] | None
-    """As `GET /api/v1/feeds` lists them."""
+    """The items of `GET /api/v1/feeds`."""
     parts: dict[str, PeerAnswer]
-    """What each service answers at its own `health/detailed`."""
+    """The response of each service's own `health/detailed`."""

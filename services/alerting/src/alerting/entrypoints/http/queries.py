@@ -1,4 +1,4 @@
-"""What is read by HTTP: alerts, silences, channels."""
+"""The read endpoints: alerts, silences, channels."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from fastapi import Path, Query
 
 from alerting.domain.alert import Alert
 from alerting.domain.matcher import Matcher, all_match
-from alerting.entrypoints.http.callers import Minding, Reader
+from alerting.entrypoints.http.callers import Reader, Responder
 from alerting.entrypoints.http.schemas import (
     AlertListed,
     AlertWithNotifications,
@@ -52,14 +52,14 @@ def _position(cursor: str | None) -> tuple[datetime, str]:
 
 
 def queries(service: Service) -> list[Router]:
-    """All that is read."""
+    """Returns the routers of all reads."""
     return [_alerts(service), _silences(service), _channels(service)]
 
 
 def _alerts(service: Service) -> Router:
     router = Router(prefix="/alerts", tags=["alerts"])
 
-    @router.get("", summary="Alerts, the one said last first")
+    @router.get("", summary="Alerts, the latest raised first")
     async def list_alerts(
         _: Reader,
         *,
@@ -79,20 +79,21 @@ def _alerts(service: Service) -> Router:
         items = [AlertListed.of(one, silenced_by=_muting(one, silenced)) for one in found[:limit]]
         return Page(items=items, next_cursor=following)
 
-    @router.get("/{alert_id}", summary="One alert, with who was told what of it")
+    @router.get("/{alert_id}", summary="One alert, with its notifications")
     async def one_alert(_: Reader, alert_id: Fingerprint) -> AlertWithNotifications:
         found = await alerts.one(service.db, alert_id)
         if found is None:
             raise Problem(404, "There is no such alert.")
-        told = await messages.of_alert(service.db, alert_id)
+        notifications = await messages.of_alert(service.db, alert_id)
         silenced = await silences.in_force(service.db, service.clock.now())
         return AlertWithNotifications.of(
             found,
             silenced_by=_muting(found, silenced),
             notifications=[
-                NotificationAnswer.model_validate(dict(row)) for row in told[: messages.NOTIFICATIONS_MAX]
+                NotificationAnswer.model_validate(dict(row))
+                for row in notifications[: messages.NOTIFICATIONS_MAX]
             ],
-            notifications_truncated=len(told) > messages.NOTIFICATIONS_MAX,
+            notifications_truncated=len(notifications) > messages.NOTIFICATIONS_MAX,
         )
 
     return router
@@ -101,7 +102,7 @@ def _alerts(service: Service) -> Router:
 def _silences(service: Service) -> Router:
     router = Router(prefix="/silences", tags=["silences"])
 
-    @router.get("", summary="Silences with why and until when, the newest first")
+    @router.get("", summary="Silences with reason and end, newest first")
     async def list_silences(
         _: Reader, *, limit: Limit = 100, cursor: Cursor = None, ended: bool = False
     ) -> Page[SilenceAnswer]:
@@ -119,19 +120,19 @@ def _silences(service: Service) -> Router:
 def _channels(service: Service) -> Router:
     router = Router(prefix="/channels", tags=["channels"])
 
-    @router.get("", summary="Each channel: when it last took something, since when it fails, what waits")
+    @router.get("", summary="Each channel: its last success, since when it fails, and how many messages wait")
     async def list_channels(_: Reader) -> Page[ChannelAnswer]:
         known = {row["name"]: dict(row) for row in await channels.every(service.db)}
         waiting = await messages.waiting(service.db)
         return Page(
             items=[
                 _channel(name, known.get(name, {}), *waiting.get(name, (0, None)))
-                for name in service.book.channels
+                for name in service.routing.channels
             ]
         )
 
-    @router.get("/recipients", summary="Who may be notified, and since when they agree; without addresses")
-    async def list_recipients(_: Minding) -> Recipients:
+    @router.get("/recipients", summary="Recipients and their consent; without addresses")
+    async def list_recipients(_: Responder) -> Recipients:
         items = [
             RecipientAnswer(
                 name=one.name,
@@ -141,7 +142,7 @@ def _channels(service: Service) -> Router:
                 consented_by=one.consented_by,
                 withdrawn_at=one.withdrawn_at,
             )
-            for one in service.book.recipients.values()
+            for one in service.routing.recipients.values()
         ]
         recorded = await consents.history(service.db)
         return Recipients(
@@ -156,7 +157,7 @@ def _channels(service: Service) -> Router:
 def _channel(
     name: str, known: Mapping[str, object], waiting: int, oldest_at: datetime | None
 ) -> ChannelAnswer:
-    """One channel; what was never tried has not failed."""
+    """One channel; a channel that was never tried has no failures."""
     untried = dict.fromkeys(("last_sent_at", "last_tried_at", "failing_since", "error"))
     tried = {"name": name, **untried, "failures": 0, **known}
     return ChannelAnswer.model_validate({**tried, "waiting": waiting, "oldest_waiting_due_at": oldest_at})

@@ -1,4 +1,4 @@
-"""What alerting answers over HTTP."""
+"""The responses of alerting's API."""
 
 from dataclasses import asdict
 from datetime import date, datetime
@@ -38,7 +38,7 @@ class AlertAnswer(BaseModel):
 
     @classmethod
     def of(cls, alert: Alert, **others: object) -> Self:
-        """From the alert, and what else the answer has."""
+        """Converts an alert; `others` are additional fields of the response."""
         return cls.model_validate({**asdict(alert), "id": alert.fingerprint, **others})
 
 
@@ -46,14 +46,14 @@ class AlertTested(AlertAnswer):
     """A test alert."""
 
     status_url: str
-    """The path at which it is found who was notified of it."""
+    """The path of the alert with its notifications."""
 
 
 class AlertListed(AlertAnswer):
-    """An alert, and what mutes it."""
+    """An alert, and the silences that mute it."""
 
     silenced_by: list[UUID] = Field(default_factory=list)
-    """The silences in force that match it; see /silences for who made each, why, and until when."""
+    """The active silences that match it; /silences shows who created each, why, and until when."""
 
 
 class NotificationAnswer(BaseModel):
@@ -64,7 +64,7 @@ class NotificationAnswer(BaseModel):
     channel: str
     what: Literal["raised", "repeat", "resolved"]
     number: int
-    """Of the reminder."""
+    """The number of the reminder."""
     message_id: UUID
     due_at: datetime
     attempts: int
@@ -74,12 +74,12 @@ class NotificationAnswer(BaseModel):
 
 
 class AlertWithNotifications(AlertListed):
-    """An alert, and who was notified of what."""
+    """An alert, and its notifications."""
 
     notifications: list[NotificationAnswer]
-    """The latest first, at most 500."""
+    """Latest first, at most 500."""
     notifications_truncated: bool
-    """There are more."""
+    """Whether there are more."""
 
 
 class SilenceCreated(BaseModel):
@@ -95,56 +95,56 @@ class SilenceCreated(BaseModel):
 
 
 class SilenceAnswer(SilenceCreated):
-    """A silence, and whether somebody ended it."""
+    """A silence, and who ended it."""
 
     ended_by: str | None
     """Who ended it before its time."""
 
 
 class RefusedAlert(BaseModel):
-    """An alert of a body that cannot be read, and why."""
+    """An invalid alert of a body, and its errors."""
 
     index: int
-    """Its place in the body, from 0."""
+    """Its position in the body, from 0."""
     errors: list[FieldError]
 
 
 class PushAnswer(BaseModel):
-    """What became of the alerts in a body: one that cannot be read costs no other."""
+    """The result for the alerts of a body; an invalid one does not affect the others."""
 
     accepted: int
     refused: list[RefusedAlert]
 
 
 class ChannelAnswer(BaseModel):
-    """How a channel does."""
+    """The state of a channel."""
 
     name: str
     last_sent_at: datetime | None
     last_tried_at: datetime | None
     failures: int
-    """In a row."""
+    """Consecutive failures."""
     failing_since: datetime | None
     error: str | None
     waiting: int
-    """Messages that it has not taken yet."""
+    """Messages that it has not accepted yet."""
     oldest_waiting_due_at: datetime | None
 
 
 class RecipientAnswer(BaseModel):
-    """Who may be notified; without addresses."""
+    """A recipient; without addresses."""
 
     name: str
     channels: list[str]
     notified: bool
-    """Whether they agree now."""
+    """Whether the recipient currently consents."""
     consented_at: date
     consented_by: str
     withdrawn_at: date | None
 
 
 class ConsentAnswer(BaseModel):
-    """What the routes file said of a recipient's consent, since when it was read there."""
+    """A consent as recorded in the routes file, since when it was read there."""
 
     recipient: str
     channel: str
@@ -155,9 +155,9 @@ class ConsentAnswer(BaseModel):
 
 
 class Recipients(Page[RecipientAnswer]):
-    """All recipients, and how their consent changed."""
+    """All recipients, and the history of their consents."""
 
     history: list[ConsentAnswer]
-    """The latest first, at most 500."""
+    """Latest first, at most 500."""
     history_truncated: bool
-    """There are more."""
+    """Whether there are more."""

@@ -1,4 +1,4 @@
-"""What the API of analytics answers."""
+"""The HTTP API of analytics."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ from clawback_common.service.definition import Api
 
 
 def api(service: Service, probes: Probes) -> Api:
-    """The counts; it answers readers once the orders that were there at the start are applied."""
+    """Returns the API. It answers queries only after the orders that were on the topic at start-up are applied."""
     probes.add("orders", service.orders_applied)
     probes.add("cache", service.cache.check, required=False)
 
     async def details() -> dict[str, Any]:
         return {
             "articles": await facets.counts(service.db),
-            "cache": {"enabled": service.cache.enabled, "hit_rate": service.cache.tried.hit_rate},
+            "cache": {"enabled": service.cache.enabled, "hit_rate": service.cache.counts.hit_rate},
         }
 
     return Api(

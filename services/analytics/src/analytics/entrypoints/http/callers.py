@@ -1,4 +1,4 @@
-"""Who may do what: acts always need a key, reads only where that is set."""
+"""The roles of callers. Writes always need a key, reads only if that is configured."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What operators do to analytics by HTTP."""
+"""The write endpoints for operators."""
 
 from analytics.entrypoints.http.callers import Operator
 from analytics.entrypoints.http.schemas import CacheCleared
@@ -7,10 +7,10 @@ from clawback_common.http.routing import Router
 
 
 def commands(service: Service) -> list[Router]:
-    """All that is done."""
+    """Returns the routers of all writes."""
     router = Router(tags=["cache"])
 
-    @router.post("/admin/cache/clear", summary="Forget every kept answer")
+    @router.post("/admin/cache/clear", summary="Delete all cached answers")
     async def clear(_: Operator) -> CacheCleared:
         return CacheCleared(removed=await service.cache.clear())
 

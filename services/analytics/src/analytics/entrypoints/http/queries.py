@@ -1,4 +1,4 @@
-"""The analytics that readers ask for. Each counts what may be held now: nothing revoked, withheld or embargoed."""
+"""The read endpoints. Counts include only articles that may be held now: not revoked, withheld or embargoed."""
 
 from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
@@ -19,7 +19,7 @@ from analytics.entrypoints.http.schemas import (
     Topics,
 )
 from analytics.storage import rollups, runs, values
-from analytics.storage.rollups import Counted, Narrowed
+from analytics.storage.rollups import Counted, CountFilter
 from analytics.use_cases import Service
 from clawback_common.errors import Transient
 from clawback_common.http.paging import (
@@ -41,67 +41,66 @@ FIRST_DAY, LAST_DAY = date.min, date.max
 Compute = Callable[[], Awaitable[list[Counted]]]
 
 
-async def narrowed(
-    since: Annotated[date, Query(alias="from", description="The first day, in UTC")] = FIRST_DAY,
-    until: Annotated[date, Query(alias="to", description="The last day, included")] = LAST_DAY,
+async def count_filter(
+    since: Annotated[date, Query(alias="from", description="First day, in UTC")] = FIRST_DAY,
+    until: Annotated[date, Query(alias="to", description="Last day, inclusive")] = LAST_DAY,
     language: Annotated[
-        str | None, Query(max_length=35, pattern=PRINTED, description="BCP 47, exactly as the article says")
+        str | None, Query(max_length=35, pattern=PRINTED, description="BCP 47 tag, exactly as in the article")
     ] = None,
     source: Annotated[
         str | None, Query(max_length=500, pattern=PRINTED, description="The source's key at its provider")
     ] = None,
     licence: Annotated[
         str | None,
-        Query(
-            alias="license", max_length=500, pattern=PRINTED, description="The name of one of its licences"
-        ),
+        Query(alias="license", max_length=500, pattern=PRINTED, description="Name of one of its licences"),
     ] = None,
     limit: Annotated[int, Query(ge=1, le=500, description="Items")] = 20,
-) -> Narrowed:
-    """What the question says; 422 when its days are the wrong way round."""
+) -> CountFilter:
+    """Parses the filter; 422 if the first day is after the last."""
     if since > until:
         raise Problem(
             422, "'from' is after 'to'.", errors=[field_error("from", "after_to", "Must not be after 'to'")]
         )
-    return Narrowed(since, until, language, source, licence, limit)
+    return CountFilter(since, until, language, source, licence, limit)
 
 
-Asked = Annotated[Narrowed, Depends(narrowed)]
+Filters = Annotated[CountFilter, Depends(count_filter)]
 
 
 def queries(service: Service) -> list[Router]:
-    """All that is read."""
+    """Returns the routers of all reads."""
     return [_counts(service), _runs(service), _cache(service)]
 
 
 def _counts(service: Service) -> Router:
-    """Nothing is answered before the orders that were there at the start are obeyed."""
+    """No query is answered before the orders that were on the topic at start-up are applied."""
 
-    async def every_order_is_obeyed() -> None:
+    async def require_orders_applied() -> None:
         await service.orders_applied()
 
-    router = Router(prefix="/analytics", tags=["analytics"], dependencies=[Depends(every_order_is_obeyed)])
+    router = Router(prefix="/analytics", tags=["analytics"], dependencies=[Depends(require_orders_applied)])
 
-    @router.get("/topics", summary="Topics with most articles")
-    async def topics(_: Reader, asked: Asked, cursor: Cursor = None) -> Topics:
-        counted, following = await _values(service, "topics", TOPIC, asked, cursor)
+    @router.get("/topics", summary="Topics with the most articles")
+    async def topics(_: Reader, filters: Filters, cursor: Cursor = None) -> Topics:
+        counted, following = await _values(service, "topics", TOPIC, filters, cursor)
         items = [TopicCount(topic=text, group=label, **rest) for text, label, rest in counted]
         return Topics(items=items, next_cursor=following)
 
-    @router.get("/sources", summary="Sources with most articles")
-    async def sources(_: Reader, asked: Asked, cursor: Cursor = None) -> Sources:
-        counted, following = await _values(service, "sources", SOURCE, asked, cursor)
+    @router.get("/sources", summary="Sources with the most articles")
+    async def sources(_: Reader, filters: Filters, cursor: Cursor = None) -> Sources:
+        counted, following = await _values(service, "sources", SOURCE, filters, cursor)
         items = [SourceCount(source=text, name=label, **rest) for text, label, rest in counted]
         return Sources(items=items, next_cursor=following)
 
-    @router.get("/timeline", summary="The newest days that have articles")
-    async def timeline(_: Reader, asked: Asked, cursor: Cursor = None) -> Timeline:
-        more = _before(asked, cursor)._replace(limit=asked.limit + 1)
-        rows = await _kept(service, "timeline", more, lambda: rollups.days(service.db, more))
+    @router.get("/timeline", summary="Newest days with articles")
+    async def timeline(_: Reader, filters: Filters, cursor: Cursor = None) -> Timeline:
+        more = _before(filters, cursor)._replace(limit=filters.limit + 1)
+        rows = await _cached(service, "timeline", more, lambda: rollups.days(service.db, more))
         items = [
-            DayCount(day=day, articles=articles, words=words) for day, articles, words in rows[: asked.limit]
+            DayCount(day=day, articles=articles, words=words)
+            for day, articles, words in rows[: filters.limit]
         ]
-        following = encode_cursor(items[-1].day.isoformat()) if len(rows) > asked.limit else None
+        following = encode_cursor(items[-1].day.isoformat()) if len(rows) > filters.limit else None
         return Timeline(items=items, next_cursor=following)
 
     return router
@@ -110,7 +109,7 @@ def _counts(service: Service) -> Router:
 def _runs(service: Service) -> Router:
     router = Router(prefix="/analytics", tags=["runs"])
 
-    @router.get("/runs", summary="Compliance runs as they ended, newest first")
+    @router.get("/runs", summary="Completed and failed compliance runs, newest first")
     async def list_runs(_: Reader, limit: Limit = 20, cursor: Cursor = None) -> Page[RunEnded]:
         rows = await runs.page(service.db, decode_newest_first(cursor), limit + 1)
         items = [RunEnded.model_validate(dict(row)) for row in rows[:limit]]
@@ -122,9 +121,11 @@ def _runs(service: Service) -> Router:
 def _cache(service: Service) -> Router:
     router = Router(tags=["cache"])
 
-    @router.get("/cache/stats", summary="Hits and misses of this process, and how many answers are kept")
+    @router.get(
+        "/cache/stats", summary="Cache hits and misses of this process, and the number of cached answers"
+    )
     async def stats(_: Reader) -> CacheStats:
-        tried = service.cache.tried
+        counts = service.cache.counts
         try:
             keys = await service.cache.keys() if service.cache.enabled else None
         except Transient:
@@ -132,48 +133,51 @@ def _cache(service: Service) -> Router:
         return CacheStats(
             enabled=service.cache.enabled,
             available=keys is not None,
-            hits=tried.hits,
-            misses=tried.misses,
-            failures=tried.failures,
-            hit_rate=tried.hit_rate,
+            hits=counts.hits,
+            misses=counts.misses,
+            failures=counts.failures,
+            hit_rate=counts.hit_rate,
             keys=keys,
         )
 
     return router
 
 
-def _before(asked: Narrowed, cursor: str | None) -> Narrowed:
-    """The question about the days before a page's last one."""
+def _before(filters: CountFilter, cursor: str | None) -> CountFilter:
+    """Returns the filter for the days before the last one of a page."""
     if cursor is None:
-        return asked
+        return filters
     try:
         last = date.fromisoformat(decode_cursor(cursor, str)[0])
-        return asked._replace(until=min(asked.until, last - timedelta(days=1)))
+        return filters._replace(until=min(filters.until, last - timedelta(days=1)))
     except (ValueError, OverflowError):
         raise bad_cursor() from None
 
 
 async def _values(
-    service: Service, what: str, dimension: int, asked: Narrowed, cursor: str | None
+    service: Service, what: str, dimension: int, filters: CountFilter, cursor: str | None
 ) -> tuple[list[tuple[str, str | None, dict[str, int]]], str | None]:
-    """Text, label and counts, and the next cursor. The text is looked up for every answer: it stands in one place."""
-    after = _line(cursor)
-    more = asked._replace(limit=asked.limit + 1)
+    """Returns text, label and counts, and the next cursor.
+
+    Texts are read for each answer: they are stored only once.
+    """
+    after = _last_row(cursor)
+    more = filters._replace(limit=filters.limit + 1)
     kind = f"{what}:{cursor}" if cursor else what
-    rows = await _kept(service, kind, more, lambda: rollups.values(service.db, dimension, more, after))
-    shown = rows[: asked.limit]
-    following = encode_cursor(shown[-1][1], shown[-1][0]) if len(rows) > asked.limit else None
-    said = await values.texts(service.db, [row[0] for row in shown])
+    rows = await _cached(service, kind, more, lambda: rollups.values(service.db, dimension, more, after))
+    shown = rows[: filters.limit]
+    following = encode_cursor(shown[-1][1], shown[-1][0]) if len(rows) > filters.limit else None
+    texts = await values.texts(service.db, [row[0] for row in shown])
     counted = [
-        (*said[number], {"articles": articles, "words": words})
+        (*texts[number], {"articles": articles, "words": words})
         for number, articles, words in shown
-        if number in said
+        if number in texts
     ]
     return counted, following
 
 
-def _line(cursor: str | None) -> Counted | None:
-    """The last line of the page before."""
+def _last_row(cursor: str | None) -> Counted | None:
+    """The last row of the previous page."""
     if cursor is None:
         return None
     articles, number = decode_cursor(cursor, int, int)
@@ -182,13 +186,16 @@ def _line(cursor: str | None) -> Counted | None:
     return Counted(number, articles, 0)
 
 
-async def _kept(service: Service, what: str, asked: Narrowed, compute: Compute) -> list[list[Any]]:
-    """The answer from the cache, else computed and kept under the mark that was true before."""
+async def _cached(service: Service, what: str, filters: CountFilter, compute: Compute) -> list[list[Any]]:
+    """Returns the answer from the cache.
+
+    Otherwise computes it and caches it under the version read before computing.
+    """
     if not service.cache.enabled:
         return [list(row) for row in await compute()]
-    mark, question = await rollups.mark(service.db), (what, *asked)
-    kept = await service.cache.get(mark, question)
-    if kept is None:
-        kept = [list(row) for row in await compute()]
-        await service.cache.put(mark, question, kept)
-    return kept
+    version, question = await rollups.cache_version(service.db), (what, *filters)
+    cached = await service.cache.get(version, question)
+    if cached is None:
+        cached = [list(row) for row in await compute()]
+        await service.cache.put(version, question, cached)
+    return cached

@@ -1,4 +1,4 @@
-"""What analytics answers over HTTP."""
+"""The responses of analytics' API."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 
 class TopicCount(BaseModel):
-    """A topic, and how much there is under it."""
+    """A topic and its counts."""
 
     topic: str
     group: str | None
@@ -16,7 +16,7 @@ class TopicCount(BaseModel):
 
 
 class SourceCount(BaseModel):
-    """A source, by its key at its provider and by its name."""
+    """A source, by its key at its provider and by its name, and its counts."""
 
     source: str
     name: str | None
@@ -25,7 +25,7 @@ class SourceCount(BaseModel):
 
 
 class DayCount(BaseModel):
-    """A day, in UTC, by when the articles were published."""
+    """A day, in UTC, and the counts of the articles published on it."""
 
     day: date
     articles: int
@@ -33,28 +33,28 @@ class DayCount(BaseModel):
 
 
 class Topics(BaseModel):
-    """Topics with most articles first."""
+    """Topics with the most articles first."""
 
     items: list[TopicCount]
     next_cursor: str | None = None
 
 
 class Sources(BaseModel):
-    """Sources with most articles first."""
+    """Sources with the most articles first."""
 
     items: list[SourceCount]
     next_cursor: str | None = None
 
 
 class Timeline(BaseModel):
-    """The newest days that have articles, newest first."""
+    """The newest days with articles, newest first."""
 
     items: list[DayCount]
     next_cursor: str | None = None
 
 
 class RunEnded(BaseModel):
-    """A run of compliance's daily check, as it ended; its counts are null where it failed."""
+    """A run of compliance's daily check and its results; the counts are null if it failed."""
 
     run_id: UUID
     started_at: datetime
@@ -68,7 +68,7 @@ class RunEnded(BaseModel):
 
 
 class CacheStats(BaseModel):
-    """How the cache does, as this process sees it since it started."""
+    """The cache statistics of this process since its start."""
 
     enabled: bool
     available: bool
@@ -80,6 +80,6 @@ class CacheStats(BaseModel):
 
 
 class CacheCleared(BaseModel):
-    """How many answers were forgotten."""
+    """The number of deleted answers."""
 
     removed: int

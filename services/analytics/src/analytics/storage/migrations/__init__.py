@@ -1,1 +1,1 @@
-"""Migrations, in their order."""
+"""The migrations of the analytics database, numbered."""

@@ -1,1 +1,1 @@
-"""HTTP: paths, what they take, and what they answer."""
+"""The HTTP API: paths, request bodies and responses."""

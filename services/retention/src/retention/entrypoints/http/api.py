@@ -1,4 +1,4 @@
-"""What the API of retention answers."""
+"""The HTTP API of retention."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from retention.storage import holds, sweeps
 from retention.use_cases import Service
 
 HOLDS_BYTES_MAX = 4_000_000
-"""10,000 of the longest ids, as JSON; what is too much for a request is refused in words."""
+"""10,000 ids of maximum length as JSON. Holds that are too large for a request are rejected with a message."""
 
 
 def api(service: Service, _: Probes) -> Api:
-    """Holds, sweeps, policies."""
+    """Returns the API: holds, sweeps, policies."""
 
     async def details() -> dict[str, Any]:
         return {

@@ -1,4 +1,4 @@
-"""What people and systems send to retention."""
+"""The request bodies of retention's API."""
 
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -14,7 +14,7 @@ Reason = Annotated[str, Field(min_length=3, max_length=500)]
 
 
 class HoldBody(BaseModel):
-    """What is to be spared, named in one of three ways, and why."""
+    """What is held, given in one of three ways, and why."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -22,9 +22,9 @@ class HoldBody(BaseModel):
     article_ids: list[ArticleId] = Field(default_factory=list, max_length=HELD_IDS_MAX)
     dated_from: AwareMoment | None = None
     dated_until: AwareMoment | None = None
-    """Not included."""
+    """Exclusive."""
     everything: bool = False
-    """The whole class; said on purpose, not by leaving the rest out."""
+    """The whole class. It must be requested explicitly; leaving out the other fields is not enough."""
     reason: Reason
 
     @model_validator(mode="after")
@@ -37,7 +37,7 @@ class HoldBody(BaseModel):
         return self
 
     def hold(self, hold_id: UUID, placed_by: str) -> LegalHold:
-        """The hold that it asks for."""
+        """Returns the requested hold."""
         return LegalHold(
             hold_id=hold_id,
             data_class=self.data_class,
@@ -50,7 +50,7 @@ class HoldBody(BaseModel):
 
 
 class NoteBody(BaseModel):
-    """What a second person has to say."""
+    """The note of the second person."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -58,23 +58,23 @@ class NoteBody(BaseModel):
 
 
 class SweepBody(BaseModel):
-    """Which class is to be swept."""
+    """The class to sweep."""
 
     model_config = ConfigDict(extra="forbid")
 
     data_class: str | None = Field(None, max_length=50)
-    """None: all of them."""
+    """None: all classes."""
     dry_run: bool = False
-    """Count, and touch nothing."""
+    """Only count; delete nothing."""
 
 
 class VacuumBody(BaseModel):
-    """What is to be done with the tables of which classes."""
+    """The classes whose tables are maintained, and how."""
 
     model_config = ConfigDict(extra="forbid")
 
     action: Literal["vacuum", "analyze", "reindex"] = "vacuum"
     classes: Annotated[list[str] | None, Field(min_length=1, max_length=50)] = None
-    """None: all of them."""
+    """None: all classes."""
     dry_run: bool = False
-    """Measure, and touch nothing."""
+    """Only measure; change nothing."""

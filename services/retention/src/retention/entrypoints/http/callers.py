@@ -1,4 +1,4 @@
-"""Who may do what: acts always need a key, reads only where that is set."""
+"""The roles of callers. Writes always need a key, reads only if that is configured."""
 
 from typing import Annotated
 
@@ -9,6 +9,6 @@ from clawback_common.http.auth import Caller, reader, require
 Reader = Annotated[Caller, Depends(reader())]
 Operator = Annotated[Caller, Depends(require("operator", "officer"))]
 Officer = Annotated[Caller, Depends(require("officer"))]
-"""Who may place a hold, and ask for its end."""
+"""May place a hold and request its end."""
 Approver = Annotated[Caller, Depends(require("approver"))]
-"""Who may be the second person."""
+"""May be the second person."""

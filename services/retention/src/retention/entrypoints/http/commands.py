@@ -1,4 +1,4 @@
-"""What people do to retention by HTTP. Each act has a subject, and what concerns a hold has two."""
+"""The write endpoints. Each action is recorded with its subject; a hold needs two people."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -23,61 +23,61 @@ from retention.use_cases import Service
 
 INGESTER = "ingester"
 LATE = (
-    "Sweeps of this class are under way: what the hold names may be gone already where an owner has begun. Each owner "
-    "that has not answered is told of the hold now."
+    "Sweeps of this class are running: an owner that has begun may already have deleted records that the hold names. "
+    "Each owner that has not answered is notified of the hold now."
 )
 
 
 def commands(service: Service) -> list[Router]:
-    """All that is done."""
-    return [_sweeping(service), _holding(service), _ending(service), _keeping_in_shape(service)]
+    """Returns the routers of all writes."""
+    return [_sweeping(service), _holding(service), _ending(service), _maintenance(service)]
 
 
 def _sweeping(service: Service) -> Router:
     router = Router(prefix="/retention/sweeps", tags=["sweeps"])
 
-    @router.post("", status_code=202, summary="Ask the owners of a class, or of all, to sweep")
+    @router.post("", status_code=202, summary="Request a sweep of one class, or of all, from the owners")
     async def sweep(body: SweepBody, response: Response, caller: Operator) -> SweepsAsked:
         named = None if body.data_class is None else [body.data_class]
-        asked = await use_cases.sweeps_requested(
-            _chosen(service, named, "data_class"),
+        requested = await use_cases.sweeps_requested(
+            _policies_of(service, named, "data_class"),
             service,
             by=caller.subject,
             cause="request",
             dry_run=body.dry_run,
         )
-        return _answered(asked, response)
+        return _answered(requested, response)
 
     return router
 
 
-def _keeping_in_shape(service: Service) -> Router:
+def _maintenance(service: Service) -> Router:
     router = Router(prefix="/admin/database", tags=["database"])
 
     @router.post(
         "/vacuum",
         status_code=202,
-        summary="Ask the owners to vacuum, analyze or reindex; the sweep's page has the bloat before and after",
+        summary="Request vacuum, analyze or reindex from the owners; the sweep shows the bloat before and after",
     )
     async def vacuum(body: VacuumBody, response: Response, caller: Operator) -> SweepsAsked:
-        asked = await use_cases.sweeps_requested(
-            _chosen(service, body.classes, "classes"),
+        requested = await use_cases.sweeps_requested(
+            _policies_of(service, body.classes, "classes"),
             service,
             by=caller.subject,
             cause="request",
             dry_run=body.dry_run,
             action=Action(body.action),
         )
-        return _answered(asked, response)
+        return _answered(requested, response)
 
     return router
 
 
-def _chosen(service: Service, names: Sequence[str] | None, path: str) -> list[Policy]:
-    """The policies of these classes, each once; with None all of them.
+def _policies_of(service: Service, names: Sequence[str] | None, path: str) -> list[Policy]:
+    """Returns the policies of these classes, each once; all if None.
 
     Raises:
-        Problem: 422, naming each that is unknown.
+        Problem: 422, naming each unknown class.
     """
     if names is None:
         return list(service.policies.values())
@@ -86,7 +86,7 @@ def _chosen(service: Service, names: Sequence[str] | None, path: str) -> list[Po
         field_error(
             f"{path}[{index}]" if several else path,
             "unknown_class",
-            f"There are {', '.join(service.policies)}",
+            f"Known classes: {', '.join(service.policies)}",
         )
         for index, name in enumerate(names)
         if name not in service.policies
@@ -96,20 +96,22 @@ def _chosen(service: Service, names: Sequence[str] | None, path: str) -> list[Po
     return [service.policies[name] for name in dict.fromkeys(names)]
 
 
-def _answered(asked: Sequence[Sweep], response: Response) -> SweepsAsked:
-    if len(asked) == 1:
-        response.headers["Location"] = f"/api/v1/retention/sweeps/{asked[0].sweep_id}"
-    return SweepsAsked.of(asked)
+def _answered(requested: Sequence[Sweep], response: Response) -> SweepsAsked:
+    if len(requested) == 1:
+        response.headers["Location"] = f"/api/v1/retention/sweeps/{requested[0].sweep_id}"
+    return SweepsAsked.of(requested)
 
 
 def _holding(service: Service) -> Router:
     router = Router(prefix="/retention/holds", tags=["holds"])
 
     @router.post(
-        "", status_code=201, summary="Place a hold: it protects at once, and waits for a second person"
+        "",
+        status_code=201,
+        summary="Place a hold. It is in force immediately; a second person must confirm it",
     )
     async def place(body: HoldBody, response: Response, caller: Officer) -> HoldPlaced:
-        _refuse_unfitting(body)
+        _require_valid(body)
         hold = body.hold(uuid4(), caller.subject)
         placed = await use_cases.hold_placed(hold, body.reason, service)
         response.headers["Location"] = f"/api/v1/retention/holds/{hold.hold_id}"
@@ -128,18 +130,18 @@ def _holding(service: Service) -> Router:
 
 
 def _warning(*, late: bool, not_held: Sequence[str]) -> str | None:
-    """What whoever placed a hold must know of it; None when there is nothing."""
-    absent = f"{len(not_held)} of the ids are unknown, revoked or swept: nothing is held under them."
+    """Returns the warning for the person who placed a hold; None if there is none."""
+    absent = f"{len(not_held)} of the ids are unknown, revoked or swept: no content is held for them."
     return " ".join([*([LATE] if late else []), *([absent] if not_held else [])]) or None
 
 
-def _refuse_unfitting(body: HoldBody) -> None:
+def _require_valid(body: HoldBody) -> None:
     known = CLASSES.get(body.data_class)
     if known is None:
-        error = field_error("data_class", "unknown_class", f"There are {', '.join(CLASSES)}")
+        error = field_error("data_class", "unknown_class", f"Known classes: {', '.join(CLASSES)}")
         raise Problem(422, "There is no such class of data.", errors=[error])
     if body.article_ids and not known.by_article:
-        words = "Its records speak of no articles: name a span of time, or everything"
+        words = "Its records do not refer to articles: give a span of time, or everything"
         raise Problem(
             422,
             "A hold on this class cannot name articles.",
@@ -150,19 +152,21 @@ def _refuse_unfitting(body: HoldBody) -> None:
 def _ending(service: Service) -> Router:
     router = Router(prefix="/retention/holds/{hold_id}", tags=["holds"])
 
-    @router.post("/confirm", summary="A second person confirms a hold, or the end that was asked for")
+    @router.post("/confirm", summary="Confirm a hold, or its requested end, as the second person")
     async def confirm(hold_id: UUID, caller: Approver, body: NoteBody | None = None) -> HoldDetail:
-        _known(await use_cases.hold_confirmed(hold_id, caller.subject, body.note if body else "", service))
+        _require_found(
+            await use_cases.hold_confirmed(hold_id, caller.subject, body.note if body else "", service)
+        )
         return await hold_detail(service, hold_id)
 
-    @router.post("/keep", summary="The end that was asked for is refused: it holds on")
+    @router.post("/keep", summary="Reject the requested end; the hold stays in force")
     async def keep(hold_id: UUID, caller: Officer, body: NoteBody | None = None) -> HoldDetail:
-        _known(await use_cases.hold_kept(hold_id, caller.subject, body.note if body else "", service))
+        _require_found(await use_cases.hold_kept(hold_id, caller.subject, body.note if body else "", service))
         return await hold_detail(service, hold_id)
 
     @router.delete(
         "",
-        summary="Ask for its end: it holds until a second person has confirmed that",
+        summary="Request the end of a hold; it is in force until a second person confirms",
         responses={202: {"model": HoldDetail, "description": "It waits for a second person"}},
     )
     async def lift(
@@ -171,7 +175,7 @@ def _ending(service: Service) -> Router:
         caller: Officer,
         reason: Annotated[str, Query(min_length=3, max_length=500)],
     ) -> HoldDetail:
-        state = _known(await use_cases.hold_lifted(hold_id, caller.subject, reason, service))
+        state = _require_found(await use_cases.hold_lifted(hold_id, caller.subject, reason, service))
         if state is State.LIFTING:
             response.status_code = status.HTTP_202_ACCEPTED
         return await hold_detail(service, hold_id)
@@ -179,7 +183,7 @@ def _ending(service: Service) -> Router:
     return router
 
 
-def _known(state: State | None) -> State:
+def _require_found(state: State | None) -> State:
     if state is None:
         raise Problem(404, "There is no such hold.")
     return state

@@ -1,4 +1,4 @@
-"""What people read of retention: policies, sweeps with what each owner answered, holds with their history."""
+"""The read endpoints: policies, sweeps with the owners' answers, holds with their history."""
 
 from typing import Annotated
 from uuid import UUID
@@ -24,14 +24,14 @@ ClassName = Annotated[str | None, Query(max_length=50)]
 
 
 def queries(service: Service) -> list[Router]:
-    """All that is read."""
+    """Returns the routers of all reads."""
     return [_policies(service), _sweeps(service), _holds(service)]
 
 
 def _policies(service: Service) -> Router:
     router = Router(prefix="/retention", tags=["policies"])
 
-    @router.get("/policies", summary="How long each class is kept, by whom, why, and when it was swept last")
+    @router.get("/policies", summary="How long each class is kept, by whom, why, and when it was last swept")
     async def policies(_: Reader) -> Page[PolicyAnswer]:
         now = service.clock.now()
         last = await sweeps.last_done(service.db, service.policies)
@@ -49,7 +49,7 @@ def _policies(service: Service) -> Router:
 def _sweeps(service: Service) -> Router:
     router = Router(prefix="/retention", tags=["sweeps"])
 
-    @router.get("/sweeps", summary="Sweeps, the newest first")
+    @router.get("/sweeps", summary="Sweeps, newest first")
     async def list_sweeps(
         _: Reader,
         limit: Limit = 100,
@@ -67,9 +67,9 @@ def _sweeps(service: Service) -> Router:
             next_cursor=next_by_time(rows, limit, "requested_at", "sweep_id"),
         )
 
-    @router.get("/sweeps/{sweep_id}", summary="One sweep with all that its owners answered")
+    @router.get("/sweeps/{sweep_id}", summary="One sweep with all answers of its owners")
     async def one_sweep(_: Reader, sweep_id: UUID) -> SweepDetail:
-        rows = await sweeps.some(service.db, [sweep_id])
+        rows = await sweeps.by_ids(service.db, [sweep_id])
         if not rows:
             raise Problem(404, "There is no such sweep.")
         return SweepDetail.of(rows[0], await answers.of_sweeps(service.db, [sweep_id]))
@@ -80,14 +80,14 @@ def _sweeps(service: Service) -> Router:
 def _holds(service: Service) -> Router:
     router = Router(prefix="/retention", tags=["holds"])
 
-    @router.get("/holds", summary="Legal holds, the newest first, without the ids that they name")
+    @router.get("/holds", summary="Legal holds, newest first, without the ids that they name")
     async def list_holds(
         _: Reader,
         *,
         limit: Limit = 100,
         cursor: Cursor = None,
         data_class: ClassName = None,
-        ended: Annotated[bool, Query(description="Also those that are over")] = False,
+        ended: Annotated[bool, Query(description="Include holds that have ended")] = False,
     ) -> Page[HoldListed]:
         rows = await holds.page(
             service.db, decode_newest_first(cursor), limit + 1, data_class, ended_too=ended
@@ -105,7 +105,7 @@ def _holds(service: Service) -> Router:
 
 
 async def hold_detail(service: Service, hold_id: UUID) -> HoldDetail:
-    """One hold with its ids and its history.
+    """Returns one hold with its ids and its history.
 
     Raises:
         Problem: 404.

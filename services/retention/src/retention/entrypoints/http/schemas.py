@@ -1,4 +1,4 @@
-"""What retention answers over HTTP."""
+"""The responses of retention's API."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,18 +23,18 @@ class PolicyAnswer(BaseModel):
     data_class: str
     description: str
     basis: str
-    """Why so long: the law, the licence, the need."""
+    """The reason for this age: the law, the licence, the need."""
     age: str
     action: Action
     owners: list[str]
     before: datetime
-    """What dates from before this instant is to be deleted."""
+    """Data dated before this instant is to be deleted."""
     last_swept_at: datetime | None
     holds_in_force: int
 
     @classmethod
     def of(cls, policy: Policy, now: datetime, last_swept_at: datetime | None, holds: int) -> Self:
-        """From the policy, and what is known of its class."""
+        """Converts a policy and the last sweep of its class."""
         return cls(
             data_class=policy.data_class,
             description=policy.description,
@@ -49,22 +49,22 @@ class PolicyAnswer(BaseModel):
 
 
 class AnswerBrief(BaseModel):
-    """What an owner answered to a sweep: how many records."""
+    """The counts of an owner's answer to a sweep."""
 
     owner: str
     outcome: Literal["completed", "failed"]
     found: int
-    """Older than the limit."""
+    """Records older than the limit."""
     removed: int
     archived: int
     held: int
-    """Spared for a hold."""
+    """Not deleted because of a hold."""
     kept: int
-    """Rows without content that are kept for longer."""
+    """Rows without content that are kept longer."""
 
 
 class AnswerDetail(AnswerBrief):
-    """All that an owner answered to a sweep."""
+    """An owner's complete answer to a sweep."""
 
     attempt: int
     started_at: datetime
@@ -77,13 +77,13 @@ class AnswerDetail(AnswerBrief):
 
 
 class SweepRecorded(BaseModel):
-    """A sweep, and how far it is."""
+    """A sweep and its state."""
 
     sweep_id: UUID
     data_class: str
     action: Action
     owners: list[str]
-    """Who must answer."""
+    """The owners that must answer."""
     before: datetime | None
     dry_run: bool
     cause: str
@@ -100,18 +100,18 @@ class SweepRecorded(BaseModel):
 
 
 class SweepListed(SweepRecorded):
-    """A sweep with what its owners answered, in brief."""
+    """A sweep with the counts of its answers."""
 
     answers: list[AnswerBrief]
 
     @classmethod
     def of(cls, row: Row, answers: Sequence[Row]) -> Self:
-        """From its row, and those of the answers to it."""
+        """Converts its row, and the rows of its answers."""
         return cls.model_validate({**row, "answers": [dict(answer) for answer in answers]})
 
 
 class SweepDetail(SweepRecorded):
-    """One sweep with all that its owners answered."""
+    """A sweep with its complete answers."""
 
     answers: list[AnswerDetail]
     silent: list[str]
@@ -119,13 +119,13 @@ class SweepDetail(SweepRecorded):
 
     @classmethod
     def of(cls, row: Row, answers: Sequence[Row]) -> Self:
-        """From its row, and those of the answers to it."""
+        """Converts its row, and the rows of its answers."""
         silent = sorted(set(row["owners"]) - {answer["owner"] for answer in answers})
         return cls.model_validate({**row, "answers": [dict(one) for one in answers], "silent": silent})
 
 
 class SweepAsked(BaseModel):
-    """A sweep that its owners are asked for."""
+    """A sweep that was requested from its owners."""
 
     sweep_id: UUID
     data_class: str
@@ -137,13 +137,13 @@ class SweepAsked(BaseModel):
 
 
 class SweepsAsked(BaseModel):
-    """Sweeps, one for each class."""
+    """The requested sweeps, one per class."""
 
     sweeps: list[SweepAsked]
 
     @classmethod
     def of(cls, asked: Sequence[Sweep]) -> Self:
-        """From what was requested."""
+        """Converts the requested sweeps."""
         return cls(
             sweeps=[
                 SweepAsked(
@@ -168,7 +168,7 @@ class HoldListed(BaseModel):
     """How many ids it names; 0: a span of time, or everything."""
     dated_from: datetime | None
     dated_until: datetime | None
-    """Not included."""
+    """Exclusive."""
     reason: str
     state: State
     placed_by: str
@@ -183,7 +183,7 @@ class HoldListed(BaseModel):
 
 
 class HoldChange(BaseModel):
-    """What was done to a hold, and by whom."""
+    """A change of a hold, and who made it."""
 
     changed_at: datetime
     changed_by: str
@@ -196,7 +196,7 @@ class HoldDetail(HoldListed):
 
     article_ids: list[ArticleId]
     history: list[HoldChange]
-    """The oldest first."""
+    """Oldest first."""
 
 
 class SweepUnderWay(BaseModel):
@@ -208,17 +208,17 @@ class SweepUnderWay(BaseModel):
 
     @classmethod
     def of(cls, sweep: Sweep) -> Self:
-        """From the sweep."""
+        """Converts a sweep."""
         return cls(sweep_id=sweep.sweep_id, requested_at=sweep.requested_at, owners=list(sweep.owners))
 
 
 class HoldPlaced(HoldDetail):
-    """A hold that protects from now on, and waits for a second person."""
+    """A hold that is in force now and waits for a second person."""
 
     confirm: str
     """The path at which a second person confirms it."""
     sweeps_under_way: list[SweepUnderWay]
     article_ids_not_held: list[ArticleId] | None
-    """Those of the ids under which the ingester holds nothing; null: it names none, or the ingester does not answer."""
+    """The ids for which the ingester holds no content; null: it names none, or the ingester does not answer."""
     warning: str | None
-    """What such sweeps, or ids, mean for the hold."""
+    """The consequences of running sweeps, or of unknown ids, for the hold."""

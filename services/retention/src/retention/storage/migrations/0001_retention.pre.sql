@@ -20,7 +20,7 @@ CREATE TABLE sweep (
     CHECK ((state = 'requested') = (closed_at IS NULL)),
     CHECK ((state = 'requested') = (next_send_at IS NOT NULL))
 );
-COMMENT ON COLUMN sweep.hold_ids IS 'The holds that the latest sending said.';
+COMMENT ON COLUMN sweep.hold_ids IS 'The holds that the latest sending named.';
 CREATE INDEX sweep_newest ON sweep (requested_at DESC, sweep_id DESC);
 CREATE INDEX sweep_open ON sweep (next_send_at) WHERE state = 'requested';
 CREATE INDEX sweep_done ON sweep (data_class, closed_at) WHERE state = 'done';
@@ -95,7 +95,7 @@ CREATE TABLE policy_in_force (
     terms      text        NOT NULL,
     noted_at   timestamptz NOT NULL
 );
-COMMENT ON COLUMN policy_in_force.terms IS 'Age, action and owners, in words.';
+COMMENT ON COLUMN policy_in_force.terms IS 'Age, action and owners, as text.';
 
 -- watch: the state of this service's own alerts: when each was last raised, so that it is repeated at intervals and
 -- resolved once.

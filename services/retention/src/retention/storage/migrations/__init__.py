@@ -1,1 +1,1 @@
-"""Numbered SQL files; see `clawback_common.postgres.migrate`."""
+"""The migrations of the retention database, numbered; see `clawback_common.postgres.migrate`."""

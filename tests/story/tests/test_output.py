@@ -1,4 +1,4 @@
-"""How the story looks on a terminal and elsewhere, and how its texts are found again."""
+"""The output on a terminal and elsewhere, and how texts are found again."""
 
 import io
 
@@ -6,25 +6,25 @@ import pytest
 from typing_extensions import override
 
 from clawback_story import texts
+from clawback_story.output import Printer
 from clawback_story.scanning import Search
-from clawback_story.telling import Teller
 
 
 class Terminal(io.StringIO):
-    """A terminal that remembers."""
+    """A terminal that stores its output."""
 
     @override
     def isatty(self) -> bool:
-        """Yes."""
+        """Whether it is a terminal."""
         return True
 
 
 def test_without_a_terminal_there_are_plain_lines_and_no_colours() -> None:
     out = io.StringIO()
-    teller = Teller(out)
-    teller.chapter("A chapter")
-    teller.counter("1 of 2")
-    teller.check("a promise", "its evidence", kept=False)
+    printer = Printer(out)
+    printer.chapter("A chapter")
+    printer.counter("1 of 2")
+    printer.check("a promise", "its evidence", kept=False)
     assert "\033" not in out.getvalue()
     assert "\r" not in out.getvalue()
     assert out.getvalue().splitlines()[-2:] == ["  BROKEN  a promise", "          its evidence"]
@@ -33,22 +33,22 @@ def test_without_a_terminal_there_are_plain_lines_and_no_colours() -> None:
 def test_on_a_terminal_a_broken_promise_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     out = Terminal()
-    Teller(out).check("a promise", "its evidence", kept=False)
+    Printer(out).check("a promise", "its evidence", kept=False)
     assert "\033[31ma promise" in out.getvalue()
 
 
 def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     out = Terminal()
-    Teller(out).check("a promise", "its evidence", kept=False)
+    Printer(out).check("a promise", "its evidence", kept=False)
     assert "\033[31m" not in out.getvalue()
 
 
 def test_a_counter_leaves_its_line_before_the_next_one() -> None:
     out = Terminal()
-    teller = Teller(out)
-    teller.counter("1 of 2")
-    teller.line("done")
+    printer = Printer(out)
+    printer.counter("1 of 2")
+    printer.line("done")
     assert out.getvalue().endswith("done\n")
     assert "\r\033[K" in out.getvalue()
 

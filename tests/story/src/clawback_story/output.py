@@ -1,4 +1,4 @@
-"""What the reader of the story sees: live on a terminal, plain lines elsewhere."""
+"""The output of the demo: live on a terminal, plain lines elsewhere."""
 
 import os
 import sys
@@ -13,11 +13,11 @@ WIDTH = 110
 INDENT = " " * 10
 
 
-class Teller:
-    """Chapters, lines, and one counter that moves.
+class Printer:
+    """Prints chapters, lines, and one progress counter.
 
     On a terminal the counter stays on its line, with colours unless ``NO_COLOR`` is set; elsewhere it is a line
-    every few seconds. ``silent`` for tests.
+    every few seconds. ``silent`` prints nothing, for tests.
     """
 
     def __init__(self, out: TextIO | None = None, *, silent: bool = False) -> None:
@@ -31,27 +31,27 @@ class Teller:
 
     @property
     def elapsed_s(self) -> float:
-        """Since the story began."""
+        """Seconds since the start."""
         return time.monotonic() - self._began
 
     def chapter(self, title: str) -> None:
-        """A new part of the story."""
+        """Starts a chapter."""
         self._print(f"\n{self._paint(BOLD, title)}")
 
     def line(self, text: str) -> None:
-        """Something that happened."""
+        """Prints an event."""
         self._print(f"{self.elapsed_s:6.1f} s  {text}")
 
     def detail(self, text: str) -> None:
-        """What belongs to the line before."""
+        """Prints a detail of the previous line."""
         self._print(f"{INDENT}{self._paint(DIM, text)}")
 
     def plain(self, text: str = "") -> None:
-        """A line of a table."""
+        """Prints a line of a table."""
         self._print(text)
 
     def counter(self, text: str, *, at_once: bool = False) -> None:
-        """How far something has come; ``at_once``: worth a line also where there is no terminal."""
+        """Prints progress; ``at_once``: print it also without a terminal."""
         if self._silent:
             return
         now = time.monotonic()
@@ -64,18 +64,18 @@ class Teller:
             self.line(text)
 
     def check(self, text: str, evidence: str, *, kept: bool) -> None:
-        """An entry of the closing list: a promise, whether it was kept, and what shows it."""
+        """Prints an entry of the final list: a guarantee, whether it was kept, and its evidence."""
         mark = self._paint(GREEN, "kept  ") if kept else self._paint(RED, "BROKEN")
         self._print(f"  {mark}  {text if kept else self._paint(RED, text)}")
         for line in textwrap.wrap(evidence, WIDTH - len(INDENT)):
             self._print(f"{INDENT}{self._paint(DIM, line)}")
 
     def bad(self, text: str) -> None:
-        """Something that must not be."""
+        """Prints a problem."""
         self._print(self._paint(RED, text))
 
     def part(self, event: Mapping[str, Any]) -> None:
-        """News of the stack: every part that is ready, and whatever went wrong."""
+        """Prints an event of the stack: parts that are ready, and faults."""
         if event["state"] == "waiting":
             return
         if event["state"] in {"ready", "done"}:

@@ -1,4 +1,4 @@
-"""Questions to the databases that chapters and checkers share; the services are not asked."""
+"""Queries to the databases, used by chapters and checkers. They bypass the services."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,13 +19,13 @@ WAITING_WEBHOOKS = "SELECT count(*) FROM delivery WHERE processed_at IS NULL"
 
 
 async def in_flight(world: World) -> int:
-    """Revocations that are on their way: not answered at the ingester, or not closed at compliance."""
+    """Counts the revocations in flight: not answered to the ingester, or not closed in compliance."""
     unanswered = await world.value("ingester", UNANSWERED)
     return int(unanswered) + int(await world.value("compliance", OPEN))
 
 
 async def quiet(world: World) -> bool:
-    """Nothing waits anywhere: no notice, no obligation, no message, no webhook."""
+    """Whether nothing is pending: no notice, no obligation, no message, no webhook."""
     for database, question in (
         ("ingester", UNANSWERED),
         ("ingester", UNSENT),
@@ -41,13 +41,13 @@ async def quiet(world: World) -> bool:
 
 
 async def counted_ids(world: World) -> frozenset[str]:
-    """Which articles analytics holds."""
+    """Returns the ids of the articles that analytics holds."""
     rows = await world.rows("analytics", "SELECT article_id FROM facet WHERE day IS NOT NULL")
     return frozenset(row["article_id"] for row in rows)
 
 
 async def order_on(world: World, article_id: str) -> Mapping[str, Any] | None:
-    """The last order that compliance gave on an article."""
+    """Returns the last order that compliance issued on an article."""
     rows = await world.rows(
         "compliance",
         """

@@ -1,4 +1,4 @@
-"""The checkers of what is counted, told, swept and noticed: pure functions, as the others are."""
+"""The checkers of counts, notifications, sweeps and health: pure functions over the evidence."""
 
 from collections.abc import Iterable
 
@@ -9,13 +9,13 @@ OK, GONE = 200, 410
 SUMMARY, FOUND, FAILED = "ComplianceDailySummary", "RevokedArticlesFound", "ComplianceRunFailed"
 MAIL, SMS = "mail", "sms"
 OFFICER = {MAIL: "officer@clawback.example", SMS: "+15550100"}
-"""Whom the packaged routes file tells what the compliance officer is promised."""
+"""The recipient to whom the packaged routes file sends the notifications guaranteed to the compliance officer."""
 WHOLE = ("sources", "timeline", "topics")
-"""The questions about everything."""
+"""The queries without filters."""
 
 
 def raised(sent: Iterable[Sent], by: str, name: str) -> list[Sent]:
-    """What the officer was told of the beginning of this, or of its happening."""
+    """Returns the messages to the officer that report this alert as raised."""
     return [
         one
         for one in sent
@@ -25,21 +25,21 @@ def raised(sent: Iterable[Sent], by: str, name: str) -> list[Sent]:
 
 
 def c12_miscounted(evidence: Evidence) -> Problems:
-    """Analytics counts what is held and not revoked, exactly: as readers see it, and in its own tables."""
+    """Analytics counts exactly the articles that are held and not revoked: in its answers and in its tables."""
     counts = evidence.history.counts
     problems = [f"{one.when}, {one.question}: {'; '.join(one.differs)}" for one in counts if one.differs]
     if evidence.miscounted:
-        problems.append(f"{evidence.miscounted} of {evidence.rollups} rollups are not what a recount says")
+        problems.append(f"{evidence.miscounted} of {evidence.rollups} rollups differ from a recount")
     everything = {one.articles for one in counts if one.question == "sources"}
     if len(everything) < 2:
-        problems.append("the counts were not compared before and after something changed")
+        problems.append("the counts were not compared before and after a change")
     if not evidence.rollups or not all(one.articles for one in counts if one.question in WHOLE):
         problems.append("nothing was counted")
     return problems
 
 
 def c13_untold(evidence: Evidence) -> Problems:
-    """What the compliance officer is promised to be told was told: once, by mail, and by text message too."""
+    """The officer was notified of everything guaranteed: once by mail, and where guaranteed once by text message."""
     runs, found = evidence.ledger.runs, evidence.ledger.found_something
     must = {
         ("mail", SUMMARY): runs.count("completed"),
@@ -52,24 +52,24 @@ def c13_untold(evidence: Evidence) -> Problems:
     for (by, name), times in must.items():
         seen = len(raised(evidence.sent, by, name))
         if seen != times:
-            problems.append(f"{name}: told {seen} times by {by}, not {times}")
+            problems.append(f"{name}: notified {seen} times by {by}, not {times}")
     return problems
 
 
 def kept_too_long(evidence: Evidence) -> Problems:
-    """What was swept is in no store of ours and not served; its id is remembered."""
+    """Swept articles are in none of our stores and not served; their ids are kept."""
     expected, problems = evidence.expected, Problems()
     for store in evidence.stores:
         if store.ours:
             left = {expected.owners.get(token, "") for token in store.tokens} & expected.swept
-            problems += missing(f"{store.name} holds what was swept", store.ids & expected.swept | left)
+            problems += missing(f"{store.name} holds swept articles", store.ids & expected.swept | left)
     served = {one for one, status in evidence.swept_answers.items() if status != GONE}
-    problems += missing("the API does not answer 410 on what was swept", served)
-    return problems + missing("forgotten with its text", expected.swept - evidence.outliving)
+    problems += missing("the API does not answer 410 for swept articles", served)
+    return problems + missing("the id was deleted with its text", expected.swept - evidence.outliving)
 
 
 def c14_unswept(evidence: Evidence) -> Problems:
-    """What is old is in no store of ours; what is on hold is; every owner has answered, and counts what is true."""
+    """Old articles are in none of our stores, held ones are; every owner has answered, with correct counts."""
     history, problems = evidence.history, kept_too_long(evidence)
     problems += [
         f"{one.owner} answered the sweep of {one.data_class} with: {one.outcome}"
@@ -83,12 +83,12 @@ def c14_unswept(evidence: Evidence) -> Problems:
         if one.data_class == "articles" and (one.removed_ever, one.held) != counts
     ]
     if not history.swept or not history.on_hold or not evidence.sweeps:
-        problems.append("nothing was swept, or nothing on hold")
+        problems.append("nothing was swept, or nothing was on hold")
     return problems
 
 
 def c15_unnoticed(evidence: Evidence) -> Problems:
-    """Health was healthy, named the part that was stopped, and was healthy again."""
+    """Health was healthy, named the stopped part, and was healthy again."""
     seen = evidence.history.health
     problems = []
     for one in seen:
@@ -100,5 +100,5 @@ def c15_unnoticed(evidence: Evidence) -> Problems:
         if not one.named and one.not_up:
             problems.append(f"health {one.when} names {some(one.not_up)}")
     if not any(one.named for one in seen) or not any(not one.named for one in seen):
-        problems.append("health was not looked at with a part stopped and without")
+        problems.append("health was not checked with a stopped part and without")
     return problems

@@ -1,10 +1,10 @@
-"""How the sinks' mails and text messages are read and listed."""
+"""How mails and text messages in the sinks are read and listed."""
 
 from pathlib import Path
 
 import orjson
 
-from clawback_story import duties, told
+from clawback_story import notifications, operation_checkers
 
 MAIL = b"""X-Envelope-From: alerts@clawback.example\r
 X-Envelope-To: officer@clawback.example\r
@@ -25,7 +25,7 @@ def _sinks(run: Path) -> Path:
 
 
 def test_both_sinks_are_read_in_the_order_of_arrival(tmp_path: Path) -> None:
-    sms, mail = told.read(_sinks(tmp_path))
+    sms, mail = notifications.read(_sinks(tmp_path))
     assert (sms.by, sms.to, sms.subject, sms.reference) == (
         "sms",
         "+15550100",
@@ -36,16 +36,16 @@ def test_both_sinks_are_read_in_the_order_of_arrival(tmp_path: Path) -> None:
     assert (mail.at - sms.at).total_seconds() == 1
 
 
-def test_what_the_officer_was_told_is_found_by_its_name_and_an_end_is_no_beginning(tmp_path: Path) -> None:
-    sent = told.read(_sinks(tmp_path))
-    assert len(duties.raised(sent, "mail", duties.FAILED)) == 1
-    assert len(duties.raised(sent, "sms", duties.FAILED)) == 1
+def test_the_officers_notifications_are_found_by_alert_name_without_resolutions(tmp_path: Path) -> None:
+    sent = notifications.read(_sinks(tmp_path))
+    assert len(operation_checkers.raised(sent, "mail", operation_checkers.FAILED)) == 1
+    assert len(operation_checkers.raised(sent, "sms", operation_checkers.FAILED)) == 1
     (tmp_path / "mail" / "1793000000000000000-0.eml").write_bytes(MAIL.replace(b"CRITICAL", b"RESOLVED"))
-    assert duties.raised(told.read(tmp_path), "mail", duties.FAILED) == []
+    assert operation_checkers.raised(notifications.read(tmp_path), "mail", operation_checkers.FAILED) == []
 
 
 def test_the_same_subject_is_listed_once_with_how_often_it_came(tmp_path: Path) -> None:
-    sent = told.read(_sinks(tmp_path))
-    lines = list(told.lines([*sent, *sent]))
+    sent = notifications.read(_sinks(tmp_path))
+    lines = list(notifications.lines([*sent, *sent]))
     assert len(lines) == 2
     assert all("(2 times)" in line for line in lines)

@@ -1,17 +1,17 @@
-"""Old articles go from our own stores, one on legal hold stays, and what is revoked stays away."""
+"""Old articles are deleted from our stores, one on legal hold is kept, and swept and revoked ones stay rejected."""
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from clawback_story import asking, doors, jobs
+from clawback_story import doors, jobs, queries
 from clawback_story.texts import write_all
 from clawback_story.world import METABASE, UPSTREAM, Broken, World
 
 YEAR = timedelta(days=365)
 MARGIN = timedelta(days=1)
-"""The provider's truth knows a date to half a day."""
+"""The provider's data has dates with half a day of precision."""
 CREATED, OK, ACCEPTED = 201, 200, 202
 TABLE = "class "
 WITHIN_S = 60.0
@@ -29,7 +29,7 @@ class Old:
 
 
 async def old(world: World) -> Old:
-    """What is older than the story's policy, and was delivered."""
+    """Returns the delivered articles that are older than the policy of the scenario."""
     truth = await world.simulator.truth()
     limit = datetime.now(UTC) - YEAR - MARGIN
     aged = {one.id for one in truth.articles if one.dated and datetime.fromisoformat(one.dated) < limit}
@@ -39,13 +39,15 @@ async def old(world: World) -> Old:
     return Old(tuple(sorted(aged - gone - spoilt)), tuple(sorted(aged & gone - spoilt)))
 
 
-async def old_articles_go(world: World) -> None:
-    """A hold, the sweep, and everybody who brings something back."""
-    teller = world.teller
+async def sweep_old_articles(world: World) -> None:
+    """A hold, the sweep, and redeliveries of what was swept or revoked."""
+    printer = world.printer
     aged = await old(world)
     if len(aged.live) < 4 or not aged.revoked:
         raise Broken(f"{len(aged.live)} old articles and {len(aged.revoked)} revoked ones: too few to sweep")
-    teller.chapter(f"{len(aged.live)} articles are over a year old and go; one of them is on legal hold")
+    printer.chapter(
+        f"{len(aged.live)} articles are over a year old and are deleted; one of them is on legal hold"
+    )
     held, swept, later = aged.live[0], aged.live[1], aged.live[2]
     await _hold(world, f"{METABASE}:{held}")
     copy = await asyncio.to_thread(world.downstream.copy, f"{METABASE}:{swept}")
@@ -55,14 +57,14 @@ async def old_articles_go(world: World) -> None:
 
 
 async def _hold(world: World, article_id: str) -> None:
-    """By one person, confirmed by another."""
+    """Places a hold, confirmed by a second person."""
     placed = await world.retention.post(
         "/retention/holds",
         headers=world.key("officer"),
         json={"data_class": "articles", "article_ids": [article_id], "reason": "evidence in a court case"},
     )
     if placed.status_code != CREATED:
-        raise Broken(f"the hold was refused: {placed.status_code} {placed.text[:300]}")
+        raise Broken(f"the hold was rejected: {placed.status_code} {placed.text[:300]}")
     hold = placed.json()["hold_id"]
     confirmed = await world.retention.post(
         f"/retention/holds/{hold}/confirm", headers=world.key("approver"), json={"note": "seen"}
@@ -70,37 +72,35 @@ async def _hold(world: World, article_id: str) -> None:
     if confirmed.status_code != OK:
         raise Broken(f"the hold was not confirmed: {confirmed.status_code} {confirmed.text[:300]}")
     world.history.on_hold.add(article_id)
-    world.teller.line(f"{article_id} is put on hold by an officer, and an approver confirms it")
+    world.printer.line(f"an officer places {article_id} on hold, and an approver confirms it")
 
 
 async def sweep(world: World, going: list[str]) -> None:
-    """``python -m retention sweep``: every owner of every class; its table is told."""
+    """Runs ``python -m retention sweep`` for every class and owner, and prints its table."""
     before = await _articles(world)
-    seen = await jobs.job(
-        world, "retention", "sweep", "--wait", "2", why="the weekly sweep", telling=_table()
-    )
+    seen = await jobs.job(world, "retention", "sweep", "--wait", "2", why="the weekly sweep", shown=_table())
     world.history.sweeps.append(seen)
     if seen.exit_code != 0:
         raise Broken(f"the sweep ended with {seen.exit_code}: {' | '.join(seen.lines[-3:])}")
     world.history.swept |= set(going)
     world.history.floor = await world.value("retention", ASKED)
     after = await _articles(world)
-    world.teller.line(
-        f"articles of our own before and after: ingester {before['ingester']:,} and {after['ingester']:,}, "
+    world.printer.line(
+        f"articles in our stores before and after: ingester {before['ingester']:,} and {after['ingester']:,}, "
         f"analytics {before['analytics']:,} and {after['analytics']:,}"
     )
 
 
-def _table() -> jobs.Notification:
-    """Only the table at the end: what each owner of each class did."""
+def _table() -> jobs.LineFilter:
+    """Selects the table at the end: the result of each owner of each class."""
     begun = False
 
-    def worth_telling(line: str) -> bool:
+    def is_shown(line: str) -> bool:
         nonlocal begun
         begun = begun or line.startswith(TABLE)
         return begun
 
-    return worth_telling
+    return is_shown
 
 
 async def _articles(world: World) -> Mapping[str, int]:
@@ -108,19 +108,19 @@ async def _articles(world: World) -> Mapping[str, int]:
         "ingester": await world.value(
             "ingester", "SELECT (SELECT count(*) FROM article_content) + (SELECT count(*) FROM article_held)"
         ),
-        "analytics": await world.value("analytics", asking.COUNTED),
+        "analytics": await world.value("analytics", queries.COUNTED),
     }
 
 
 async def _what_comes_again(world: World, swept: str, revoked: str, published: str | None) -> None:
-    """The provider sends a swept one with a new text and a revoked one with its old; a topic is replayed."""
+    """Redelivers a swept article with a new text and a revoked one with its old text, and replays a topic."""
     article_id = f"{METABASE}:{swept}"
     await world.simulator.update(ids=[swept])
     world.history.came_late.add(article_id)
     await world.simulator.redeliver(ids=[revoked], text="same")
     await doors.poll_well(world)
     if published is None:
-        raise Broken(f"the consumer does not hold {article_id}, which it was given")
+        raise Broken(f"the consumer does not hold {article_id}, which was delivered to it")
     await doors.publish_late(world, published.encode())
     beacon = write_all(world.seed, UPSTREAM, 1, first=40_000)
     await doors.submit(world, beacon)
@@ -129,22 +129,22 @@ async def _what_comes_again(world: World, swept: str, revoked: str, published: s
         question = "SELECT count(*) FROM facet WHERE article_id = $1 AND day IS NOT NULL"
         return bool(await world.value("analytics", question, beacon[0].article_id))
 
-    await world.until("an article after what came again", counted, within_s=WITHIN_S)
-    world.teller.line(
-        f"{article_id} is delivered again and replayed on its topic, metabase:{revoked} is sent once more: "
-        "both stay out"
+    await world.until("an article after the redeliveries", counted, within_s=WITHIN_S)
+    world.printer.line(
+        f"{article_id} is redelivered and replayed on its topic, metabase:{revoked} is redelivered: "
+        "both are rejected"
     )
 
 
 async def _revoked_in_a_later_year(world: World, article_id: str) -> None:
-    """Nothing of ours has it any more; who was given it is told all the same."""
+    """Revokes a swept article: our stores no longer have it; its holders are notified all the same."""
     answer = await world.compliance.post(
         "/compliance/notices",
         headers=world.key("officer"),
-        json={"article_id": article_id, "reason": "manual", "note": "revoked when it was long swept"},
+        json={"article_id": article_id, "reason": "manual", "note": "revoked long after the sweep"},
     )
     if answer.status_code != ACCEPTED:
-        raise Broken(f"the officer's notice was refused: {answer.status_code} {answer.text[:300]}")
+        raise Broken(f"the officer's notice was rejected: {answer.status_code} {answer.text[:300]}")
     world.history.revoked_by_officer.add(article_id)
     world.history.revoked_when_swept.add(article_id)
 
@@ -152,5 +152,7 @@ async def _revoked_in_a_later_year(world: World, article_id: str) -> None:
         return await asyncio.to_thread(world.downstream.copy, article_id) is None
 
     await world.until("the consumer's removal", removed, within_s=WITHIN_S)
-    await world.until("everybody's answer", lambda: asking.quiet(world), within_s=WITHIN_S)
-    world.teller.line(f"{article_id}, swept, is revoked now: the consumer, who was given it, removes it")
+    await world.until("the answers of all holders", lambda: queries.quiet(world), within_s=WITHIN_S)
+    world.printer.line(
+        f"{article_id} was swept earlier and is revoked now; the consumer that still holds it removes it"
+    )

@@ -1,4 +1,4 @@
-"""What people were told: the mails and text messages that lie in the sinks."""
+"""The notifications that were sent: mails and text messages in the sinks."""
 
 import email
 import email.policy
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import orjson
 
-from clawback_story.duties import MAIL, SMS, SUMMARY
 from clawback_story.evidence import Sent
+from clawback_story.operation_checkers import MAIL, SMS, SUMMARY
 from clawback_story.world import World
 
 LISTED_MAX = 24
@@ -18,7 +18,7 @@ TOLD_S = 30.0
 
 
 def read(run_dir: Path) -> list[Sent]:
-    """All of it, by time of arrival."""
+    """Returns all of them, by time of arrival."""
     mails = [_mail(path) for path in sorted(run_dir.glob("mail/*.eml"))]
     return sorted([*mails, *(_sms(path) for path in run_dir.glob("sms/*.json"))], key=lambda one: one.at)
 
@@ -46,7 +46,7 @@ def _sms(path: Path) -> Sent:
 
 
 def lines(sent: Sequence[Sent]) -> Iterable[str]:
-    """When, by what, to whom, and the subject; the same once, with how often it came."""
+    """Returns time, channel, recipient and subject of each; repeated ones once, with their number."""
     counts = Counter((one.by, one.to, one.subject) for one in sent)
     first = {(one.by, one.to, one.subject): one.at for one in reversed(sent)}
     shown = sorted(counts, key=lambda one: first[one])
@@ -54,11 +54,11 @@ def lines(sent: Sequence[Sent]) -> Iterable[str]:
         often = f"  ({counts[by, to, subject]} times)" if counts[by, to, subject] > 1 else ""
         yield f"  {first[by, to, subject]:%H:%M:%S}  {by:<4}  {to:<28}{subject}{often}"
     if len(shown) > LISTED_MAX:
-        yield f"  … and {len(shown) - LISTED_MAX} others"
+        yield f"  … and {len(shown) - LISTED_MAX} more"
 
 
-async def until_all_is_told(world: World) -> None:
-    """Wait until nothing that is due waits for a channel any more."""
+async def until_all_sent(world: World) -> None:
+    """Waits until no due message waits for a channel."""
     waiting = """
         SELECT count(*) FROM message
         WHERE sent_at IS NULL AND given_up_at IS NULL AND due_at <= now()
@@ -71,4 +71,4 @@ async def until_all_is_told(world: World) -> None:
         ran = await world.value("compliance", "SELECT count(*) FROM run WHERE state = 'completed'")
         return bool(heard >= ran and not await world.value("alerting", waiting))
 
-    await world.until("everything that must be told is told", nothing_waits, within_s=TOLD_S)
+    await world.until("all notifications are sent", nothing_waits, within_s=TOLD_S)

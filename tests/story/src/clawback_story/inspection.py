@@ -1,4 +1,4 @@
-"""Looks for itself, past the services: at databases, the consumer's store, APIs, topics and logs."""
+"""Inspects databases, the consumer's store, APIs, topics and logs directly, not through the services."""
 
 import asyncio
 import copy
@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from clawback_simulator.truth import Truth
-from clawback_story import ledger, scanning, told
+from clawback_story import ledger, notifications, scanning
 from clawback_story.evidence import Evidence, Expected, Store, Swept
 from clawback_story.history import History
 from clawback_story.texts import tokens_in
@@ -48,16 +48,16 @@ SELECT count(*) FROM recount AS c
 FULL JOIN rollup AS r USING (dimension, day, cell_id, value_id)
 WHERE c.articles IS DISTINCT FROM r.articles OR c.words IS DISTINCT FROM r.words
 """
-"""Facets counted anew, against the rollups that were kept by adding and taking away."""
+"""Recounts the facets and compares the result with the incrementally maintained rollups."""
 
 
 async def expectation(world: World) -> Expected:
-    """What must be held and what must be gone, by id."""
+    """Returns what must be held and what must be removed, by id."""
     return expected_of(world, await world.simulator.truth())
 
 
 def expected_of(world: World, truth: Truth) -> Expected:
-    """The same by the tokens in their texts, where the truth was asked for them."""
+    """Returns the same with the tokens of the texts, if the provider's data includes them."""
     history = world.history
     canaries = truth.canaries or {}
     revoked = {f"{METABASE}:{one}" for one in truth.gone_ids} | history.revoked_by_officer
@@ -84,7 +84,7 @@ def expected_of(world: World, truth: Truth) -> Expected:
 
 
 def _too_old(truth: Truth, history: History) -> set[str]:
-    """What came for the first time when its time was over already."""
+    """Returns the articles that were already too old when they first arrived."""
     if history.floor is None:
         return set()
     delivered = history.swept | history.on_hold
@@ -97,7 +97,7 @@ def _too_old(truth: Truth, history: History) -> set[str]:
 
 
 async def gather(world: World) -> Evidence:
-    """Everything that the checkers need."""
+    """Collects all evidence."""
     truth = await world.simulator.truth(canaries=True)
     expected = expected_of(world, truth)
     async with asyncio.TaskGroup() as tasks:
@@ -135,7 +135,7 @@ async def gather(world: World) -> Evidence:
         sweeps=tuple(Swept(**row) for row in await world.rows("retention", LAST_SWEEPS)),
         outliving=await _identities(world, expected.swept),
         swept_answers=of_swept.result(),
-        sent=tuple(await asyncio.to_thread(told.read, world.stack.run_dir)),
+        sent=tuple(await asyncio.to_thread(notifications.read, world.stack.run_dir)),
         miscounted=await world.value("analytics", MISCOUNTED),
         rollups=await world.value("analytics", "SELECT count(*) FROM rollup"),
     )
@@ -167,7 +167,7 @@ async def _content(world: World) -> Store:
 
 
 async def _quarantine(world: World) -> Store:
-    """Records set aside and webhooks not yet processed: content, kept apart."""
+    """Quarantined records and unprocessed webhooks: content that is stored separately."""
     rows = await world.rows(
         "ingester", "SELECT '{}'::text[] AS subjects, body AS value FROM delivery WHERE body IS NOT NULL"
     )
@@ -193,7 +193,7 @@ async def _downstream(world: World) -> Store:
 
 
 async def _counted(world: World) -> Store:
-    """What analytics holds: no text, so its tokens are those of all its tables, and there must be none."""
+    """What analytics holds: no text, so the tokens are searched in all its tables, and there must be none."""
     rows = await world.rows("analytics", "SELECT article_id, version FROM facet WHERE day IS NOT NULL")
     versions = {row["article_id"]: row["version"] for row in rows}
     return Store(
@@ -207,7 +207,7 @@ async def _counted(world: World) -> Store:
 
 
 async def _api(world: World) -> Store:
-    """The list of articles to its end; the texts of the first pages."""
+    """The complete list of articles, and the texts of the first pages."""
     ids: set[str] = set()
     tokens: set[str] = set()
     cursor: str | None = None
@@ -227,7 +227,7 @@ async def _api(world: World) -> Store:
 
 
 async def _listed_as_revoked(world: World) -> frozenset[str]:
-    """The API's list of revoked ids, to its end."""
+    """The API's complete list of revoked ids."""
     ids: set[str] = set()
     cursor: str | None = None
     while True:
@@ -240,7 +240,7 @@ async def _listed_as_revoked(world: World) -> frozenset[str]:
 
 
 async def _statuses(world: World, ids: Iterable[str]) -> dict[str, int]:
-    """What the API answers for some of them, a few at once."""
+    """The API's status for some of them, with a few concurrent requests."""
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def ask(article_id: str) -> tuple[str, int]:
@@ -253,7 +253,7 @@ async def _statuses(world: World, ids: Iterable[str]) -> dict[str, int]:
 
 
 async def _holdings(world: World, ids: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
-    """What the ingester and the consumer say that they hold of these."""
+    """What the ingester and the consumer report to hold of these."""
     addresses = {
         "ingester": f"{world.ingester.base_url}ingester/holdings",
         "analytics": f"{world.analytics.base_url}analytics/holdings",
@@ -273,7 +273,7 @@ async def _asked(world: World, url: str, ids: Sequence[str]) -> dict[str, str]:
 
 async def _incidents(world: World, which: str) -> int:
     counts = [
-        await world.value(name, f"SELECT count(*) FROM incident {which}")  # noqa: S608 - our own words
+        await world.value(name, f"SELECT count(*) FROM incident {which}")  # noqa: S608 - constants
         for name in world.databases
     ]
     return sum(counts)

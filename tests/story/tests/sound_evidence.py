@@ -1,4 +1,4 @@
-"""What is found when all is as it must be, and the ways of planting something in it."""
+"""Evidence without problems, and functions that plant a problem in it."""
 
 import dataclasses
 from collections import Counter
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from clawback_story import checkers, duties
+from clawback_story import checkers, operation_checkers
 from clawback_story.evidence import (
     Evidence,
     Expected,
@@ -41,14 +41,14 @@ HELD, GONE, SWEPT = "metabase:1", "metabase:2", "metabase:3"
 TEXT, OLD_TEXT, GONE_TEXT = "cnry-000000000001", "cnry-000000000002", "cnry-000000000003"
 SWEPT_TEXT = "cnry-000000000004"
 KINDS = {"ingester": "store", "analytics": "store", "search": "consumer", "kafka": "expiry"}
-OFFICER = duties.OFFICER
+OFFICER = operation_checkers.OFFICER
 
 Plant = Callable[[Evidence], Evidence]
 replace = dataclasses.replace
 
 
 def sound() -> Evidence:
-    """One article is held, one was revoked, one is too old, and all is as it must be."""
+    """One article is held, one was revoked, one is too old, and everything is as it must be."""
     return Evidence(
         sizes=Sizes(1, 0, 0, 1, 0, 0, 0),
         expected=Expected(
@@ -131,7 +131,7 @@ def _history() -> History:
         counts=[
             CountsSeen(when, path, articles, ())
             for when, articles in (("before", 3), ("after", 1))
-            for path in duties.WHOLE
+            for path in operation_checkers.WHOLE
         ],
         health=[
             HealthSeen("before", 200, "healthy", frozenset(), ""),
