@@ -158,7 +158,7 @@ async def test_it_survives_a_short_database_outage(
         with monkeypatch.context() as broken:
             broken.setattr(answers, "of_sweeps", away)
             await until(
-                lambda: "the database does not respond; waiting for it" in lines,
+                lambda: "the database does not respond; waiting" in lines,
                 what="it reports what it waits for",
             )
         await world.finish(sweep)
