@@ -40,7 +40,7 @@ async def test_what_a_mistaken_sweep_removed_comes_back_when_it_is_delivered_aga
     assert await world.text(OLDER) is None, "the floor refuses it"
     to = (world.clock.now() - timedelta(days=3650)).isoformat()
     assert await run(world, "--lower-to", to, "--by", "ann", "--reason", "a wrong clock") == 0
-    assert "accepted again when they are delivered again: 2" in capsys.readouterr().out
+    assert "records that are accepted when they are delivered again: 2" in capsys.readouterr().out
     await world.submit(again)
     assert await world.text(OLDER) == "text"
     change = await world.db.fetchrow("SELECT changed_by, reason, former FROM floor_change")
