@@ -71,7 +71,7 @@ class Planting(MetaPathFinder):
             pattern = fragment(change.old)
             if (count := len(pattern.findall(text))) != 1:
                 raise DoesNotFit(f"{change.file} has {count} times: {change.old!r}")
-            text = pattern.sub(lambda _, new=change.new: new, text)
+            text = pattern.sub(change.new.replace("\\", r"\\"), text)
         return text
 
 
