@@ -148,8 +148,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 f"{INGESTER}/storage/notices.sql",
-                "$5::timestamptz + interval '1 minute'",
-                "'infinity'::timestamptz",
+                "$5::timestamptz + $10::interval",
+                "CASE WHEN $10::interval > interval '0' THEN 'infinity'::timestamptz END",
             ),
         ),
         at(NOTICES, "test_a_notice_is_sent_at_once_and_again_after_1_5_and_15_minutes_then_hourly"),

@@ -18,7 +18,6 @@ from compliance.domain.order import (
     ResendOrder,
     decide,
     next_number,
-    next_send_at,
     reinstatement,
     revocation_id,
 )
@@ -164,23 +163,6 @@ def test_the_stricter_deadline_wins_when_notices_join() -> None:
     assert isinstance(again, ResendOrder)
     sent = Order.of(usual).sent_again(again.clock_started_at, again.due_at)
     assert (sent.clock_started_at, sent.due_at) == (NOW, later + timedelta(hours=6))
-
-
-def test_what_stays_open_is_sent_after_1_5_and_15_minutes_and_then_hourly() -> None:
-    moments, now = [], NOW
-    for _ in range(6):
-        now = next_send_at(NOW, now)
-        moments.append((now - NOW) // timedelta(minutes=1))
-    assert moments == [1, 5, 15, 60, 120, 180]
-
-
-@given(st.floats(0, 10_000))
-def test_the_next_sending_is_within_the_hour_and_after_three_days_within_the_day(
-    minutes: float,
-) -> None:
-    now = NOW + timedelta(minutes=minutes)
-    longest = timedelta(hours=1) if minutes < 3 * 24 * 60 else timedelta(days=1)
-    assert now < next_send_at(NOW, now) <= now + longest
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=30))

@@ -1,25 +1,12 @@
-"""When a request is sent again, and which answer is kept."""
+"""Which answer of an owner is kept."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import pytest
-
 from clawback_contracts.sweep.v1 import Action, SweepCompleted, SweepFailed
-from retention.domain.sweep import newest, next_send_at
+from retention.domain.sweep import newest
 
 AT = datetime(2026, 3, 8, 1, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("sent_after_s", "again_after_s"),
-    [(0, 60), (60, 300), (300, 900), (900, 900 + 3600), (7200, 7200 + 3600), (59, 60)],
-)
-def test_a_request_is_sent_after_1_5_and_15_minutes_then_hourly(
-    sent_after_s: int, again_after_s: int
-) -> None:
-    now = AT + timedelta(seconds=sent_after_s)
-    assert next_send_at(AT, now) == AT + timedelta(seconds=again_after_s)
 
 
 def _completed(

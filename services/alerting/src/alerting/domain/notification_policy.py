@@ -8,13 +8,12 @@ from typing import Literal
 from alerting.domain.alert import Alert
 from alerting.domain.routing import Target
 from clawback_contracts.alert.v1 import Severity
+from clawback_contracts.resending import HOURLY
 
 What = Literal["raised", "repeat", "resolved"]
 NEWS_FOR = timedelta(hours=25)
 """On the first start of monitoring, older alerts are not notified."""
 
-RETRIES = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
-RETRY_THEN = timedelta(hours=1)
 GIVEN_UP_AFTER = {
     Severity.INFO: timedelta(days=1),
     Severity.WARNING: timedelta(days=3),
@@ -90,4 +89,4 @@ def next_try(
     """Returns when to try again after this many failures; None: the message is given up, which stays recorded."""
     if now - due_at >= GIVEN_UP_AFTER[severity] and not (firing and severity is Severity.CRITICAL):
         return None
-    return now + (RETRIES[attempts - 1] if attempts <= len(RETRIES) else RETRY_THEN)
+    return now + HOURLY.delays[min(attempts, len(HOURLY.delays)) - 1]

@@ -309,23 +309,3 @@ def reissued(order: Order, last: int, now: datetime) -> IssueOrder:
         revoked_at=order.revoked_at,
         traceparent=order.traceparent,
     )
-
-
-_STEPS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
-_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
-_HOURLY_FOR = timedelta(days=3)
-"""After this time a person must act; the order is resent daily."""
-RESEND_AFTER = (*_STEPS, *[_HOUR] * 72, _DAY)
-"""The delays before the order is resent to a holder that still held articles, by the number of such answers."""
-
-
-def next_send_at(resend_from: datetime, now: datetime) -> datetime:
-    """Returns when an open order is sent again: after 1, 5 and 15 minutes, then hourly, after three days daily.
-
-    The intervals count from ``resend_from`` and not from the last sending, so a repeated notice does not change them.
-    """
-    for step in _STEPS:
-        if resend_from + step > now:
-            return resend_from + step
-    every = _HOUR if now - resend_from < _HOURLY_FOR else _DAY
-    return resend_from + ((now - resend_from) // every + 1) * every

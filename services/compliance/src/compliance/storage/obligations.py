@@ -11,12 +11,13 @@ import orjson
 from clawback_common.alerts.condition import Condition
 from clawback_common.postgres import Querier, Queries, Transaction, estimates
 from clawback_common.postgres.pool import Row
+from clawback_contracts import resending
 from clawback_contracts.holder.v1 import HolderKind
 from compliance.domain.condition import AT_RISK_SHARE, Lateness
 from compliance.domain.condition import still_held as still_held_of
 from compliance.domain.holder import PUBLISHER
 from compliance.domain.obligation import Obligation, State
-from compliance.domain.order import RESEND_AFTER, Order
+from compliance.domain.order import Order
 from compliance.storage.revocations import Place
 
 SQL = Queries.load(__package__, "obligations")
@@ -139,7 +140,7 @@ async def reopen(
     tx: Transaction, holder: str, revocation_ids: Sequence[UUID], now: datetime
 ) -> dict[UUID, datetime]:
     """Reopens obligations of articles that are still held. Returns the orders and when each is resent."""
-    rows = await tx.fetch(SQL["reopen"], holder, revocation_ids, now, RESEND_AFTER)
+    rows = await tx.fetch(SQL["reopen"], holder, revocation_ids, now, resending.ORDERS.delays)
     return {row["revocation_id"]: row["resend_at"] for row in rows}
 
 

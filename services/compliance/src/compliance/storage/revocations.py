@@ -7,7 +7,8 @@ from uuid import UUID
 
 from clawback_common.postgres import Database, Querier, Queries, Transaction, estimates
 from clawback_common.postgres.pool import Row
-from compliance.domain.order import IssueOrder, Kind, Order, next_send_at, sending_id
+from clawback_contracts import resending
+from compliance.domain.order import IssueOrder, Kind, Order, sending_id
 from compliance.storage.holders import lock_exclusive
 
 SQL = Queries.load(__package__, "revocations")
@@ -68,7 +69,7 @@ async def insert(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) 
         [order.ordered_by for order in ordered],
         [order.backlog for order in ordered],
         [sending_id(row.article_id, row.order_no, row.attempts) for row in rows],
-        [next_send_at(row.resend_from, now) for row in rows],
+        [resending.ORDERS.next_at(row.resend_from, now) for row in rows],
         [row.traceparent for row in rows],
         [row.previous_order for row in rows],
     )
@@ -165,7 +166,7 @@ async def send_from(tx: Transaction, times: Mapping[UUID, datetime]) -> None:
 
 
 def _next(order: Order, now: datetime, no_later: datetime | None) -> datetime:
-    regular = next_send_at(order.resend_from, now)
+    regular = resending.ORDERS.next_at(order.resend_from, now)
     return regular if no_later is None else min(regular, no_later)
 
 

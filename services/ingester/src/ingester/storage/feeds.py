@@ -8,6 +8,7 @@ from uuid import UUID
 from clawback_common.errors import Conflict
 from clawback_common.postgres import Database, Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
+from clawback_contracts.resending import STEPS
 from ingester.domain.feed import Origin, PollResult
 from ingester.domain.gap import Gap
 from ingester.domain.pages import CUT_PAGES_MIN
@@ -16,8 +17,6 @@ from ingester.domain.unparsed_fields import NotUnderstood
 SQL = Queries.load(__package__, "feeds")
 LEASE = timedelta(seconds=15)
 """Renewed after each third of it during a poll."""
-RETRY_AFTER = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
-"""After the first, the second and every further failed poll, unless the interval is shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ async def declare(db: Database, names: Sequence[str], kinds: Sequence[str], now:
 
 async def due(db: Querier, name: str, every: timedelta) -> bool:
     """Returns whether the next scheduled poll is due and none is running."""
-    return bool(await db.fetchval(SQL["due"], name, every, RETRY_AFTER))
+    return bool(await db.fetchval(SQL["due"], name, every, STEPS))
 
 
 async def lease(
@@ -102,7 +101,7 @@ async def lease(
 
     With ``every`` the poll is a scheduled one: also None if it is not due, because another process has done it.
     """
-    row = await tx.fetchrow(SQL["lease"], name, poll_id, now, every, RETRY_AFTER, LEASE)
+    row = await tx.fetchrow(SQL["lease"], name, poll_id, now, every, STEPS, LEASE)
     if row is None:
         return None
     await tx.execute(SQL["begin"], poll_id, name, cause, now)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
+from clawback_contracts.resending import HOURLY
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleRevoked, RevocationNoticed
 
@@ -29,6 +30,7 @@ async def insert(
         first.poll_id,
         [n.revoked_at for n in notices],
         traceparents,
+        HOURLY.delays[0],
     )
     new = {(row["notice_id"], row["article_id"]) for row in rows}
     return [n for n in notices if (n.notice_id, n.article_id) in new]
@@ -61,7 +63,7 @@ async def answered(tx: Transaction, orders: Iterable[AnyOrder], now: datetime) -
 
 async def due(tx: Transaction, now: datetime) -> list[Row]:
     """Returns up to 500 open notices that are due to be sent again, and sets their next time."""
-    return await tx.fetch(SQL["due"], now)
+    return await tx.fetch(SQL["due"], now, HOURLY.delays)
 
 
 async def open_count(db: Querier) -> Row | None:

@@ -2,7 +2,7 @@
 -- A known notice is not inserted again. Returns the new ones.
 INSERT INTO notice (notice_id, article_id, feed, reason, noticed_at, revoked_at, earliest_at, poll_id, traceparent,
                     next_send_at)
-SELECT n.notice_id, n.article_id, $3, $4, $5, n.revoked_at, $6, $7, n.traceparent, $5::timestamptz + interval '1 minute'
+SELECT n.notice_id, n.article_id, $3, $4, $5, n.revoked_at, $6, $7, n.traceparent, $5::timestamptz + $10::interval
 FROM unnest($1::uuid[], $2::text[], $8::timestamptz[], $9::text[])
      AS n (notice_id, article_id, revoked_at, traceparent)
 ON CONFLICT (notice_id, article_id) DO NOTHING
@@ -20,10 +20,9 @@ WHERE notice.notice_id = o.notice_id AND notice.article_id = o.article_id AND an
 RETURNING notice.article_id
 
 -- name: due
--- Sent again after 1, 5 and 15 minutes, then hourly, until the order that cites it arrives.
+-- Sent again after the delays $2, of which the last repeats, until the order that cites it arrives.
 UPDATE notice SET attempts = attempts + 1,
-    next_send_at = $1::timestamptz + CASE attempts WHEN 1 THEN interval '5 minutes' WHEN 2 THEN interval '15 minutes'
-                                              ELSE interval '1 hour' END
+    next_send_at = $1::timestamptz + ($2::interval[])[least(attempts + 1, cardinality($2::interval[]))]
 WHERE (notice_id, article_id) IN (
     SELECT notice_id, article_id FROM notice WHERE answered_at IS NULL AND next_send_at <= $1
     ORDER BY next_send_at LIMIT 500 FOR UPDATE SKIP LOCKED

@@ -1,13 +1,10 @@
 """A sweep: one request to the owners of a class, which is sent until each has answered."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from clawback_contracts.sweep.v1 import Action, SweepAnswer, SweepCompleted
-
-STEPS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
-EVERY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +20,6 @@ class Sweep:
     requested_at: datetime
     requested_by: str
     attempt: int = 1
-
-
-def next_send_at(requested_at: datetime, now: datetime) -> datetime:
-    """Returns when an open request is sent again: 1, 5 and 15 minutes after it was made, then every hour."""
-    for step in STEPS:
-        if now < requested_at + step:
-            return requested_at + step
-    return now + EVERY
 
 
 def newest(answers: list[SweepAnswer]) -> list[SweepAnswer]:

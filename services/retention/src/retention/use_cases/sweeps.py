@@ -8,9 +8,10 @@ from uuid import uuid4
 from clawback_common.errors import Conflict
 from clawback_common.postgres import Transaction
 from clawback_common.telemetry import traceparent
+from clawback_contracts.resending import HOURLY
 from clawback_contracts.sweep.v1 import Action
 from retention.domain.policy import Policy, differing
-from retention.domain.sweep import Sweep, next_send_at
+from retention.domain.sweep import Sweep
 from retention.gateways import events, metrics
 from retention.storage import answers, holds, sweeps
 from retention.storage.policies import in_force as policies_in_force
@@ -46,7 +47,7 @@ async def sweeps_requested(
         requested = [_sweep(policy, action, now, by, dry_run=dry_run) for policy in policies]
         for sweep in sorted(requested, key=lambda one: one.sweep_id):
             hold_ids = [hold.hold_id for hold in held[sweep.data_class]]
-            await sweeps.insert(tx, sweep, cause, hold_ids, trace, next_send_at(now, now))
+            await sweeps.insert(tx, sweep, cause, hold_ids, trace, HOURLY.next_at(now, now))
         messages = [
             events.request(sweep, held[sweep.data_class], ended[sweep.data_class], now, trace=trace)
             for sweep in requested
@@ -95,7 +96,7 @@ async def resend(tx: Transaction, locked: Sequence[LockedSweep], service: Servic
     for one in locked:
         sweep = replace(one.sweep, attempt=one.sweep.attempt + 1)
         in_force = held[sweep.data_class]
-        following = next_send_at(sweep.requested_at, now)
+        following = HOURLY.next_at(sweep.requested_at, now)
         await sweeps.save_sending(tx, sweep, [hold.hold_id for hold in in_force], now, following)
         messages.append(
             events.request(
