@@ -21,6 +21,11 @@ OPEN = {
     "/api/v1/admin/health/detailed": {"feeds", "parts"},
 }
 """Fields that hold what other services answered, as they gave it: a page about what is wrong refuses nothing."""
+UNPAGED = {
+    "/api/v1/articles/sample": "a sample has no next page",
+    "/api/v1/notices/{notice_id}": "the articles of one notice, cut at a maximum that `truncated` states",
+}
+"""Lists without a cursor, and why."""
 JSON = "application/json"
 
 
@@ -43,6 +48,13 @@ class Operation(NamedTuple):
             found: dict[str, Any] = self.document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
             return found
         return schema
+
+    def forms(self, message: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+        """The alternative schemas of a request or response, in each media type."""
+        for content in (message or {}).get("content", {}).values():
+            whole = self.resolved(content.get("schema", {}))
+            yield whole
+            yield from map(self.resolved, [*whole.get("oneOf", ()), *whole.get("anyOf", ())])
 
     def objects(self, schema: dict[str, Any], seen: frozenset[str] = frozenset()) -> Iterator[dict[str, Any]]:
         """Every object with named fields in a schema, however deep."""
@@ -148,6 +160,18 @@ def test_every_operation_that_takes_a_body_describes_it_and_what_is_unknown_is_r
         for part in one.objects(schema):
             if one.path not in TOLERANT:
                 assert part.get("additionalProperties") is False, f"{one.name}: {sorted(part['properties'])}"
+
+
+@each
+def test_every_list_is_a_page_and_every_batch_is_an_object_with_items(one: Operation) -> None:
+    for form in one.forms(one.described.get("requestBody")):
+        assert form.get("type") != "array", one.name
+        assert "items" not in form.get("properties", {}) or set(form["properties"]) == {"items"}, one.name
+    for code, response in one.described["responses"].items():
+        for form in one.forms(response) if code.startswith("2") else ():
+            assert form.get("type") != "array", one.name
+            if one.method == "get" and "items" in form.get("properties", {}) and one.path not in UNPAGED:
+                assert "next_cursor" in form["properties"], one.name
 
 
 @pytest.mark.parametrize(
