@@ -71,8 +71,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMMON}/service/worker.py",
-                "        for topic in (AlertRaised.TOPIC, *topics):\n",
-                "        for topic in topics:\n",
+                "        for topic in (AlertRaised.TOPIC, *self.spec.resent):\n",
+                "        for topic in self.spec.resent:\n",
             ),
         ),
         at(f"{COMMON_TESTS}/test_worker.py", "test_alerts_that_the_broker_has_lost_are_sent_again"),

@@ -206,8 +206,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMMON}/service/worker.py",
-                "Relay(news.lane(publish), self._db, producer, self._clock, plan.on_set_aside, self._priority)",
-                "Relay(news.lane(publish), self._db, producer, self._clock, plan.on_set_aside)",
+                "return self._relay(news.lane(publish), producer, self.spec.bulk_outbox, ending)",
+                "return Relay(news.lane(publish), self._db, producer, self._clock)",
             ),
         ),
         at(f"{COMMON_TESTS}/test_worker.py", "test_all_lanes_of_a_worker_share_one_priority"),

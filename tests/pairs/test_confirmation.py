@@ -112,11 +112,9 @@ class Store:
         object.__setattr__(
             self.texts.service, "settings", self.texts.service.settings.model_copy(update=update)
         )
-        if isinstance(self.texts, IngesterWorld):
-            plan = ingester.plan(self.texts.service, ShutdownEvent())
-        else:
-            plan = analytics.plan(self.texts.service, ShutdownEvent())
-        (loop,) = (one for one in plan.loops if one.name == "confirm orders")
+        definition: Any = (ingester if isinstance(self.texts, IngesterWorld) else analytics).SERVICE
+        spec = definition.worker(self.texts.service, ShutdownEvent())
+        (loop,) = (one for one in spec.loops if one.name == "confirm orders")
         stopping = ShutdownEvent()
         running = asyncio.create_task(loop_forever(loop.name, loop.every_s, loop.work, stopping))
         try:

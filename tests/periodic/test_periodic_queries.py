@@ -39,8 +39,9 @@ from clawback_common.messaging.outbox.relay import Relay
 from clawback_common.postgres import Database
 from clawback_common.service import jobs, leases
 from clawback_common.service.api import application
+from clawback_common.service.definition import ServiceDefinition
 from clawback_common.service.process import ShutdownEvent
-from clawback_common.service.worker import Worker, WorkerSpec
+from clawback_common.service.work import worker_of
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_testing.broker import Broker
 from clawback_testing.databases import Databases
@@ -118,14 +119,14 @@ async def _obeyed() -> None:
     """Every order is applied."""
 
 
-def works(name: str, service: Any, plan: WorkerSpec, migrations: Any, clock: Any) -> dict[str, Work]:
-    """What every worker does: the plan's loops, the relays, tidying, a job."""
-    db: Database = service.db
-    outbox = orders.OrdersOutbox()
-    worker = Worker(name, service.settings, db, clock, migrations, 0, outbox)
+def works(definition: ServiceDefinition[Any, Any], service: Any) -> dict[str, Work]:
+    """What every worker does: its loops, the relays, tidying, a job."""
+    db, clock = service.db, service.clock
+    worker = worker_of(definition, service, ShutdownEvent(), 0)
+    spec = worker.spec
     relays = [Relay(orders.LANE, db, Confirming(), clock)]  # type: ignore[arg-type]
-    if plan.publish is not None:
-        relays.append(Relay(news.lane(plan.publish), db, Confirming(), clock))  # type: ignore[arg-type]
+    if spec.publish is not None:
+        relays.append(Relay(news.lane(spec.publish), db, Confirming(), clock))  # type: ignore[arg-type]
 
     async def a_job() -> None:
         async with jobs.run(db, clock, "job 1", cause="schedule"):
@@ -139,8 +140,8 @@ def works(name: str, service: Any, plan: WorkerSpec, migrations: Any, clock: Any
                 await relay.send_some(lease)
             await relay.measure()
 
-    found: dict[str, Work] = {loop.name: loop.work for loop in plan.loops}
-    return found | {"relays": send, "tidy": lambda: worker._tidy(plan.purges), "a job": a_job}
+    found: dict[str, Work] = {loop.name: loop.work for loop in spec.loops}
+    return found | {"relays": send, "tidy": worker._tidy, "a job": a_job}
 
 
 @asynccontextmanager
@@ -149,11 +150,10 @@ async def _ingester() -> AsyncIterator[Parts]:
     async with definition.open(ingester.settings.Settings()) as opened:
         service = replace(opened, orders_applied=_obeyed)
         await service.months.make_all(service.clock.now() - timedelta(days=31), service.clock.now())
-        plan = definition.plan(service, ShutdownEvent())
         probes = Probes()
         app = application(definition, service, probes)
         await probes.check()
-        found = works("ingester", service, plan, definition.all_migrations(), service.clock)
+        found = works(definition, service)
         found["http"] = lambda: _get(app, "/admin/articles/stats", "/ingester/health/detailed", "/feeds")
         found["another log"] = lambda: _look_at_another_log(service.db, found["lost log"])
         yield service.db, found
@@ -170,11 +170,10 @@ async def _compliance() -> AsyncIterator[Parts]:
     definition = compliance.service.SERVICE
     async with definition.open(compliance.settings.Settings()) as service:
         await compliance.use_cases.begin(service)
-        plan = definition.plan(service, ShutdownEvent())
         probes = Probes()
         app = application(definition, service, probes)
         await probes.check()
-        found = works("compliance", service, plan, definition.all_migrations(), service.clock)
+        found = works(definition, service)
         paths = (
             "/compliance/status",
             "/compliance/health/detailed",
@@ -195,8 +194,7 @@ async def _analytics() -> AsyncIterator[Parts]:
         probes = Probes()
         app = application(definition, service, probes)
         await probes.check()
-        plan = definition.plan(service, ShutdownEvent())
-        found = works("analytics", service, plan, definition.all_migrations(), service.clock)
+        found = works(definition, service)
         found["http"] = lambda: _get(app, "/analytics/health/detailed")
         yield service.db, found
 
@@ -211,8 +209,7 @@ async def _alerting() -> AsyncIterator[Parts]:
 
         sends: Any = {"sms": send, "email": send}
         ours = alerting.entrypoints.schedules.loops(service, sends, ShutdownEvent())
-        plan = definition.plan(service, ShutdownEvent())
-        found = works("alerting", service, plan, definition.all_migrations(), service.clock)
+        found = works(definition, service)
         yield service.db, found | {loop.name: loop.work for loop in ours}
 
 
@@ -223,8 +220,7 @@ async def _retention() -> AsyncIterator[Parts]:
         probes = Probes()
         app = application(definition, service, probes)
         await probes.check()
-        plan = definition.plan(service, ShutdownEvent())
-        found = works("retention", service, plan, definition.all_migrations(), service.clock)
+        found = works(definition, service)
         found["http"] = lambda: _get(app, "/retention/health/detailed", "/retention/policies")
         yield service.db, found
 

@@ -9,8 +9,9 @@ from clawback_common.errors import Transient
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database
 from clawback_common.retention.purging import COMMON, QUARANTINE, Aged, purge
-from clawback_common.service.worker import Worker
+from clawback_common.service.worker import Worker, WorkerSpec
 from clawback_testing.clock import FakeClock
+from clawback_testing.workers import Objects
 
 pytestmark = pytest.mark.integration
 
@@ -52,7 +53,8 @@ async def test_a_table_that_fails_stops_no_other(
         return await execute(sql, *args)
 
     monkeypatch.setattr(database, "execute", failing)
-    worker = Worker("svc", CommonSettings(), database, clock, [], 0, OrdersOutbox())
-    await worker._tidy([QUARANTINE, Aged("page", "at", timedelta(days=5))])
+    spec = WorkerSpec([], purges=[QUARANTINE, Aged("page", "at", timedelta(days=5))])
+    objects = Objects(CommonSettings(), database, clock, OrdersOutbox())
+    await Worker("svc", objects, spec, [], 0)._tidy()
     assert (await left(database, "incident"), await left(database, "page")) == (2, 1)
     assert COMMON[0].table == "outbox_orders", "the first that fails"

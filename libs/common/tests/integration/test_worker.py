@@ -28,6 +28,7 @@ from clawback_testing.broker import Broker
 from clawback_testing.keys import write_api_keys, write_signing_key
 from clawback_testing.listening import AT, Ping, Recorder, listening, ping
 from clawback_testing.waiting import until
+from clawback_testing.workers import Objects
 
 pytestmark = pytest.mark.integration
 
@@ -44,17 +45,17 @@ class Running:
 @asynccontextmanager
 async def working(
     context: BusContext,
-    plan: WorkerSpec,
+    spec: WorkerSpec,
     *,
     migrations: Sequence[Migration] = (),
-    news: NewsOutbox | None = None,
     ready: bool = True,
 ) -> AsyncIterator[Running]:
     """Run a worker that is ready, and shut it down after the block."""
     settings = context.settings.model_copy(update={"check_topics": False, "drain_timeout_s": 5})
-    worker = Worker(context.service, settings, context.db, context.clock, migrations, 0, context.outbox, news)
+    objects = Objects(settings, context.db, context.clock, context.outbox)
+    worker = Worker(context.service, objects, spec, migrations, 0)
     running = Running(worker)
-    running.task = asyncio.create_task(worker.run(plan, running.stopping))
+    running.task = asyncio.create_task(worker.run(running.stopping))
     try:
         if ready:
             await until(lambda: _ready(worker) or running.task.done(), what="ready")
@@ -125,7 +126,7 @@ async def test_a_worker_without_a_signing_key_is_refused(
 ) -> None:
     settings = context.settings.model_copy(update=update)
     with pytest.raises(Stop, match=said_is):
-        Worker(context.service, settings, context.db, context.clock, [], 0, context.outbox)
+        Worker("svc", Objects(settings, context.db, context.clock, context.outbox), WorkerSpec([]), [], 0)
 
 
 async def test_a_database_with_pending_migrations_is_refused(broker: Broker, context: BusContext) -> None:
@@ -210,8 +211,8 @@ async def test_it_waits_unready_for_an_unavailable_broker(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     away = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
-    plan = WorkerSpec([Subscription(await broker.new_topic(), (Ping,), Recorder())])
-    async with working(replace(context, settings=away), plan, ready=False) as running:
+    spec = WorkerSpec([Subscription(await broker.new_topic(), (Ping,), Recorder())])
+    async with working(replace(context, settings=away), spec, ready=False) as running:
         await asyncio.sleep(1.5)
         assert not running.task.done()
         assert not running.worker.probes.ready
@@ -228,8 +229,8 @@ async def test_it_waits_for_an_unavailable_database_and_then_starts(
             raise Transient("the database does not respond")
 
     heard = Recorder()
-    plan = WorkerSpec([Subscription(topic, (Ping,), heard)], prepare=prepare)
-    async with working(context, plan, ready=False) as running:
+    spec = WorkerSpec([Subscription(topic, (Ping,), heard)], prepare=prepare)
+    async with working(context, spec, ready=False) as running:
         await broker.send(topic, [ping(1, topic=topic)])
         await asyncio.sleep(0.5)
         assert (running.worker.probes.ready, heard.tried) == (False, [])
@@ -251,8 +252,8 @@ async def test_news_wait_until_they_may_be_published_and_orders_do_not(
         return [ping(int(row["ref"]), topic=topic) for row in rows]
 
     news = NewsOutbox()
-    plan = WorkerSpec([], publish=render, may_publish=may_publish)
-    async with working(context, plan, news=news, ready=False):
+    spec = WorkerSpec([], bulk_outbox=news, publish=render, may_publish=may_publish)
+    async with working(context, spec, ready=False):
         async with context.db.transaction() as tx:
             await news.put(tx, ["1"], [1], [None], AT)
             await context.outbox.put(tx, [ping(2, topic=other)])
@@ -310,19 +311,19 @@ async def test_of_two_workers_one_leads_and_the_other_takes_over(
     monkeypatch.setattr("clawback_common.service.leases.LOOK_S", 0.05)
     turns: list[str] = []
 
-    def plan(name: str) -> WorkerSpec:
+    def spec(name: str) -> WorkerSpec:
         async def work() -> None:
             turns.append(name)
 
         return WorkerSpec([], [Loop("alone", 0.02, work, alone=True)])
 
-    async with working(context, plan("second")):
+    async with working(context, spec("second")):
         await until(lambda: len(turns) > 3, what="the first leader")
-        async with working(context, plan("first")):
+        async with working(context, spec("first")):
             await asyncio.sleep(0.5)
             assert set(turns) == {"second"}
     turns.clear()
-    async with working(context, plan("third")):
+    async with working(context, spec("third")):
         await until(lambda: len(turns) > 3, what="who follows")
     assert set(turns) == {"third"}
 
@@ -422,7 +423,7 @@ async def test_all_lanes_of_a_worker_share_one_priority(
     monkeypatch.setattr(Priority, "yield_to_urgent", noted_way)
     orders, articles, outlet = [await broker.new_topic() for _ in range(3)]
     heard, content = Recorder(), Recorder()
-    plan = WorkerSpec(
+    spec = WorkerSpec(
         [
             Subscription(orders, (Ping,), heard),
             Subscription(articles, (Ping,), content, forbidden=nothing_forbidden),
@@ -431,7 +432,7 @@ async def test_all_lanes_of_a_worker_share_one_priority(
     )
     async with context.db.transaction() as tx:
         await context.outbox.put(tx, [ping(1, topic=outlet)])
-    async with working(context, plan, news=NewsOutbox()) as running:
+    async with working(context, spec) as running:
         await broker.send(orders, [ping(2, topic=orders)])
         await broker.send(articles, [ping(3, topic=articles)])
         await until(lambda: heard.numbers and content.numbers, what="both are handled")

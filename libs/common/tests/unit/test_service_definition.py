@@ -54,7 +54,7 @@ def definition(**more: Any) -> ServiceDefinition[Any, Any]:
         "settings": Settings,
         "open": opened,
         "subscriptions": lambda _: [],
-        "plan": lambda _: WorkerSpec(),
+        "worker": lambda *_: WorkerSpec([]),
         "api": lambda *_: Api([], count),  # type: ignore[arg-type]
         "commands": (Command("count", "count something", count, count_arguments),),
     }

@@ -3,8 +3,9 @@
 from typing import Any, TypeVar
 
 from clawback_common.service.cli import parser_of, run_role
-from clawback_common.service.definition import Service, ServiceDefinition
+from clawback_common.service.definition import ServiceDefinition
 from clawback_common.service.process import ShutdownEvent
+from clawback_common.service.worker import Service
 
 T = TypeVar("T", bound=Service)
 

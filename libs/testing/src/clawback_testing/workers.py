@@ -3,15 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import httpx
 
+from clawback_common.clock import Clock
 from clawback_common.config.settings import ServiceSettings
+from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.postgres import Database
 from clawback_common.service.definition import ServiceDefinition
 from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.work import work
-from clawback_common.service.worker import Worker, WorkerSpec
+from clawback_common.service.worker import Worker
 from clawback_testing.waiting import until
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -19,11 +22,19 @@ READY_S_MAX = 60.0
 DRAINED_S_MAX = 20.0
 
 
+class Objects(NamedTuple):
+    """What a worker needs, of a service that does not exist."""
+
+    settings: Any
+    db: Database
+    clock: Clock
+    orders: OrdersOutbox
+
+
 @asynccontextmanager
-async def running(worker: Worker, plan: WorkerSpec) -> AsyncIterator[None]:
+async def running(worker: Worker, stopping: ShutdownEvent) -> AsyncIterator[None]:
     """Run a worker: ready, or ended by itself, before the block; asked to end after it. Its error is raised."""
-    stopping = ShutdownEvent()
-    task = asyncio.create_task(worker.run(plan, stopping))
+    task = asyncio.create_task(worker.run(stopping))
     try:
         await until(lambda: ready(worker) or task.done(), what="ready")
         yield

@@ -61,9 +61,10 @@ def is_usable_address(settings: Settings, url: str) -> bool:
     return is_known_address(url) and (settings.environment == "development" or encrypts(url))
 
 
-def plan(service: Service, stopping: ShutdownEvent) -> WorkerSpec:
+def _worker(service: Service, stopping: ShutdownEvent) -> WorkerSpec:
     """What the worker does besides consuming. Sending and monitoring also run while the broker is down."""
     return WorkerSpec(
+        subscriptions=subscriptions(service),
         loops=[service.sweeper.loop()],
         prepare=partial(use_cases.begin, service),
         on_set_aside=partial(use_cases.on_set_aside, service=service),
@@ -95,7 +96,7 @@ SERVICE = ServiceDefinition(
     open=opened,
     subscriptions=subscriptions,
     redriven=partial(subscriptions, positions=False),
-    plan=plan,
+    worker=_worker,
     api=_api,
     commands=COMMANDS,
 )

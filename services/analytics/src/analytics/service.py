@@ -54,9 +54,10 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
         yield assemble(settings, db, SystemClock(), OrdersOutbox(), cache)
 
 
-def plan(service: Service, _: ShutdownEvent) -> WorkerSpec:
-    """What the worker does besides consuming."""
+def _worker(service: Service, _: ShutdownEvent) -> WorkerSpec:
+    """Returns what the worker does."""
     return WorkerSpec(
+        subscriptions=subscriptions(service),
         loops=loops(service),
         prepare=partial(begin, service),
         on_set_aside=partial(use_cases.on_set_aside, service),
@@ -79,7 +80,7 @@ SERVICE = ServiceDefinition(
     redriven=partial(subscriptions, positions=False),
     held=use_cases.holdings,
     close_incident=use_cases.close_incident,
-    plan=plan,
+    worker=_worker,
     api=_api,
     commands=COMMANDS,
 )

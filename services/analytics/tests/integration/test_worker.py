@@ -20,7 +20,7 @@ from clawback_common.service.api import serve_api
 from clawback_common.service.cli import PHASES, bring_up_to_date
 from clawback_common.service.dead_letters import accept_gap, replay
 from clawback_common.service.process import ShutdownEvent
-from clawback_common.service.work import plan_of, work, worker_of
+from clawback_common.service.work import work, worker_of
 from clawback_common.telemetry import configure_logging
 from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX
@@ -52,7 +52,8 @@ async def working(settings: Settings, db: Database) -> AsyncIterator[Service]:
     """A complete worker; it is stopped at the end of the block."""
     async with SERVICE.open(settings) as opened:
         ours = assemble(settings, db, SystemClock(), opened.orders, opened.cache)
-        async with running(worker_of(SERVICE, ours, 0), plan_of(SERVICE, ours, ShutdownEvent())):
+        stopping = ShutdownEvent()
+        async with running(worker_of(SERVICE, ours, stopping, 0), stopping):
             yield ours
 
 

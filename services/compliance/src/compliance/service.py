@@ -79,11 +79,12 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
             addresses.close()
 
 
-def plan(service: Service, stopping: ShutdownEvent) -> WorkerSpec:
-    """Returns the tasks of the worker besides consuming."""
+def _worker(service: Service, stopping: ShutdownEvent) -> WorkerSpec:
+    """Returns what the worker does."""
     controls = Controls(service.ingester)
     verifier = HoldingsVerifier(service, service.holdings, controls)
     return WorkerSpec(
+        subscriptions=subscriptions(service),
         loops=loops(service, verifier, controls, stopping),
         prepare=partial(use_cases.begin, service),
         close=verifier.close,
@@ -106,7 +107,7 @@ SERVICE = ServiceDefinition(
     subscriptions=subscriptions,
     redriven=partial(subscriptions, positions=False),
     close_incident=use_cases.close_incident,
-    plan=plan,
+    worker=_worker,
     api=_api,
     commands=COMMANDS,
     offline_commands=OFFLINE_COMMANDS,

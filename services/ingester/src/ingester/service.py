@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from operator import attrgetter
 
 import httpx
 
@@ -85,11 +84,13 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
         yield assemble(settings, db, clock, OrdersOutbox(), NewsOutbox(), feeds)
 
 
-def plan(service: Service, _: ShutdownEvent) -> WorkerSpec:
-    """Returns the tasks of the worker besides consuming."""
+def _worker(service: Service, _: ShutdownEvent) -> WorkerSpec:
+    """Returns what the worker does."""
     return WorkerSpec(
+        subscriptions=subscriptions(service),
         loops=loops(service),
         prepare=partial(begin, service),
+        bulk_outbox=service.news,
         publish=partial(publishing.publish, service),
         may_publish=partial(publishing.may_publish, service),
         on_set_aside=service.alert_publisher.on_set_aside,
@@ -118,10 +119,9 @@ SERVICE = ServiceDefinition(
     subscriptions=subscriptions,
     redriven=partial(subscriptions, positions=False),
     other_sources=_other_sources,
-    news=attrgetter("news"),
     held=holdings,
     close_incident=close_incident,
-    plan=plan,
+    worker=_worker,
     api=_api,
     commands=COMMANDS,
 )

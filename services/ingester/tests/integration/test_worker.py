@@ -27,7 +27,7 @@ from clawback_common.messaging.outbox.news import NewsOutbox
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database
 from clawback_common.service.process import ShutdownEvent
-from clawback_common.service.work import plan_of, worker_of
+from clawback_common.service.work import worker_of
 from clawback_common.telemetry import configure_logging
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.deadletter.v1 import DeadLetter
@@ -65,7 +65,8 @@ async def working(settings: Settings, db: Database, answer: Answer) -> AsyncIter
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         feeds = configured_feeds(settings, db, clock, http)
         service = assemble(settings, db, clock, OrdersOutbox(), NewsOutbox(), feeds)
-        async with running(worker_of(SERVICE, service, 0), plan_of(SERVICE, service, ShutdownEvent())):
+        stopping = ShutdownEvent()
+        async with running(worker_of(SERVICE, service, stopping, 0), stopping):
             yield service
 
 

@@ -58,9 +58,10 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
         yield assemble(settings, db, SystemClock(), OrdersOutbox())
 
 
-def plan(service: Service, _: ShutdownEvent) -> WorkerSpec:
-    """What the worker does besides consuming."""
+def _worker(service: Service, _: ShutdownEvent) -> WorkerSpec:
+    """Returns what the worker does."""
     return WorkerSpec(
+        subscriptions=subscriptions(service),
         loops=loops(service),
         prepare=partial(begin, service),
         on_set_aside=service.alert_publisher.on_set_aside,
@@ -80,7 +81,7 @@ SERVICE = ServiceDefinition(
     settings=Settings,
     open=opened,
     subscriptions=subscriptions,
-    plan=plan,
+    worker=_worker,
     api=_api,
     commands=COMMANDS,
 )

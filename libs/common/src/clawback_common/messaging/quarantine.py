@@ -17,6 +17,7 @@ from clawback_common.errors import Poison
 from clawback_common.kafka.envelope import Message
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database, Querier, Queries, Transaction
+from clawback_common.postgres.columns import columns
 from clawback_common.subjects import is_article_id
 from clawback_common.telemetry import counter
 from clawback_common.telemetry.tracing import valid_traceparent
@@ -104,10 +105,7 @@ async def put(
     new = await tx.fetch(
         SQL["put"],
         list(unique),
-        [bad.source for bad in rows],
-        [bad.topic for bad in rows],
-        [bad.partition for bad in rows],
-        [bad.offset for bad in rows],
+        *columns(rows, "source topic partition offset"),
         [_storable(bad.event_id) for bad in rows],
         [orjson.dumps([_storable(one) for one in bad.subjects]).decode() for bad in rows],
         [_storable(bad.type) for bad in rows],

@@ -18,6 +18,7 @@ from clawback_common.http.client import sibling
 from clawback_common.messaging import incidents
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database, Queries, Transaction
+from clawback_common.postgres.columns import columns
 from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.feed import order_listed
@@ -38,9 +39,7 @@ async def put(
     if orders:
         await tx.execute(
             SQL["put"],
-            [order.article_id for order in orders],
-            [order.order for order in orders],
-            [order.revocation_id for order in orders],
+            *columns(orders, "article_id order revocation_id"),
             [traceparents.get(order.article_id) for order in orders],
             now,
         )

@@ -17,6 +17,7 @@ from clawback_common.kafka.envelope import Batch, Message, Received
 from clawback_common.kafka.subscription import Subscription
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database, Queries, Transaction
+from clawback_common.postgres.columns import columns
 from clawback_common.postgres.pool import Row
 from clawback_common.retention import bounds, known_holds, maintenance
 from clawback_common.retention.aged import AgedTableClass
@@ -136,9 +137,7 @@ class Sweeper:
         requests = [one.value for one in received]
         return await tx.fetch(
             SQL["note"],
-            [one.sweep_id for one in requests],
-            [one.data_class for one in requests],
-            [one.action.value for one in requests],
+            *columns(requests, "sweep_id data_class action"),
             [one.model_dump_json(exclude_none=True) for one in requests],
             [one.attempt for one in requests],
             [one.traceparent for one in received],

@@ -19,8 +19,9 @@ from clawback_common.http.routing import Router
 from clawback_common.messaging import incidents
 from clawback_common.postgres.pool import Row
 from clawback_common.service.dead_letters import dead_letter_service
-from clawback_common.service.definition import Service, ServiceDefinition
+from clawback_common.service.definition import ServiceDefinition
 from clawback_common.service.process import ShutdownEvent, serve
+from clawback_common.service.worker import Service
 
 T = TypeVar("T", bound=Service)
 

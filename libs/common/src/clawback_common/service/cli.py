@@ -8,9 +8,10 @@ from typing import Any, Literal, TypeVar
 from clawback_common.postgres import Database
 from clawback_common.postgres.migrate import migrate
 from clawback_common.service import dead_letters
-from clawback_common.service.definition import Command, OfflineCommand, Service, ServiceDefinition
+from clawback_common.service.definition import Command, OfflineCommand, ServiceDefinition
 from clawback_common.service.process import ExitCode, ShutdownEvent, load_or_exit, run
 from clawback_common.service.work import work
+from clawback_common.service.worker import Service
 
 T = TypeVar("T", bound=Service)
 Phase = Literal["pre", "post"]

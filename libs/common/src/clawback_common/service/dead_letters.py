@@ -8,8 +8,9 @@ from clawback_common.kafka.authentication import Authentication
 from clawback_common.kafka.gaps import accept_gaps
 from clawback_common.kafka.subscription import group_of
 from clawback_common.messaging.dead_letters import DeadLetterService, redrive_by_subscription
-from clawback_common.service.definition import Service, ServiceDefinition
+from clawback_common.service.definition import ServiceDefinition
 from clawback_common.service.process import ExitCode
+from clawback_common.service.worker import Service
 
 T = TypeVar("T", bound=Service)
 Print = Callable[[str], object]

@@ -4,49 +4,21 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
-from clawback_common.clock import Clock
 from clawback_common.config.settings import ServiceSettings
 from clawback_common.kafka.subscription import Subscription
 from clawback_common.messaging.dead_letters import SourceRedrive
-from clawback_common.messaging.outbox.news import NewsOutbox
-from clawback_common.messaging.outbox.orders import OrdersOutbox
-from clawback_common.postgres import Database
 from clawback_common.postgres.migrate import Migration, of_service
 from clawback_common.postgres.pool import Row
 from clawback_common.service.process import ShutdownEvent
-from clawback_common.service.worker import WorkerSpec
+from clawback_common.service.worker import Service, WorkerSpec
 
 if TYPE_CHECKING:
     from clawback_common.http.app import Lifespan
     from clawback_common.http.probes import Probes
     from clawback_common.http.routing import Router
-
-
-class Service(Protocol):
-    """The parts of a service that the common code needs."""
-
-    @property
-    def settings(self) -> ServiceSettings:
-        """Its configuration."""
-        ...
-
-    @property
-    def db(self) -> Database:
-        """Its own database."""
-        ...
-
-    @property
-    def clock(self) -> Clock:
-        """The clock."""
-        ...
-
-    @property
-    def orders(self) -> OrdersOutbox:
-        """The outbox of messages that must not wait."""
-        ...
 
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -106,8 +78,8 @@ class ServiceDefinition(Generic[S, T]):
     """Creates its objects; connects nothing before it is used."""
     subscriptions: Callable[[T], Sequence[Subscription]]
     """The subscriptions of its worker."""
-    plan: Callable[[T, ShutdownEvent], WorkerSpec]
-    """What its worker does besides consuming."""
+    worker: Callable[[T, ShutdownEvent], WorkerSpec]
+    """What its worker does."""
     api: "Callable[[T, Probes], Api]"
     """Creates its API. Imports what only the API needs inside the function, so that a worker is ready sooner."""
     held: Callable[[T, Sequence[str]], Awaitable[tuple[set[str], dict[str, int]]]] | None = None
@@ -120,8 +92,6 @@ class ServiceDefinition(Generic[S, T]):
     """The subscriptions for retries of quarantined records; None: the same as those of the worker."""
     other_sources: Callable[[T], SourceRedrive] | None = None
     """The retry handlers of quarantined records that came from no topic."""
-    news: Callable[[T], NewsOutbox] | None = None
-    """Its second outbox, whose rows are rendered when they are sent; None: it has none."""
 
     def all_migrations(self) -> list[Migration]:
         """Return the common migrations, and its own."""

@@ -2,39 +2,29 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import structlog
 
 from clawback_common.errors import Transient
 from clawback_common.postgres.migrate import require_migrated
-from clawback_common.service.definition import Service, ServiceDefinition
+from clawback_common.service.definition import ServiceDefinition
 from clawback_common.service.loops import Loop
 from clawback_common.service.process import ShutdownEvent, loop_forever
-from clawback_common.service.worker import Worker, WorkerSpec
+from clawback_common.service.worker import Service, Worker
 
 T = TypeVar("T", bound=Service)
 _log = structlog.stdlib.get_logger(__name__)
 
 
-def worker_of(definition: ServiceDefinition[Any, T], service: T, port: int) -> Worker:
-    """Return a worker process that serves its probes at this port."""
-    return Worker(
-        definition.name,
-        service.settings,
-        service.db,
-        service.clock,
-        definition.all_migrations(),
-        port,
-        service.orders,
-        definition.news(service) if definition.news else None,
-    )
-
-
-def plan_of(definition: ServiceDefinition[Any, T], service: T, stopping: ShutdownEvent) -> WorkerSpec:
-    """Return the complete spec of the worker."""
-    return replace(definition.plan(service, stopping), subscriptions=definition.subscriptions(service))
+def worker_of(
+    definition: ServiceDefinition[Any, T], service: T, stopping: ShutdownEvent, port: int | None = None
+) -> Worker:
+    """Return a worker process of the service; it serves its probes at its configured port, or at this one."""
+    if port is None:
+        port = service.settings.http_port or service.settings.probe_port
+    spec = definition.worker(service, stopping)
+    return Worker(definition.name, service, spec, definition.all_migrations(), port)
 
 
 async def work(definition: ServiceDefinition[Any, T], service: T, stopping: ShutdownEvent) -> None:
@@ -43,9 +33,7 @@ async def work(definition: ServiceDefinition[Any, T], service: T, stopping: Shut
     Raises:
         Stop: the worker must not run in the current state; contains the reason.
     """
-    settings = service.settings
-    process = worker_of(definition, service, settings.http_port or settings.probe_port)
-    await process.run(plan_of(definition, service, stopping), stopping)
+    await worker_of(definition, service, stopping).run(stopping)
 
 
 async def without_broker(

@@ -10,14 +10,14 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
 from clawback_common.alerts import messages
 from clawback_common.alerts.condition import consumer_gap
 from clawback_common.clock import Clock
-from clawback_common.config.settings import CommonSettings
+from clawback_common.config.settings import CommonSettings, ServiceSettings
 from clawback_common.config.tls import ServerCertificate
 from clawback_common.errors import ClawbackError, Stop, Transient
 from clawback_common.http.probe_app import probe_app
@@ -34,7 +34,7 @@ from clawback_common.messaging import incidents, quarantine
 from clawback_common.messaging.outbox import news, orders
 from clawback_common.messaging.outbox.delays import OutboxDelays
 from clawback_common.messaging.outbox.lost_log import log_of
-from clawback_common.messaging.outbox.relay import Relay, Render
+from clawback_common.messaging.outbox.relay import Lane, Relay, Render
 from clawback_common.postgres import Database
 from clawback_common.postgres.migrate import Migration, require_migrated
 from clawback_common.retention import purging
@@ -62,14 +62,16 @@ SetAside = Callable[[str, str], Awaitable[None]]
 class WorkerSpec:
     """What a service's worker does besides the common parts."""
 
-    subscriptions: Sequence[Subscription] = ()
+    subscriptions: Sequence[Subscription]
     loops: Sequence[Loop] = ()
     prepare: Callable[[], Awaitable[None]] | None = None
     """Called once, when all checks have passed."""
     close: Callable[[], Awaitable[None]] | None = None
     """Called once, when consuming has ended."""
+    bulk_outbox: news.NewsOutbox | None = None
+    """Its second outbox, whose rows are references; None: it has none."""
     publish: Render | None = None
-    """Renders the references in the outbox of news; None: this service has no news."""
+    """Renders these references when they are sent."""
     may_publish: Callable[[], Awaitable[bool]] | None = None
     """Called until it returns True; news wait for it."""
     on_set_aside: SetAside | None = None
@@ -84,34 +86,51 @@ class WorkerSpec:
     """Topics, besides the topic of alerts, to which the priority lane sends lost records again."""
 
 
+class Service(Protocol):
+    """The objects of a service that the common code needs."""
+
+    @property
+    def settings(self) -> ServiceSettings:
+        """Its configuration."""
+
+    @property
+    def db(self) -> Database:
+        """Its own database."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock."""
+
+    @property
+    def orders(self) -> orders.OrdersOutbox:
+        """The outbox of messages that must not wait."""
+
+
 class Worker:
     """One worker process of a service."""
 
     def __init__(
         self,
         name: str,
-        settings: CommonSettings,
-        db: Database,
-        clock: Clock,
+        service: Service,
+        spec: WorkerSpec,
         migrations: Sequence[Migration],
         port: int,
-        outbox: orders.OrdersOutbox,
-        news_outbox: news.NewsOutbox | None = None,
     ) -> None:
         self.name = name
-        self._settings = settings
-        self._db = db
-        self._clock = clock
+        self._settings = service.settings
+        self._db = service.db
+        self._clock = service.clock
+        self._orders = service.orders
+        self.spec = spec
         self._migrations = migrations
         self._port = port
         self.probes = Probes()
-        self._authentication = Authentication.of(settings)
+        self._authentication = Authentication.of(service.settings)
         self._priority = Priority()
-        self._signer = signer_of(settings)
-        self._orders = outbox
-        self._news = news_outbox
+        self._signer = signer_of(service.settings)
 
-    async def run(self, plan: WorkerSpec, stopping: ShutdownEvent) -> None:
+    async def run(self, stopping: ShutdownEvent) -> None:
         """Run until shutdown.
 
         Raises:
@@ -131,34 +150,34 @@ class Worker:
                 )
             )
             tasks.create_task(self.probes.watch(stopping))
-            if plan.background is not None:
-                tasks.create_task(plan.background())
-            await self._wait_for_checks(plan, stopping)
+            if self.spec.background is not None:
+                tasks.create_task(self.spec.background())
+            await self._wait_for_checks(stopping)
             if not stopping.is_set():
-                await self._work(plan, stopping, tasks)
+                await self._work(stopping, tasks)
 
     async def _database_answers(self) -> None:
         await self._db.fetchval("SELECT 1")
 
-    async def _wait_for_checks(self, plan: WorkerSpec, stopping: ShutdownEvent) -> None:
+    async def _wait_for_checks(self, stopping: ShutdownEvent) -> None:
         """Wait for unavailable dependencies; raise ``Stop`` for errors that need a person."""
-        topics = {one.topic: group_of(self.name, one) for one in plan.subscriptions}
+        topics = {one.topic: group_of(self.name, one) for one in self.spec.subscriptions}
         while not stopping.is_set():
             try:
                 await require_migrated(self._db, self._migrations)
                 if self._settings.check_topics:
                     await require_topics(self._settings, topics)
-                if plan.prepare is not None:  # it also runs backfills
-                    await plan.prepare()
-                await self._require_no_gap(plan, topics)
+                if self.spec.prepare is not None:  # it also runs backfills
+                    await self.spec.prepare()
+                await self._require_no_gap(topics)
             except Transient as error:
                 _log.warning("waiting to start", error=error)
                 await stopping.sleep(1.0)
             else:
                 return
 
-    async def _require_no_gap(self, plan: WorkerSpec, topics: Mapping[str, str]) -> None:
-        own = {one.topic for one in plan.subscriptions if one.own_offsets}
+    async def _require_no_gap(self, topics: Mapping[str, str]) -> None:
+        own = {one.topic for one in self.spec.subscriptions if one.own_offsets}
         stored = await offsets.stored(self._db, self.name)
         try:
             await require_no_gap(
@@ -168,10 +187,10 @@ class Worker:
                 {place: offset for place, offset in stored.items() if place[0] in own},
             )
         except Stop as gap:
-            await self._report_gap(plan, gap)
+            await self._report_gap(gap)
             raise
 
-    async def _report_gap(self, plan: WorkerSpec, gap: Stop) -> None:
+    async def _report_gap(self, gap: Stop) -> None:
         """Open an incident and raise an alert, which is sent before the process ends."""
         now, condition = self._clock.now(), consumer_gap(self.name, str(gap))
         number = int(now.timestamp() * 1000)
@@ -182,18 +201,17 @@ class Worker:
         async with AsyncExitStack() as ending:
             ended = ShutdownEvent()
             ended.set()
-            await self._relay(plan, ending).run(ended)
+            await self._priority_relay(ending).run(ended)
 
-    async def _work(self, plan: WorkerSpec, stopping: ShutdownEvent, tasks: asyncio.TaskGroup) -> None:
+    async def _work(self, stopping: ShutdownEvent, tasks: asyncio.TaskGroup) -> None:
         async with AsyncExitStack() as ending:
             draining = ShutdownEvent()
-            relays = [self._relay(plan, ending)]
-            if plan.publish is not None:
-                relays.append(self._news_relay(plan.publish, plan, ending))
-            bus = Bus(self._context(plan), plan.subscriptions)
+            bus = Bus(self._context(), self.spec.subscriptions)
+            relays = [self._priority_relay(ending)]
             sending = [tasks.create_task(relays[0].run(draining))]
-            if plan.publish is not None:
-                sending.append(tasks.create_task(self._publish(plan, bus, relays[1], draining)))
+            if self.spec.publish is not None:
+                relays.append(self._bulk_relay(self.spec.publish, ending))
+                sending.append(tasks.create_task(self._publish(bus, relays[1], draining)))
             self.probes.add("subscriptions", bus.ready)
             leadership = Leadership(self._db)
             leading = tasks.create_task(leadership.run(draining))
@@ -201,7 +219,7 @@ class Worker:
                 loop: tasks.create_task(
                     loop_forever(loop.name, loop.every_s, _work_of(loop, leadership), stopping)
                 )
-                for loop in self._loops(plan, relays)
+                for loop in self._loops(relays)
             }
             tune_gc()
             try:
@@ -214,29 +232,29 @@ class Worker:
                 await bus.stop()
                 draining.set()
                 await self._drain(relays, [*sending, leading])
-                if plan.close is not None:
-                    await plan.close()
+                if self.spec.close is not None:
+                    await self.spec.close()
 
-    def _context(self, plan: WorkerSpec) -> BusContext:
+    def _context(self) -> BusContext:
         return BusContext(
             self.name,
             self._settings,
             self._db,
             self._orders,
             self._clock,
-            plan.alerts or OutboxAlerts(self.name, self._orders, self._clock),
+            self.spec.alerts or OutboxAlerts(self.name, self._orders, self._clock),
             self._authentication,
             self._priority,
         )
 
-    def _loops(self, plan: WorkerSpec, relays: Sequence[Relay]) -> list[Loop]:
+    def _loops(self, relays: Sequence[Relay]) -> list[Loop]:
         """Return the loops of the service, and those of every worker."""
         return [
-            *plan.loops,
+            *self.spec.loops,
             Loop("outboxes", TIDY_EVERY_S, lambda: _measure(relays)),
             Loop("outbox delays", DELAYS_EVERY_S, lambda: self._watch(relays), alone=True),
-            Loop("lost logs", LOST_LOGS_EVERY_S, lambda: self._send_lost_again(plan.resent), alone=True),
-            Loop("tidy", TIDY_EVERY_S, lambda: self._tidy(plan.purges), alone=True),
+            Loop("lost logs", LOST_LOGS_EVERY_S, self._send_lost_again, alone=True),
+            Loop("tidy", TIDY_EVERY_S, self._tidy, alone=True),
         ]
 
     async def _drain(self, relays: Sequence[Relay], tasks: Sequence[asyncio.Task[None]]) -> None:
@@ -247,31 +265,37 @@ class Worker:
         for task in hanging:
             task.cancel()
 
-    def _relay(self, plan: WorkerSpec, ending: AsyncExitStack) -> Relay:
+    def _priority_relay(self, ending: AsyncExitStack) -> Relay:
         producer = Producer(self._settings, self.name, linger_ms=0, signer=self._signer)
-        ending.push_async_callback(producer.close)
-        relay = Relay(orders.LANE, self._db, producer, self._clock, plan.on_set_aside, self._priority)
-        self._orders.wake = relay.wake
-        return relay
+        return self._relay(orders.LANE, producer, self._orders, ending)
 
-    def _news_relay(self, publish: Render, plan: WorkerSpec, ending: AsyncExitStack) -> Relay:
+    def _bulk_relay(self, publish: Render, ending: AsyncExitStack) -> Relay:
         producer = Producer(self._settings, self.name)
+        return self._relay(news.lane(publish), producer, self.spec.bulk_outbox, ending)
+
+    def _relay(
+        self,
+        lane: Lane,
+        producer: Producer,
+        outbox: orders.OrdersOutbox | news.NewsOutbox | None,
+        ending: AsyncExitStack,
+    ) -> Relay:
         ending.push_async_callback(producer.close)
-        relay = Relay(news.lane(publish), self._db, producer, self._clock, plan.on_set_aside, self._priority)
-        if self._news is not None:
-            self._news.wake = relay.wake
+        relay = Relay(lane, self._db, producer, self._clock, self.spec.on_set_aside, self._priority)
+        if outbox is not None:
+            outbox.wake = relay.wake
         return relay
 
-    async def _publish(self, plan: WorkerSpec, bus: Bus, relay: Relay, draining: ShutdownEvent) -> None:
+    async def _publish(self, bus: Bus, relay: Relay, draining: ShutdownEvent) -> None:
         """Send news only when all orders from before the start have been applied."""
-        while not await self._may_publish(plan, bus):
+        while not await self._may_publish(bus):
             if await draining.sleep(0.1):
                 return
         await relay.run(draining)
 
-    async def _may_publish(self, plan: WorkerSpec, bus: Bus) -> bool:
+    async def _may_publish(self, bus: Bus) -> bool:
         try:
-            return bus.caught_up and (plan.may_publish is None or await plan.may_publish())
+            return bus.caught_up and (self.spec.may_publish is None or await self.spec.may_publish())
         except Transient as error:
             _log.warning("waiting to publish", error=error)
             return False
@@ -281,21 +305,21 @@ class Worker:
         for relay in relays:
             await delays.watch(relay)
 
-    async def _send_lost_again(self, topics: Sequence[str]) -> None:
-        for topic in (AlertRaised.TOPIC, *topics):
+    async def _send_lost_again(self) -> None:
+        for topic in (AlertRaised.TOPIC, *self.spec.resent):
             profile = load_topics()[topic].profiles[self._settings.topic_profile]
             log, kept = await log_of(self._settings, topic), timedelta(milliseconds=profile.retention)
             if await orders.send_lost_again(self._db, log, self._clock.now(), kept):
                 self._orders.wake()
 
-    async def _tidy(self, purges: Sequence[Aged]) -> None:
+    async def _tidy(self) -> None:
         """Delete expired rows, first the bytes in quarantine, which are content. A failing step stops no other."""
         now = self._clock.now()
         try:
             await quarantine.tidy(self._db, now)
         except ClawbackError as error:
             _log.warning("expired bytes in quarantine were not deleted", error=error)
-        await purging.purge(self._db, [*purging.COMMON, *purges], now)
+        await purging.purge(self._db, [*purging.COMMON, *self.spec.purges], now)
 
 
 def _work_of(loop: Loop, leadership: Leadership) -> Callable[[], Awaitable[object]]:

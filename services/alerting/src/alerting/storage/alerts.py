@@ -7,6 +7,7 @@ import orjson
 
 from alerting.domain.alert import Alert
 from clawback_common.postgres import Querier, Queries, Transaction
+from clawback_common.postgres.columns import columns
 from clawback_common.postgres.pool import Row
 from clawback_contracts.alert.v1 import Severity
 
@@ -31,24 +32,13 @@ async def save(tx: Transaction, alerts: Sequence[Alert]) -> None:
         return
     await tx.execute(
         SQL["save"],
-        [one.fingerprint for one in alerts],
-        [one.name for one in alerts],
-        [one.service for one in alerts],
-        [one.severity.value for one in alerts],
-        [one.summary for one in alerts],
+        *columns(alerts, "fingerprint name service severity summary"),
         [orjson.dumps(dict(one.labels)).decode() for one in alerts],
-        [one.is_event for one in alerts],
-        [one.status for one in alerts],
-        [one.occurrence for one in alerts],
-        [one.count for one in alerts],
-        [one.first_at for one in alerts],
-        [one.last_at for one in alerts],
-        [one.resolved_at for one in alerts],
-        [one.resolved_by for one in alerts],
-        [one.acknowledged_at for one in alerts],
-        [one.acknowledged_by for one in alerts],
-        [one.acknowledged_note for one in alerts],
-        [one.listed for one in alerts],
+        *columns(
+            alerts,
+            "is_event status occurrence count first_at last_at resolved_at resolved_by acknowledged_at "
+            "acknowledged_by acknowledged_note listed",
+        ),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from clawback_common.postgres import Querier, Queries, Transaction
+from clawback_common.postgres.columns import columns
 from clawback_common.postgres.pool import Row
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleReinstated
@@ -179,9 +180,7 @@ async def save(
     if polled:
         await tx.execute(
             SQL["save_polls"],
-            [notice.poll_id for notice in polled],
-            [notice.notice_id for notice in polled],
-            [notice.article_id for notice in polled],
+            *columns(polled, "poll_id notice_id article_id"),
         )
 
 

@@ -10,6 +10,7 @@ import orjson
 
 from clawback_common.alerts.condition import Condition
 from clawback_common.postgres import Querier, Queries, Transaction, estimates
+from clawback_common.postgres.columns import columns
 from clawback_common.postgres.pool import Row
 from clawback_contracts import resending
 from clawback_contracts.holder.v1 import HolderKind
@@ -80,12 +81,7 @@ async def save(tx: Transaction, obligations: Sequence[Obligation], now: datetime
         [o.revocation_id for o in obligations],
         [o.holder for o in obligations],
         [_json(o.answers) for o in obligations],
-        [o.state.value for o in obligations],
-        [o.attempts for o in obligations],
-        [o.notified_at for o in obligations],
-        [o.removed_at for o in obligations],
-        [o.verified_at for o in obligations],
-        [o.superseded_at for o in obligations],
+        *columns(obligations, "state attempts notified_at removed_at verified_at superseded_at"),
         [None if o.evidence is None else _json(o.evidence) for o in obligations],
         now,
     )

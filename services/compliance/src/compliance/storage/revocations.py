@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from clawback_common.postgres import Database, Querier, Queries, Transaction, estimates
+from clawback_common.postgres.columns import columns
 from clawback_common.postgres.pool import Row
 from clawback_contracts import resending
 from compliance.domain.order import IssueOrder, Kind, Order, sending_id
@@ -56,16 +57,11 @@ async def insert(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) 
     rows = [Order.of(order) for order in ordered]
     await tx.execute(
         SQL["insert"],
-        [row.revocation_id for row in rows],
-        [row.article_id for row in rows],
-        [row.order_no for row in rows],
-        [row.kind.value for row in rows],
-        [row.reason for row in rows],
-        [row.lifts for row in rows],
-        [row.clock_started_at for row in rows],
-        [row.due_at for row in rows],
-        [row.revoked_at for row in rows],
-        [row.ordered_at for row in rows],
+        *columns(
+            rows,
+            "revocation_id article_id order_no kind reason lifts clock_started_at due_at revoked_at "
+            "ordered_at",
+        ),
         [order.ordered_by for order in ordered],
         [order.backlog for order in ordered],
         [sending_id(row.article_id, row.order_no, row.attempts) for row in rows],
@@ -145,9 +141,7 @@ async def sent(
         [order.revocation_id for order in orders],
         [order.attempts for order in orders],
         [sending_id(order.article_id, order.order_no, order.attempts) for order in orders],
-        [order.clock_started_at for order in orders],
-        [order.due_at for order in orders],
-        [order.resend_from for order in orders],
+        *columns(orders, "clock_started_at due_at resend_from"),
         [_next(order, now, no_later.get(order.revocation_id)) for order in orders],
     )
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from clawback_common.postgres import Querier, Queries, Transaction, estimates
+from clawback_common.postgres.columns import columns
 from clawback_common.postgres.pool import Row
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.revocation.folding import Folded, OrderHead, Status
@@ -50,11 +51,10 @@ async def upsert(tx: Transaction, batch: Sequence[Delivery], now: datetime) -> l
     """
     rows = await tx.fetch(
         SQL["upsert"],
-        [d.article_id for d in batch],
-        [d.article.published_at for d in batch],
-        [d.source_order for d in batch],
-        [d.article.embargoed_until for d in batch],
-        [d.article.licence_ends_at for d in batch],
+        *columns(
+            batch,
+            "article_id article.published_at source_order article.embargoed_until article.licence_ends_at",
+        ),
         now,
         [d.document_hash for d in batch],
         [d.source_position for d in batch],
@@ -77,10 +77,7 @@ async def apply_orders(tx: Transaction, folded: Sequence[Folded], now: datetime)
     """Writes the results of orders to locked rows. Returns the articles that are available again."""
     rows = await tx.fetch(
         SQL["apply_orders"],
-        [one.after.article_id for one in folded],
-        [one.after.order_no for one in folded],
-        [one.after.status for one in folded],
-        [one.after.revocation_id for one in folded],
+        *columns(folded, "after.article_id after.order_no after.status after.revocation_id"),
         [None if isinstance(one.last, ArticleReinstated | None) else one.last.reason for one in folded],
         [one.last.ordered_at if one.last else None for one in folded],
         [one.removes for one in folded],

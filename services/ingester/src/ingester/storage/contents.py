@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from clawback_common.postgres import Database, Querier, Queries, Transaction
+from clawback_common.postgres.columns import columns
 from clawback_common.retention.partitions import MonthPartitions
 from ingester.domain.article import Delivery
 from ingester.storage import sweeps
@@ -19,9 +20,7 @@ async def save(tx: Transaction, stored: Sequence[Upserted], by_id: Mapping[str, 
     if stored:
         await tx.execute(
             SQL["save"],
-            [row.kept_from for row in stored],
-            [row.article_id for row in stored],
-            [row.version for row in stored],
+            *columns(stored, "kept_from article_id version"),
             [by_id[row.article_id].document for row in stored],
         )
 
@@ -43,9 +42,7 @@ async def set_versions(tx: Transaction, returned: Sequence[Returned]) -> None:
     if returned:
         await tx.execute(
             SQL["set_versions"],
-            [row.kept_from for row in returned],
-            [row.article_id for row in returned],
-            [row.version for row in returned],
+            *columns(returned, "kept_from article_id version"),
         )
 
 

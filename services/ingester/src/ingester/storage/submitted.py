@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from clawback_common.postgres import Querier, Queries, Transaction
+from clawback_common.postgres.columns import columns
 from ingester.domain.article import Origin
 from ingester.domain.submission import Outcome, SubmissionStanding
 
@@ -44,11 +45,7 @@ async def save(tx: Transaction, records: Sequence[Submitted], now: datetime) -> 
     rows = list(by_origin.values())
     await tx.execute(
         SQL["save"],
-        [one.origin.event_id for one in rows],
-        [one.origin.source for one in rows],
-        [one.article_id for one in rows],
-        [one.outcome.value for one in rows],
-        [one.version for one in rows],
+        *columns(rows, "origin.event_id origin.source article_id outcome version"),
         now,
     )
 

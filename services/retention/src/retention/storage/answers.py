@@ -7,6 +7,7 @@ from uuid import UUID
 import orjson
 
 from clawback_common.postgres import Querier, Queries, Transaction
+from clawback_common.postgres.columns import columns
 from clawback_common.postgres.pool import Row
 from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed
 
@@ -22,9 +23,7 @@ async def save(tx: Transaction, answers: Sequence[SweepAnswer], now: datetime) -
     done = [one if isinstance(one, SweepCompleted) else None for one in answers]
     rows = await tx.fetch(
         SQL["save"],
-        [one.sweep_id for one in answers],
-        [one.owner for one in answers],
-        [one.attempt for one in answers],
+        *columns(answers, "sweep_id owner attempt"),
         ["completed" if one else "failed" for one in done],
         [one.started_at for one in answers],
         [one.ended_at for one in answers],

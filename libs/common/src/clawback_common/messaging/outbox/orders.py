@@ -8,6 +8,7 @@ from clawback_common.messaging.outbox import lost_log
 from clawback_common.messaging.outbox.lost_log import Log
 from clawback_common.messaging.outbox.relay import Lane, Rendered, Waiting
 from clawback_common.postgres import Database, Querier, Queries, Transaction
+from clawback_common.postgres.columns import columns
 
 SQL = Queries.load(__package__, "orders")
 
@@ -26,13 +27,7 @@ class OrdersOutbox:
         rows = sorted({m.event_id: m for m in messages}.values(), key=lambda m: m.event_id)
         await tx.execute(
             SQL["put"],
-            [m.event_id for m in rows],
-            [m.topic for m in rows],
-            [m.key for m in rows],
-            [m.type for m in rows],
-            [m.value for m in rows],
-            [m.traceparent for m in rows],
-            [m.at for m in rows],
+            *columns(rows, "event_id topic key type value traceparent at"),
             again,
         )
         tx.on_commit(self.wake)
