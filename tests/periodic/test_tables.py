@@ -15,7 +15,7 @@ from alerting.storage.retention import Alerts
 from analytics.storage.purges import PURGES as ANALYTICS
 from clawback_common.clock import SystemClock
 from clawback_common.postgres.migrate import Migration
-from clawback_common.retention.purging import COMMON, QUARANTINE, WATCHES, Aged
+from clawback_common.retention.purging import COMMON, QUARANTINE, Aged
 from clawback_testing.databases import Databases
 from compliance.storage.retention import Records
 from ingester.storage.purges import PURGES as INGESTER
@@ -39,6 +39,8 @@ class Service(NamedTuple):
 ONE_ROW = "one row"
 BOUNDED: dict[str, str] = {
     "schema_migration": "one row a migration",
+    "first_start": ONE_ROW,
+    "heartbeat": "one row a role",
     "consumer_offset": "one row a partition",
     "lease": "one row a lease",
     "outbox_delay": "one row a lane",
@@ -50,7 +52,6 @@ BOUNDED: dict[str, str] = {
     "sweep_task": "answered ones are deleted by the sweeper after 90 days",
     "outbox_news": "purged like the other outbox",
 }
-WATCHING: dict[str, str] = {"beginning": ONE_ROW, "heartbeat": "one row a role"}
 SERVICES = {
     "ingester": Service(
         ingester.service.SERVICE.all_migrations,
@@ -72,7 +73,7 @@ SERVICES = {
     ),
     "compliance": Service(
         compliance.service.SERVICE.all_migrations,
-        (QUARANTINE, WATCHES),
+        (QUARANTINE,),
         dict.fromkeys(
             (
                 "revocation",
@@ -86,8 +87,7 @@ SERVICES = {
             ),
             "compliance_records",
         ),
-        WATCHING
-        | {
+        {
             "article": "one row an id that was ordered: its number is never given again",
             "holder": "one row a holder",
             "control_missing": "a few a store; deleted when they are found",
@@ -107,15 +107,14 @@ SERVICES = {
             "notification_budget": "deleted by the hour",
             "channel": "one row a channel",
             "consent": "proof of consent, a row a change of the file",
-            "watch": ONE_ROW,
+            "run_watch": ONE_ROW,
         },
     ),
     "retention": Service(
         retention.service.SERVICE.all_migrations,
-        (QUARANTINE, WATCHES),
+        (QUARANTINE,),
         {},
-        WATCHING
-        | {
+        {
             "sweep": "some hundred a year: the proof of what was removed",
             "sweep_answer": "as the sweeps that they answer",
             "hold": "legal evidence, placed by people",
@@ -175,7 +174,6 @@ def test_the_plan_of_each_worker_purges_what_is_listed_here() -> None:
         "feed_not_understood",
         "feed_poll",
         "notice",
-        "watch",
     }
     assert set(SERVICES["compliance"].swept) < {*_tables(Records)}
     assert {"article", "article_content", "article_held"} < {*_tables(Articles)}

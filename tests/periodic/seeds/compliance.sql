@@ -39,6 +39,6 @@ SELECT lpad(to_hex(n), 32, '0')::uuid, CASE n WHEN 2 THEN 'reinstate' ELSE 'revo
 FROM generate_series(1, 200000) AS n
 
 -- name: watch
-INSERT INTO watch (fingerprint, watcher, name, labels, severity, summary, occurrence, raised_at, said_at,
+INSERT INTO alert_state (fingerprint, watcher, name, labels, severity, summary, occurrence, raised_at, sent_at,
                    resolved_at)
 SELECT n::text, 'w', 'n', '{}', 'info', 's', 1, now() - n * interval '1 minute', now() - n * interval '1 minute', CASE WHEN n > 5 THEN now() - n * interval '1 minute' END FROM generate_series(1, 200000) AS n

@@ -1,7 +1,6 @@
 """Alerts of conditions, in a database with the tables of a service with alerts."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -12,7 +11,6 @@ from clawback_common.alerts.publisher import AlertPublisher
 from clawback_common.messaging import incidents
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database
-from clawback_common.postgres.migrate import COMMON_PACKAGE, Migration, load
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, AlertsFiring, Severity, fingerprint
 from clawback_testing.clock import FakeClock
 from clawback_testing.queries import prepare_all
@@ -20,34 +18,8 @@ from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 
-TABLES = """
-CREATE TABLE watch (
-    fingerprint text        PRIMARY KEY,
-    watcher     text        NOT NULL,
-    name        text        NOT NULL,
-    labels      jsonb       NOT NULL,
-    severity    text        NOT NULL,
-    summary     text        NOT NULL,
-    occurrence  integer     NOT NULL,
-    raised_at   timestamptz NOT NULL,
-    said_at     timestamptz NOT NULL,
-    resolved_at timestamptz
-);
-CREATE TABLE beginning (
-    only_row   boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
-    started_at timestamptz NOT NULL
-);
-CREATE TABLE heartbeat (role text PRIMARY KEY, seen_at timestamptz NOT NULL);
-"""
-"""The tables as services create them; each service prepares the queries against its own."""
 LEAK = Condition("PipeLeaks", Severity.WARNING, "It drips: see the pipe.", {"pipe": "a"})
 FLOOD = Condition("CellarFloods", Severity.CRITICAL, "It rises: see the cellar.")
-
-
-@pytest.fixture
-def migrations() -> Sequence[Migration]:
-    """The common tables, and those of a service with alerts."""
-    return [*load("common", COMMON_PACKAGE), Migration("watching", "0001_watching.pre.sql", "pre", TABLES)]
 
 
 @pytest.fixture
@@ -235,7 +207,7 @@ async def test_firing_conditions_are_listed_oldest_first_with_their_start(
     clock.advance(hours=1)
     await alert_publisher.on_conditions("cellars", [FLOOD])
     await alert_publisher.on_conditions("pipes", [LEAK])
-    held = [(row["name"], row["raised_at"], row["said_at"]) for row in await alert_state.raised(database)]
+    held = [(row["name"], row["raised_at"], row["sent_at"]) for row in await alert_state.raised(database)]
     assert held == [("CellarFloods", since, clock.now()), ("PipeLeaks", clock.now(), clock.now())]
     await alert_publisher.on_conditions("cellars", [])
     assert [row["name"] for row in await alert_state.raised(database)] == ["PipeLeaks"]
@@ -308,7 +280,7 @@ async def test_an_alert_after_a_restore_has_a_new_event_id(
 
     await say_for_hours()
     before = {row["event_id"] for row in await database.fetch("SELECT event_id FROM outbox_orders")}
-    await database.execute("TRUNCATE watch, outbox_orders")  # as a dump from before that is restored
+    await database.execute("TRUNCATE alert_state, outbox_orders")  # as a dump from before that is restored
     await say_for_hours()
     after = {row["event_id"] for row in await database.fetch("SELECT event_id FROM outbox_orders")}
     assert (len(before), len(after), before & after) == (4, 4, set())

@@ -190,7 +190,9 @@ async def test_garbage_on_every_topic_is_quarantined_and_reported_and_valid_reco
 
 
 async def test_an_overdue_run_is_notified_while_the_broker_is_down(around: Around) -> None:
-    await around.db.execute("INSERT INTO watch (started_at) VALUES (now() - interval '25 hours 1 minute')")
+    await around.db.execute(
+        "INSERT INTO run_watch (started_at) VALUES (now() - interval '25 hours 1 minute')"
+    )
     await around.start(
         "worker", KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1", HTTP_PORT=str(around.ports["worker0"])
     )

@@ -15,7 +15,7 @@ from clawback_common.kafka.catchup import CatchUp
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database
 from clawback_common.retention import Sweeper
-from clawback_common.retention.purging import QUARANTINE, WATCHES
+from clawback_common.retention.purging import QUARANTINE
 from clawback_common.service.definition import Api, ServiceDefinition
 from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.waking import Waker
@@ -89,7 +89,7 @@ def _worker(service: Service, stopping: ShutdownEvent) -> WorkerSpec:
         prepare=partial(use_cases.begin, service),
         close=verifier.close,
         on_set_aside=service.alert_publisher.on_set_aside,
-        purges=(QUARANTINE, WATCHES),
+        purges=(QUARANTINE,),
     )
 
 

@@ -10,7 +10,7 @@ from services.compliance.tests.integration.conftest import World
 pytestmark = pytest.mark.integration
 
 RAISED = """
-    INSERT INTO watch (fingerprint, watcher, name, labels, severity, summary, occurrence, raised_at, said_at)
+    INSERT INTO alert_state (fingerprint, watcher, name, labels, severity, summary, occurrence, raised_at, sent_at)
     SELECT 'f' || n, 'test', 'TestAlert', '{}', 'info', 's', 1, now(), now() FROM generate_series($1::int, $2::int) AS n
 """
 CHANGED = """

@@ -199,7 +199,7 @@ async def test_a_stranger_who_reads_the_articles_raises_an_alert(around: Around)
     service = service_of(settings, around.db, SystemClock())
     await watch_readers(service)
     rows = await around.db.fetch(
-        "SELECT name, labels ->> 'group' AS reader FROM watch WHERE resolved_at IS NULL"
+        "SELECT name, labels ->> 'group' AS reader FROM alert_state WHERE resolved_at IS NULL"
     )
     assert [(row["name"], row["reader"]) for row in rows] == [("UnregisteredConsumer", group)]
 

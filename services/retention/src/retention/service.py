@@ -12,7 +12,7 @@ from clawback_common.http.probes import Probes
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database
 from clawback_common.retention import Sweeper
-from clawback_common.retention.purging import QUARANTINE, WATCHES
+from clawback_common.retention.purging import QUARANTINE
 from clawback_common.service.definition import Api, ServiceDefinition
 from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.worker import WorkerSpec
@@ -65,7 +65,7 @@ def _worker(service: Service, _: ShutdownEvent) -> WorkerSpec:
         loops=loops(service),
         prepare=partial(begin, service),
         on_set_aside=service.alert_publisher.on_set_aside,
-        purges=(QUARANTINE, WATCHES),
+        purges=(QUARANTINE,),
     )
 
 

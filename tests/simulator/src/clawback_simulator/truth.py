@@ -54,7 +54,7 @@ class RevocationTruth(BaseModel):
 
     id: str
     sequence: str
-    said_at: str
+    announced_at: str
     provider_at: str | None
 
 
@@ -175,7 +175,7 @@ def tell(simulator: Simulator, *, served: bool, canaries: bool, facets: bool) ->
             {
                 "id": entry.article_id,
                 "sequence": str(entry.sequence),
-                "said_at": iso(entry.said_at),
+                "announced_at": iso(entry.announced_at),
                 "provider_at": None if entry.provider_at is None else iso(entry.provider_at),
             }
             for entry in world.revocations

@@ -32,7 +32,7 @@ class Revocation:
     sequence: int
     cursor: str
     article_id: str
-    said_at: float
+    announced_at: float
     provider_at: float | None
     repeat: bool
 

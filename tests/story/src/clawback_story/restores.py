@@ -59,7 +59,7 @@ SELECT count(*) FROM alert
 WHERE name = 'FeedStopped' AND labels ->> 'feed' = ANY ($1) AND status = 'firing' AND last_at >= $2
 """
 FIRING = "SELECT fingerprint, name FROM alert WHERE service = $1 AND status = 'firing' AND listed"
-HOLDING = "SELECT fingerprint FROM watch WHERE resolved_at IS NULL"
+HOLDING = "SELECT fingerprint FROM alert_state WHERE resolved_at IS NULL"
 WATCHERS = ("ingester", "compliance", "retention")
 """Services that raise alerts for lasting conditions, and resolve them when they end."""
 LOSS_SEEN = "SELECT count(*) FROM published_log WHERE topic = $1 AND seen_at >= $2"
@@ -72,7 +72,7 @@ HOLD_KNOWN = """
 SELECT count(*) FROM known_hold
 WHERE data_class = 'articles' AND ended_at IS NULL AND scope -> 'article_ids' ? $1
 """
-AN_HOUR_LATER = "UPDATE watch SET said_at = said_at - interval '1 hour' WHERE resolved_at IS NULL"
+AN_HOUR_LATER = "UPDATE alert_state SET sent_at = sent_at - interval '1 hour' WHERE resolved_at IS NULL"
 """Makes alerts of lasting conditions due to be raised again."""
 A_DAY_LATER = """
 UPDATE alert SET first_at = first_at - interval '26 hours', last_at = last_at - interval '26 hours'

@@ -18,7 +18,7 @@ SQL = Queries.load(__package__, "alert_state")
 
 async def take(tx: Transaction, watcher: str) -> dict[str, datetime]:
     """Lock the conditions of a watcher and return the time of the last publication of each, by fingerprint."""
-    return {row["fingerprint"]: row["said_at"] for row in await tx.fetch(SQL["take"], watcher)}
+    return {row["fingerprint"]: row["sent_at"] for row in await tx.fetch(SQL["take"], watcher)}
 
 
 async def raise_all(
@@ -53,7 +53,7 @@ async def raise_all(
         now,
         published_before,
     )
-    return {row["fingerprint"]: (row["occurrence"], row["said_at"]) for row in rows}
+    return {row["fingerprint"]: (row["occurrence"], row["sent_at"]) for row in rows}
 
 
 async def resolve(tx: Transaction, fingerprints: Sequence[str], now: datetime) -> list[Row]:

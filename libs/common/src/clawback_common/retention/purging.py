@@ -42,12 +42,12 @@ COMMON = (
     Aged("outbox_news", "sent_at", SENT_KEPT, "sent_at IS NOT NULL"),
     Aged("outbox_news", "queued_at", YEAR, "set_aside IS NOT NULL"),
     Aged("inbox", "received_at", timedelta(days=31)),
+    Aged("alert_state", "resolved_at", YEAR, "resolved_at IS NOT NULL"),
     Aged("incident", "closed_at", YEAR, "closed_at IS NOT NULL"),
 )
 """A closed incident records who closed it."""
 QUARANTINE = Aged("quarantine", "set_aside_at", YEAR, "purge_at IS NULL")
 """The fact that a record was refused; its bytes are deleted earlier."""
-WATCHES = Aged("watch", "resolved_at", YEAR, "resolved_at IS NOT NULL")
 
 
 async def purge(db: Database, aged: Sequence[Aged], now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from clawback_common.retention.purging import WATCHES, YEAR, Aged
+from clawback_common.retention.purging import YEAR, Aged
 
 PURGES = (
     Aged("delivery", "received_at", timedelta(days=90), "processed_at IS NOT NULL"),
@@ -11,6 +11,5 @@ PURGES = (
     Aged("feed_poll", "started_at", YEAR, "ended_at IS NOT NULL"),
     Aged("feed_not_understood", "hour", timedelta(days=30)),
     Aged("notice", "answered_at", YEAR, "answered_at IS NOT NULL"),
-    WATCHES,
 )
 """Repeated webhooks and submissions are recognized for 90 days."""

@@ -230,3 +230,32 @@ CREATE TABLE floor_change (
     former     timestamptz,
     floor      timestamptz NOT NULL
 );
+
+-- alert_state: the service's own alerts: when each was last raised, so that it is repeated at intervals and resolved
+-- once.
+CREATE TABLE alert_state (
+    fingerprint text        PRIMARY KEY,
+    watcher     text        NOT NULL,
+    name        text        NOT NULL,
+    labels      jsonb       NOT NULL,
+    severity    text        NOT NULL,
+    summary     text        NOT NULL,
+    occurrence  integer     NOT NULL,
+    raised_at   timestamptz NOT NULL,
+    sent_at     timestamptz NOT NULL,
+    resolved_at timestamptz
+);
+CREATE INDEX alert_state_raised ON alert_state (watcher) WHERE resolved_at IS NULL;
+CREATE INDEX alert_state_resolved ON alert_state (resolved_at) WHERE resolved_at IS NOT NULL;
+
+-- first_start: when monitoring first started. The age of a job that never ran counts from here.
+CREATE TABLE first_start (
+    only_row   boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
+    started_at timestamptz NOT NULL
+);
+
+-- heartbeat: when a role was last seen running. A command in another process reads it.
+CREATE TABLE heartbeat (
+    role    text        PRIMARY KEY,
+    seen_at timestamptz NOT NULL
+);

@@ -118,8 +118,8 @@ CREATE TABLE consent (
 );
 CREATE INDEX consent_recipient ON consent (recipient, channel, id);
 
--- watch: when monitoring first started, and the last completed compliance run that was reported.
-CREATE TABLE watch (
+-- run_watch: when monitoring first started, and the last completed compliance run that was reported.
+CREATE TABLE run_watch (
     only_row         boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
     started_at       timestamptz NOT NULL,
     run_completed_at timestamptz

@@ -86,7 +86,7 @@ class AlertRaised(BaseModel):
     severity: Severity
     summary: str
     raised_at: datetime
-    said_at: datetime
+    sent_at: datetime
 
 
 class StatusAnswer(BaseModel):

@@ -249,32 +249,3 @@ CREATE INDEX run_requested ON run (asked_at, run_id) WHERE state = 'requested';
 CREATE INDEX run_running ON run (run_id) WHERE state = 'running';
 CREATE INDEX run_completed ON run (ended_at) WHERE state = 'completed';
 CREATE INDEX run_ended ON run (ended_at DESC) WHERE state IN ('completed', 'failed');
-
--- watch: the state of this service's own alerts: when each was last raised, so that it is repeated at intervals and
--- resolved once.
-CREATE TABLE watch (
-    fingerprint text        PRIMARY KEY,
-    watcher     text        NOT NULL,
-    name        text        NOT NULL,
-    labels      jsonb       NOT NULL,
-    severity    text        NOT NULL,
-    summary     text        NOT NULL,
-    occurrence  integer     NOT NULL,
-    raised_at   timestamptz NOT NULL,
-    said_at     timestamptz NOT NULL,
-    resolved_at timestamptz
-);
-CREATE INDEX watch_raised ON watch (watcher) WHERE resolved_at IS NULL;
-CREATE INDEX watch_resolved ON watch (resolved_at) WHERE resolved_at IS NOT NULL;
-
--- beginning: when monitoring first started. The age of a check that never ran counts from here.
-CREATE TABLE beginning (
-    only_row   boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
-    started_at timestamptz NOT NULL
-);
-
--- heartbeat: when the worker was last seen running. A run in another process reads it.
-CREATE TABLE heartbeat (
-    role    text        PRIMARY KEY,
-    seen_at timestamptz NOT NULL
-);

@@ -241,20 +241,3 @@ CREATE TABLE submitted (
     PRIMARY KEY (event_id, source)
 );
 CREATE INDEX submitted_age ON submitted (received_at);
-
--- watch: the state of this service's own alerts: when each was last raised, so that it is repeated at intervals and
--- resolved once.
-CREATE TABLE watch (
-    fingerprint text        PRIMARY KEY,
-    watcher     text        NOT NULL,
-    name        text        NOT NULL,
-    labels      jsonb       NOT NULL,
-    severity    text        NOT NULL,
-    summary     text        NOT NULL,
-    occurrence  integer     NOT NULL,
-    raised_at   timestamptz NOT NULL,
-    said_at     timestamptz NOT NULL,
-    resolved_at timestamptz
-);
-CREATE INDEX watch_raised ON watch (watcher) WHERE resolved_at IS NULL;
-CREATE INDEX watch_resolved ON watch (resolved_at) WHERE resolved_at IS NOT NULL;

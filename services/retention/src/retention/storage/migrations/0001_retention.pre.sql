@@ -96,32 +96,3 @@ CREATE TABLE policy_in_force (
     noted_at   timestamptz NOT NULL
 );
 COMMENT ON COLUMN policy_in_force.terms IS 'Age, action and owners, as text.';
-
--- watch: the state of this service's own alerts: when each was last raised, so that it is repeated at intervals and
--- resolved once.
-CREATE TABLE watch (
-    fingerprint text        PRIMARY KEY,
-    watcher     text        NOT NULL,
-    name        text        NOT NULL,
-    labels      jsonb       NOT NULL,
-    severity    text        NOT NULL,
-    summary     text        NOT NULL,
-    occurrence  integer     NOT NULL,
-    raised_at   timestamptz NOT NULL,
-    said_at     timestamptz NOT NULL,
-    resolved_at timestamptz
-);
-CREATE INDEX watch_raised ON watch (watcher) WHERE resolved_at IS NULL;
-CREATE INDEX watch_resolved ON watch (resolved_at) WHERE resolved_at IS NOT NULL;
-
--- beginning: when monitoring first started. The age of a sweep that was never requested counts from here.
-CREATE TABLE beginning (
-    only_row   boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
-    started_at timestamptz NOT NULL
-);
-
--- heartbeat: when the worker was last seen running. A sweep command in another process reads it.
-CREATE TABLE heartbeat (
-    role    text        PRIMARY KEY,
-    seen_at timestamptz NOT NULL
-);
