@@ -36,9 +36,9 @@ from clawback_contracts.revocation.v1 import Outcome
 from clawback_testing.clock import FakeClock
 from clawback_testing.databases import Databases
 from compliance import service as compliance
-from compliance import use_cases
 from compliance.gateways.ingester import Ingester
 from compliance.settings import Settings as ComplianceSettings
+from compliance.use_cases import holders
 from ingester import service as ingester
 from ingester.settings import Settings as IngesterSettings
 from ingester.storage import feeds
@@ -155,7 +155,7 @@ async def peers(
 async def world(database: Database, clock: FakeClock) -> World:
     """Compliance, with a consumer registered."""
     service = service_of(ComplianceSettings(), database, clock)
-    await use_cases.holder_registered(SEARCH, "test", service)
+    await holders.holder_registered(SEARCH, "test", service)
     return World(service, clock)
 
 

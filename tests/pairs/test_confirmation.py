@@ -14,9 +14,9 @@ from pydantic import AnyHttpUrl
 from structlog.testing import capture_logs
 
 from analytics import service as analytics
-from analytics import use_cases as analytics_flow
 from analytics.gateways.cache import Cache
 from analytics.settings import Settings as AnalyticsSettings
+from analytics.use_cases.orders import on_orders
 from clawback_common.http.probes import Probes
 from clawback_common.messaging import unconfirmed
 from clawback_common.messaging.outbox.news import NewsOutbox
@@ -29,11 +29,12 @@ from clawback_testing.clock import FakeClock
 from clawback_testing.databases import Databases
 from clawback_testing.waiting import until
 from compliance import service as compliance
-from compliance import use_cases
 from compliance.settings import Settings as ComplianceSettings
+from compliance.use_cases import holders
+from compliance.use_cases.orders import reinstate
 from ingester import service as ingester
-from ingester import use_cases as ingester_flow
 from ingester.settings import Settings as IngesterSettings
+from ingester.use_cases import orders
 from services.analytics.tests.integration.world import World as AnalyticsWorld
 from services.compliance.tests.integration.conftest import SEARCH, World, service_of
 from services.ingester.tests.integration.world import World as IngesterWorld
@@ -62,7 +63,7 @@ async def world(database: Database, clock: FakeClock, tmp_path: Path) -> World:
         update={"enable_auth": True, "api_keys_file": tmp_path / "api_keys.yaml"}
     )
     service = service_of(settings, database, clock)
-    await use_cases.holder_registered(SEARCH, "test", service)
+    await holders.holder_registered(SEARCH, "test", service)
     return World(service, clock)
 
 
@@ -83,9 +84,9 @@ class Store:
         """An order arrives on the topic."""
         batch = self.texts.received([order])
         if isinstance(self.texts, IngesterWorld):
-            await ingester_flow.on_orders(batch, self.texts.service)
+            await orders.on_orders(batch, self.texts.service)
         else:
-            await analytics_flow.on_orders(batch, self.texts.service)
+            await on_orders(batch, self.texts.service)
 
     async def shown(self) -> bool:
         """Whether it is listed, or counted."""
@@ -155,7 +156,7 @@ def _api(world: World) -> Any:
 async def _second_of_two(world: World) -> Any:
     """An order whose predecessors the store has not heard of."""
     (first,) = await world.revoke(A)
-    await use_cases.reinstate(first.revocation_id, "officer", "an error", world.service)
+    await reinstate(first.revocation_id, "officer", "an error", world.service)
     (order,) = await world.revoke(A)
     return order
 

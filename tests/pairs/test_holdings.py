@@ -30,9 +30,9 @@ from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
 from clawback_testing.clock import FakeClock
 from clawback_testing.databases import Databases
 from compliance import service as compliance
-from compliance import use_cases
 from compliance.gateways.ingester import Ingester
 from compliance.settings import Settings as ComplianceSettings
+from compliance.use_cases import holders
 from compliance.use_cases.controls import Controls
 from compliance.use_cases.verification import HoldingsVerifier
 from ingester import service as ingester
@@ -147,7 +147,7 @@ async def world(database: Database, clock: FakeClock, peers: Peers) -> World:
             one = HolderRegistration(name=name, kind=HolderKind.STORE, purpose="ours", copy_kinds=kinds)
         else:
             one = HolderRegistration(name=name, purpose="a site", copy_kinds=kinds, holdings_url=SEARCH)
-        await use_cases.holder_registered(one, "test", service)
+        await holders.holder_registered(one, "test", service)
     return World(service, clock)
 
 

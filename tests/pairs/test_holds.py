@@ -25,7 +25,7 @@ from ingester import service as ingester
 from ingester.settings import Settings as IngesterSettings
 from retention.service import SERVICE, assemble
 from retention.settings import Settings
-from retention.use_cases import Service
+from retention.use_cases.service import Service
 from services.ingester.tests.integration.world import World
 from tests.pairs.serving import served
 

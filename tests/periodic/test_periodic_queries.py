@@ -45,6 +45,7 @@ from clawback_common.service.work import worker_of
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_testing.broker import Broker
 from clawback_testing.databases import Databases
+from compliance.use_cases import beginning
 from ingester.storage import articles
 from ingester.storage.contents import Months
 
@@ -169,7 +170,7 @@ async def _look_at_another_log(db: Database, look: Work) -> None:
 async def _compliance() -> AsyncIterator[Parts]:
     definition = compliance.service.SERVICE
     async with definition.open(compliance.settings.Settings()) as service:
-        await compliance.use_cases.begin(service)
+        await beginning.begin(service)
         probes = Probes()
         app = application(definition, service, probes)
         await probes.check()

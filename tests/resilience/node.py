@@ -31,13 +31,13 @@ from clawback_common.service.leases import Leadership, Lease
 from clawback_common.service.process import ShutdownEvent
 from clawback_contracts.sweep.v1 import SweepCompleted
 from compliance.settings import Settings as ComplianceSettings
-from compliance.use_cases import Service as Compliance
 from compliance.use_cases.daily_run import Check
+from compliance.use_cases.service import Service as Compliance
 from ingester.gateways.providers.metabase.values import RevokedPage
 from ingester.service import assemble
 from ingester.settings import Settings as IngesterSettings
-from ingester.use_cases import Service as Ingester
 from ingester.use_cases import polling
+from ingester.use_cases.service import Service as Ingester
 from services.compliance.tests.integration.conftest import service_of
 from services.compliance.tests.integration.fake_ingester import FakeIngester
 from services.ingester.tests.integration.world import Script, revoked_page

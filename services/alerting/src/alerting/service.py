@@ -4,15 +4,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from alerting import use_cases
 from alerting.domain.routing import RoutingConfig
 from alerting.entrypoints.commands import COMMANDS
 from alerting.entrypoints.consumers import subscriptions
 from alerting.entrypoints.schedules import loops
 from alerting.gateways.routes_file import read_routes
 from alerting.settings import Settings, encrypts
-from alerting.use_cases import GROUP, Alerts, Service
+from alerting.storage.retention import Alerts
+from alerting.use_cases import beginning, folding
 from alerting.use_cases.own_lane_alerts import OwnLaneAlerts
+from alerting.use_cases.service import GROUP, Service
 from clawback_common.clock import Clock, SystemClock
 from clawback_common.http.probes import Probes
 from clawback_common.messaging.outbox.orders import OrdersOutbox
@@ -66,8 +67,8 @@ def _worker(service: Service, stopping: ShutdownEvent) -> WorkerSpec:
     return WorkerSpec(
         subscriptions=subscriptions(service),
         loops=[service.sweeper.loop()],
-        prepare=partial(use_cases.begin, service),
-        on_set_aside=partial(use_cases.on_set_aside, service=service),
+        prepare=partial(beginning.begin, service),
+        on_set_aside=partial(folding.on_set_aside, service=service),
         alerts=OwnLaneAlerts(service),
         purges=(QUARANTINE,),
         background=partial(_send_and_watch, service, stopping),
@@ -79,7 +80,7 @@ async def _send_and_watch(service: Service, stopping: ShutdownEvent) -> None:
 
     sends = senders(service.settings, service.routing)
     await without_broker(
-        SERVICE, service, partial(use_cases.begin, service), loops(service, sends, stopping), stopping
+        SERVICE, service, partial(beginning.begin, service), loops(service, sends, stopping), stopping
     )
 
 

@@ -11,7 +11,6 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from alerting import use_cases
 from alerting.domain.alert import Alert
 from alerting.gateways.channels import senders
 from alerting.gateways.notification import Send
@@ -19,7 +18,8 @@ from alerting.gateways.routes_file import read_routes
 from alerting.service import SERVICE, assemble
 from alerting.settings import Settings
 from alerting.storage import alerts
-from alerting.use_cases import Service
+from alerting.use_cases import beginning, folding, runs, sending
+from alerting.use_cases.service import Service
 from clawback_common.kafka.envelope import Received
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database
@@ -124,11 +124,11 @@ class World:
 
     async def say(self, *events: AlertRaised | AlertResolved | AlertsFiring, ids: Sequence[str] = ()) -> None:
         """Folds the events as one batch."""
-        await use_cases.on_alerts(self.received(events, ids), self.service)
+        await folding.on_alerts(self.received(events, ids), self.service)
 
     async def run(self, *events: RunCompleted | RunFailed, ids: Sequence[str] = ()) -> None:
         """Processes the results of runs as one batch."""
-        await use_cases.on_runs(self.received(events, ids), self.service)
+        await runs.on_runs(self.received(events, ids), self.service)
 
     def completed(self, noticed: int = 0, **more: Any) -> RunCompleted:
         """A run that completed now."""
@@ -144,7 +144,7 @@ class World:
     async def deliver(self) -> None:
         """Every sender sends the messages that are due."""
         for channel, send in self.sends.items():
-            while await use_cases.send_one(channel, send, self.service):
+            while await sending.send_one(channel, send, self.service):
                 pass
 
     async def end_leases(self) -> None:
@@ -160,9 +160,9 @@ class World:
     async def pass_time(self, **by: float) -> datetime:
         """Advances the clock, evaluates alerts, runs and channels, and sends the messages that are due."""
         now = self.clock.advance(**by)
-        await use_cases.watch_runs(self.service)
-        await use_cases.watch_channels(self.service)
-        await use_cases.evaluate_firing(self.service)
+        await runs.watch_runs(self.service)
+        await sending.watch_channels(self.service)
+        await folding.evaluate_firing(self.service)
         await self.deliver()
         return now
 
@@ -210,7 +210,7 @@ async def service(
     path = tmp_path / "routes.yaml"
     path.write_text(routes)
     made = assemble(settings, database, clock, OrdersOutbox(), read_routes(path, lambda _: True))
-    await use_cases.begin(made)
+    await beginning.begin(made)
     return made
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from alerting import use_cases
 from alerting.domain.routing import Receiver, RoutingConfig
 from alerting.gateways.channels import is_known_address, senders
 from alerting.storage import messages
+from alerting.use_cases.sending import send_one
 from clawback_contracts.alert.v1 import Severity
 from services.alerting.tests.integration.conftest import World
 
@@ -33,9 +33,9 @@ async def test_an_alert_is_not_lost_while_its_channel_is_down(world: World) -> N
 async def test_a_channel_that_is_down_does_not_delay_the_others(world: World) -> None:
     world.mail.manners = "hangs"
     await world.say(world.raised())
-    hanging = asyncio.create_task(use_cases.send_one("mail", world.sends["mail"], world.service))
+    hanging = asyncio.create_task(send_one("mail", world.sends["mail"], world.service))
     started = time.monotonic()
-    await use_cases.send_one("sms", world.sends["sms"], world.service)
+    await send_one("sms", world.sends["sms"], world.service)
     assert len(world.sms.texts) == 1
     assert time.monotonic() - started < 1.4
     await hanging
@@ -48,7 +48,7 @@ async def test_a_message_is_retried_after_1_5_and_15_minutes_and_then_hourly(wor
     tried = []
     for minute in range(145):
         before = world.sms.tried
-        await use_cases.send_one("sms", world.sends["sms"], world.service)
+        await send_one("sms", world.sends["sms"], world.service)
         if world.sms.tried > before:
             tried.append(minute)
         world.clock.advance(minutes=1)
@@ -153,7 +153,7 @@ async def test_a_message_of_a_dead_sender_is_sent_by_another_after_its_lease(wor
 async def test_a_sender_that_dies_before_marking_sends_again_with_the_same_reference(world: World) -> None:
     await world.say(world.raised())
     world.mail.taking = asyncio.Event()
-    sending = asyncio.create_task(use_cases.send_one("mail", world.sends["mail"], world.service))
+    sending = asyncio.create_task(send_one("mail", world.sends["mail"], world.service))
     while not world.mail.mails:  # noqa: ASYNC110 - until the sink has it
         await asyncio.sleep(0.01)
     sending.cancel()

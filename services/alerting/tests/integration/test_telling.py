@@ -7,12 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from alerting import use_cases
 from alerting.domain.alert import Raised
 from alerting.domain.routing import RoutingConfig
 from alerting.gateways.notification import Outgoing
 from alerting.storage import alerts, messages, silences
-from alerting.use_cases import Alerts, operators
+from alerting.storage.retention import Alerts
+from alerting.use_cases import beginning, folding, operators, sending
 from clawback_common.errors import Conflict
 from clawback_common.http.api_keys import Caller
 from clawback_common.retention import Progress
@@ -46,8 +46,8 @@ async def test_an_alert_is_not_suppressed_by_a_record_with_the_same_event_id(wor
     (forged,) = world.received([world.raised("Other", Severity.INFO)], ["the next id"])
     (page,) = world.received([world.raised()], ["the next id"])
     for one in (forged, forged._replace(sender=Caller("retention", frozenset()))):
-        await use_cases.on_alerts([one], world.service)
-    await use_cases.on_alerts([page._replace(sender=Caller("compliance", frozenset()))], world.service)
+        await folding.on_alerts([one], world.service)
+    await folding.on_alerts([page._replace(sender=Caller("compliance", frozenset()))], world.service)
     assert (await world.alert()).status == "firing"
 
 
@@ -192,10 +192,10 @@ async def test_a_firing_alert_is_repeated_until_acknowledged(world: World) -> No
     assert len(world.sms.texts) == 2
     assert "critical, reminder 1" in world.mail.bodies[-1]
     fingerprint = (await world.alert()).fingerprint
-    seen = await use_cases.acknowledge(fingerprint, "ann", world.service)
+    seen = await operators.acknowledge(fingerprint, "ann", world.service)
     assert seen is not None
     assert seen.acknowledged_by == "ann"
-    await use_cases.acknowledge(fingerprint, "bob", world.service)
+    await operators.acknowledge(fingerprint, "bob", world.service)
     assert (await world.alert()).acknowledged_by == "ann"
     await world.pass_time(hours=5)
     assert len(world.sms.texts) == 2
@@ -208,14 +208,14 @@ async def test_a_manual_resolution_names_the_person_and_the_next_alert_is_a_new_
     await world.deliver()
     world.clock.advance(minutes=6)
     fingerprint = (await world.alert()).fingerprint
-    await use_cases.resolve_by_hand(fingerprint, "ann", world.service)
+    await operators.resolve_by_hand(fingerprint, "ann", world.service)
     await world.deliver()
     assert "UTC, by ann" in world.mail.bodies[-1]
     with pytest.raises(Conflict):
-        await use_cases.resolve_by_hand(fingerprint, "ann", world.service)
+        await operators.resolve_by_hand(fingerprint, "ann", world.service)
     with pytest.raises(Conflict):
-        await use_cases.acknowledge(fingerprint, "ann", world.service)
-    assert await use_cases.acknowledge("0" * 16, "ann", world.service) is None
+        await operators.acknowledge(fingerprint, "ann", world.service)
+    assert await operators.acknowledge("0" * 16, "ann", world.service) is None
     world.clock.advance(minutes=6)
     await world.say(world.raised())
     await world.deliver()
@@ -226,7 +226,7 @@ async def test_a_manual_resolution_names_the_person_and_the_next_alert_is_a_new_
 async def test_an_alert_still_firing_at_the_end_of_its_silence_is_notified(world: World) -> None:
     now = world.clock.now()
     span = (now, now + timedelta(hours=1))
-    await use_cases.silence(['name="FeedStopped"'], span, "ann", "a change", world.service)
+    await operators.silence(['name="FeedStopped"'], span, "ann", "a change", world.service)
     await world.say(world.raised(), world.raised("Other"))
     await world.pass_time(minutes=59)
     assert [text.split(":")[0] for text in world.sms.texts] == ["[CRITICAL] Other"]
@@ -236,16 +236,16 @@ async def test_an_alert_still_firing_at_the_end_of_its_silence_is_notified(world
 
 async def test_a_silence_can_be_ended_before_its_time(world: World) -> None:
     now = world.clock.now()
-    made = await use_cases.silence(
+    made = await operators.silence(
         ['name=~".*"'], (now, now + timedelta(hours=1)), "ann", "a change", world.service
     )
     await world.say(world.raised())
     await world.pass_time(minutes=1)
     assert world.sms.texts == []
-    ended = await use_cases.end_silence(made.silence_id, "bob", world.service)
+    ended = await operators.end_silence(made.silence_id, "bob", world.service)
     assert ended is not None
     assert ended["ended_by"] == "bob"
-    assert await use_cases.end_silence(made.silence_id, "bob", world.service) is None
+    assert await operators.end_silence(made.silence_id, "bob", world.service) is None
     await world.pass_time(seconds=10)
     assert len(world.sms.texts) == 1
 
@@ -264,7 +264,7 @@ async def test_a_silence_that_may_mute_critical_alerts_is_announced_despite_itse
     world: World, matchers: list[str], mails: int
 ) -> None:
     now = world.clock.now()
-    await use_cases.silence(matchers, (now, now + timedelta(hours=1)), "ann", "a change", world.service)
+    await operators.silence(matchers, (now, now + timedelta(hours=1)), "ann", "a change", world.service)
     await world.pass_time(minutes=1)
     assert world.mail.subjects == ["[WARNING] SilenceCreated (alerting)"] * mails
 
@@ -274,9 +274,9 @@ async def test_the_number_of_silences_is_limited(world: World, monkeypatch: pyte
     now = world.clock.now()
     span = (now, now + timedelta(hours=1))
     for _ in range(2):
-        await use_cases.silence(['severity="info"'], span, "ann", "a change", world.service)
+        await operators.silence(['severity="info"'], span, "ann", "a change", world.service)
     with pytest.raises(Conflict, match="2 silences already"):
-        await use_cases.silence(['severity="info"'], span, "ann", "a change", world.service)
+        await operators.silence(['severity="info"'], span, "ann", "a change", world.service)
 
 
 def flood(world: World, count: int) -> list[Raised]:
@@ -291,7 +291,7 @@ def flood(world: World, count: int) -> list[Raised]:
 async def test_a_flood_is_limited_and_summarised_once_and_hides_none_of_our_alerts(world: World) -> None:
     settings = world.service.settings.model_copy(update={"notifications_per_source_h_max": 10})
     service = replace(world.service, settings=settings)
-    await use_cases.fold_from_http(flood(world, 100), service)
+    await folding.fold_from_http(flood(world, 100), service)
     await world.say(world.raised())
     ranks = await world.db.fetch("SELECT recipient, rank FROM message ORDER BY rank, due_at")
     first = await messages.claim(world.db, "sms", world.clock.now())
@@ -301,9 +301,9 @@ async def test_a_flood_is_limited_and_summarised_once_and_hides_none_of_our_aler
     assert len(ranks) == 10 + 2
     for _ in range(6):
         world.clock.advance(seconds=20)
-        await use_cases.evaluate_firing(service)
+        await folding.evaluate_firing(service)
         for channel, send in world.sends.items():
-            while await use_cases.send_one(channel, send, service):
+            while await sending.send_one(channel, send, service):
                 pass
     assert world.mail.subjects.count("[WARNING] NotificationBudgetSpent (alerting)") == 2
     count = await world.db.fetchval(
@@ -317,11 +317,11 @@ async def test_a_flood_is_limited_and_summarised_once_and_hides_none_of_our_aler
 async def test_a_firing_alert_over_budget_is_notified_in_the_next_hour(world: World) -> None:
     settings = world.service.settings.model_copy(update={"notifications_per_source_h_max": 10})
     service = replace(world.service, settings=settings)
-    await use_cases.fold_from_http(flood(world, 8), service)
+    await folding.fold_from_http(flood(world, 8), service)
     count = "SELECT count(DISTINCT fingerprint) FROM notification JOIN alert USING (fingerprint) WHERE service = $1"
     assert await world.db.fetchval(count, "alertmanager") == 5
     world.clock.advance(hours=1)
-    await use_cases.evaluate_firing(service)
+    await folding.evaluate_firing(service)
     assert await world.db.fetchval(count, "alertmanager") == 8
 
 
@@ -329,7 +329,7 @@ async def test_a_silence_that_cannot_be_parsed_mutes_nothing(world: World) -> No
     now = world.clock.now()
     span = (now, now + timedelta(hours=1))
     await silences.insert(world.db, SOME, ['name=~"(?=F).*"'], span, "ann", now, "from before")
-    await use_cases.silence(['name="Other"'], span, "ann", "a change", world.service)
+    await operators.silence(['name="Other"'], span, "ann", "a change", world.service)
     await world.say(world.raised(), world.raised("Other"))
     await world.deliver()
     assert [text.split(":")[0] for text in world.sms.texts] == ["[CRITICAL] FeedStopped"]
@@ -337,11 +337,11 @@ async def test_a_silence_that_cannot_be_parsed_mutes_nothing(world: World) -> No
 
 async def test_a_test_alert_reaches_every_recipient_despite_silences(world: World) -> None:
     now = world.clock.now()
-    await use_cases.silence(
+    await operators.silence(
         ['name=~".*"'], (now, now + timedelta(hours=1)), "ann", "all quiet", world.service
     )
-    await use_cases.send_test_alert("ann", world.service)
-    await use_cases.send_test_alert("ann", world.service)
+    await operators.send_test_alert("ann", world.service)
+    await operators.send_test_alert("ann", world.service)
     await world.deliver()
     assert sorted(world.mail.to) == ["ann@clawback.example"] * 2 + ["bob@clawback.example"] * 2
     assert len(world.sms.texts) == 2
@@ -363,7 +363,7 @@ async def test_a_suspended_sender_cannot_release_the_claim_of_another(world: Wor
         assert await messages.claim(world.db, "sms", world.clock.now()) is not None
         return "no answer"
 
-    assert await use_cases.send_one("sms", frozen, world.service)
+    assert await sending.send_one("sms", frozen, world.service)
     world.clock.advance(seconds=10)
     assert await messages.claim(world.db, "sms", world.clock.now()) is None
     message = await world.message("sms")
@@ -412,10 +412,10 @@ async def test_a_recipient_who_withdrew_consent_after_queueing_is_not_notified(w
     await world.deliver()
     assert (world.mail.mails, world.sms.posts) == ([], [])
     assert (await world.message("sms"))["error"] == "the recipient may no longer be notified there"
-    await use_cases.begin(world.service)
+    await beginning.begin(world.service)
     rows = await world.db.fetch("SELECT recipient, channel, withdrawn_at FROM consent ORDER BY id")
     assert len(rows) == 5
-    await use_cases.begin(world.service)
+    await beginning.begin(world.service)
     assert await world.db.fetchval("SELECT count(*) FROM consent") == 5
 
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from alerting.use_cases import GROUP
+from alerting.use_cases.service import GROUP
 from clawback_common.kafka.envelope import Message
 from clawback_common.postgres import Database
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, Severity, fingerprint

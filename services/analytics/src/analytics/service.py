@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from analytics import use_cases
 from analytics.entrypoints.commands import COMMANDS
 from analytics.entrypoints.consumers import subscriptions
 from analytics.entrypoints.schedules import loops
@@ -13,8 +12,9 @@ from analytics.settings import Settings
 from analytics.storage.purges import PURGES
 from analytics.storage.retention import Articles, CachedAnswers
 from analytics.storage.values import ValueIds
-from analytics.use_cases import GROUP, Service
+from analytics.use_cases import holdings, incidents
 from analytics.use_cases.beginning import begin
+from analytics.use_cases.service import GROUP, Service
 from clawback_common.clock import Clock, SystemClock
 from clawback_common.http.probes import Probes
 from clawback_common.kafka.catchup import CatchUp
@@ -60,7 +60,7 @@ def _worker(service: Service, _: ShutdownEvent) -> WorkerSpec:
         subscriptions=subscriptions(service),
         loops=loops(service),
         prepare=partial(begin, service),
-        on_set_aside=partial(use_cases.on_set_aside, service),
+        on_set_aside=partial(incidents.on_set_aside, service),
         purges=PURGES,
     )
 
@@ -78,8 +78,8 @@ SERVICE = ServiceDefinition(
     open=opened,
     subscriptions=subscriptions,
     redriven=partial(subscriptions, positions=False),
-    held=use_cases.holdings,
-    close_incident=use_cases.close_incident,
+    held=holdings.holdings,
+    close_incident=incidents.close_incident,
     worker=_worker,
     api=_api,
     commands=COMMANDS,

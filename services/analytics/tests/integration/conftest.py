@@ -13,7 +13,7 @@ import yaml
 from analytics.gateways.cache import Cache
 from analytics.service import SERVICE, assemble
 from analytics.settings import Settings
-from analytics.use_cases import Service
+from analytics.use_cases.service import Service
 from clawback_common.http.probes import Probes
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database

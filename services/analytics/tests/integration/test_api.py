@@ -9,10 +9,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from analytics import use_cases
 from analytics.service import SERVICE
 from analytics.settings import Settings
-from analytics.use_cases import Service
+from analytics.use_cases.runs import on_runs
+from analytics.use_cases.service import Service
 from clawback_common.errors import Poison, Transient
 from clawback_common.http.probes import Probes
 from clawback_common.messaging.quarantine import Bad, put
@@ -166,8 +166,8 @@ async def test_compliance_runs_are_saved_with_their_results(world: World, http: 
         run_id=uuid4(), error="the provider failed", **(times | {"ended_at": world.ago(days=1)})
     )
     batch = world.received([done, failed, done])
-    await use_cases.on_runs(batch, world.service)
-    await use_cases.on_runs(batch, world.service)
+    await on_runs(batch, world.service)
+    await on_runs(batch, world.service)
     listed = (await http.get("/analytics/runs")).json()["items"]
     assert [(one["completed"], one["noticed"], one["open"]) for one in listed] == [
         (True, 3, 1),
@@ -183,7 +183,7 @@ async def test_runs_are_paged(world: World, http: httpx.AsyncClient) -> None:
         )
 
     runs = [ended(2), ended(1), ended(1), ended(1), ended(0)]
-    await use_cases.on_runs(world.received(runs), world.service)
+    await on_runs(world.received(runs), world.service)
     pages: list[list[str]] = []
     cursor = ""
     while not pages or cursor:

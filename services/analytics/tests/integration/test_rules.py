@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from analytics import use_cases
 from analytics.domain.counting import Delta
 from analytics.domain.facets import newest
 from analytics.entrypoints.consumers import subscriptions
 from analytics.storage import facets, rollups
 from analytics.storage.values import ValueIds
-from analytics.use_cases import Service
+from analytics.use_cases import counting, incidents
+from analytics.use_cases.orders import on_orders
+from analytics.use_cases.service import Service
 from clawback_common.errors import Poison
 from clawback_common.kafka import offsets
 from clawback_common.messaging.quarantine import Bad, put
@@ -156,11 +157,11 @@ async def test_an_undecodable_order_withholds_the_article_until_the_incident_is_
     await world.publish(world.article(A, 2, topics=topics("Also here")))
     assert await world.counted() == {"Markets": 1}
     await world.must_be_exact()
-    await use_cases.close_incident(world.service, first, "olga", "looked")
+    await incidents.close_incident(world.service, first, "olga", "looked")
     assert await world.counted() == {"Markets": 1}
-    assert await use_cases.close_incident(world.service, second, "olga", "looked") is not None
+    assert await incidents.close_incident(world.service, second, "olga", "looked") is not None
     assert await world.counted() == {"Markets": 1, "Also here": 1}
-    assert await use_cases.close_incident(world.service, second, "olga", "again") is None
+    assert await incidents.close_incident(world.service, second, "olga", "again") is None
     await world.must_be_exact()
     alerts: list[AlertRaised] = await world.said(AlertRaised)
     assert {(one.name, one.labels["subject"]) for one in alerts} == {("UnreadableOrder", A)}
@@ -182,7 +183,7 @@ async def test_a_later_order_ends_the_withholding(world: World) -> None:
     await world.order(world.reinstatement(A))
     await world.publish(world.article(A, 2, after_order=2))
     assert await world.total() == 1
-    await use_cases.close_incident(world.service, incident, "olga", "an article was published")
+    await incidents.close_incident(world.service, incident, "olga", "an article was published")
     assert await world.total() == 1
     await world.must_be_exact()
 
@@ -214,7 +215,7 @@ async def test_a_text_that_postgresql_rejects_is_quarantined_without_retries(wor
 async def test_a_value_deleted_by_another_worker_is_looked_up_again(world: World) -> None:
     other = replace(world.service, value_ids=ValueIds(world.db))
     await world.publish(world.article(A, topics=topics("Rare")))
-    await use_cases.on_orders(world.received([world.revocation(A)]), other)
+    await on_orders(world.received([world.revocation(A)]), other)
     assert await world.words() == set()
     await world.publish(world.article(B, topics=topics("Rare")))
     assert await world.counted() == {"Rare": 1}
@@ -287,9 +288,9 @@ async def test_two_workers_that_count_the_same_values_in_another_order_do_not_de
         ]
         orders = [world.revocation(f"up:{turn - 1}-{n}") for n in range(20)]
         await asyncio.gather(
-            use_cases.on_articles(world.received(ours), world.service),
-            use_cases.on_articles(world.received(theirs[::-1]), other),
-            use_cases.on_orders(world.received(orders), other),
+            counting.on_articles(world.received(ours), world.service),
+            counting.on_articles(world.received(theirs[::-1]), other),
+            on_orders(world.received(orders), other),
         )
     assert await world.total() == 6 * 40 - 5 * 20
     await world.must_be_exact()
@@ -327,7 +328,7 @@ async def test_days_are_in_utc(world: World) -> None:
 
 async def test_the_offset_is_saved_in_the_transaction_of_the_counts(world: World) -> None:
     batch = world.received([world.article(A), world.article(B)])
-    await use_cases.on_articles(batch, world.service)
+    await counting.on_articles(batch, world.service)
     stored = await offsets.stored(world.db, "analytics")
     assert stored == {("articles.v1", 0): batch[-1].offset + 1}
 

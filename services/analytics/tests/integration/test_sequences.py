@@ -16,12 +16,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics import use_cases
 from analytics.domain.facets import SOURCE, TOPIC
 from analytics.storage import rollups, values
 from analytics.storage.retention import Articles
 from analytics.storage.values import ValueIds
-from analytics.use_cases import Service
+from analytics.use_cases import counting, incidents
+from analytics.use_cases.orders import on_orders
+from analytics.use_cases.service import Service
 from clawback_common.retention import Progress
 from clawback_contracts.sweep.v1 import Hold
 from services.analytics.tests.integration.model import IDS, SHAPES, Model, Row, Shape, questions, split
@@ -99,7 +100,7 @@ async def _take(step: tuple[Any, ...], world: World, model: Model, workers: list
             model.withhold(article_id)
         case ("look",):
             for row in await world.db.fetch("SELECT id FROM incident WHERE closed_at IS NULL"):
-                await use_cases.close_incident(workers[0], row["id"], "olga", "looked")
+                await incidents.close_incident(workers[0], row["id"], "olga", "looked")
             model.incidents_closed()
         case ("sweep", age_d, held):
             await _sweep(age_d, held, world, model)
@@ -114,11 +115,11 @@ async def _deliver(numbers: Any, world: World, model: Model, workers: list[Servi
     articles, orders = split(model.events[number % len(model.events)] for number in numbers)
     first, second = articles[::2], articles[1::2]
     works = [
-        use_cases.on_articles(world.received(some), worker)
+        counting.on_articles(world.received(some), worker)
         for some, worker in ((first, workers[0]), (second, workers[1]))
         if some
     ]
-    ordered = [use_cases.on_orders(world.received(orders), workers[0], confirmed=True)] if orders else []
+    ordered = [on_orders(world.received(orders), workers[0], confirmed=True)] if orders else []
     # Whether a revocation that is skipped ends a withholding depends on the order of arrival.
     together = not any(row.withheld for row in model.rows.values())
     async with _looked_at(world):

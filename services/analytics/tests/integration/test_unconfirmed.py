@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from analytics import use_cases
+from analytics.use_cases.orders import on_confirmed, on_orders
 from clawback_common.messaging import unconfirmed
 from clawback_contracts.revocation.folding import AnyOrder
 from services.analytics.tests.integration.world import World
@@ -17,13 +17,13 @@ HIGHEST = 2**53 - 1
 
 async def arrive(world: World, *orders: AnyOrder) -> None:
     """Orders arrive on the topic."""
-    await use_cases.on_orders(world.received(orders), world.service)
+    await on_orders(world.received(orders), world.service)
 
 
 async def answer(world: World, *issued: AnyOrder) -> None:
     """Compliance confirms that it issued these orders."""
     (doubtful,) = await unconfirmed.due(world.db, world.clock.now())
-    await use_cases.on_confirmed(world.service, doubtful, issued)
+    await on_confirmed(world.service, doubtful, issued)
     assert await world.db.fetchval("SELECT count(*) FROM unconfirmed_order") == 0
 
 

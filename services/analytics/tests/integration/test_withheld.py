@@ -2,7 +2,7 @@
 
 import pytest
 
-from analytics import use_cases
+from analytics.use_cases import incidents
 from services.analytics.tests.integration.world import World
 
 pytestmark = pytest.mark.integration
@@ -61,7 +61,7 @@ async def test_an_article_withheld_for_two_causes_is_counted_after_both_have_end
     await world.order(world.reinstatement(A, 2))
     assert await world.total() == 0
     await world.order(world.withholding(A, 3))
-    await use_cases.close_incident(world.service, incident, "olga", "looked")
+    await incidents.close_incident(world.service, incident, "olga", "looked")
     assert await world.total() == 0
     await world.order(world.reinstatement(A, 4))
     assert await world.total() == 1

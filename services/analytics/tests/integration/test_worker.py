@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from analytics import use_cases
 from analytics.gateways import metrics
 from analytics.service import SERVICE, assemble
 from analytics.settings import Settings
-from analytics.use_cases import Service
+from analytics.use_cases import incidents
+from analytics.use_cases.service import Service
 from analytics.use_cases.watching import measure
 from clawback_common.clock import SystemClock
 from clawback_common.errors import Stop
@@ -190,8 +190,8 @@ def _garbage(good: Raw) -> list[Raw]:
 
 
 async def test_a_row_that_cannot_be_sent_is_an_incident_and_an_alert(world: World) -> None:
-    await use_cases.on_set_aside(world.service, "orders", "row 7: too_large: 3000000 bytes")
-    await use_cases.on_set_aside(world.service, "orders", "row 7: too_large: 3000000 bytes")
+    await incidents.on_set_aside(world.service, "orders", "row 7: too_large: 3000000 bytes")
+    await incidents.on_set_aside(world.service, "orders", "row 7: too_large: 3000000 bytes")
     assert [one.name for one in await world.said(AlertRaised)] == ["OutboxRowSetAside"]
     assert await world.db.fetchval("SELECT count(*) FROM incident WHERE kind = 'unsendable_row'") == 1
 

@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from analytics import use_cases
-from analytics.use_cases import Service
+from analytics.use_cases import counting, holdings
+from analytics.use_cases.orders import on_orders, on_unreadable_orders
+from analytics.use_cases.service import Service
 from clawback_common.errors import Poison
 from clawback_common.kafka.envelope import Message
 from clawback_common.messaging.quarantine import Bad
@@ -77,11 +78,11 @@ class World(ServiceWorld[Service]):
 
     async def publish(self, *articles: ArticlePublished) -> None:
         """Processes articles as one batch."""
-        await use_cases.on_articles(self.received(articles), self.service)
+        await counting.on_articles(self.received(articles), self.service)
 
     async def order(self, *orders: AnyOrder) -> None:
         """Processes orders that compliance has confirmed, as one batch."""
-        await use_cases.on_orders(self.received(orders), self.service, confirmed=True)
+        await on_orders(self.received(orders), self.service, confirmed=True)
 
     async def withhold(self, *article_ids: str) -> list[UUID]:
         """Processes undecodable orders on these articles. Returns the incidents."""
@@ -90,7 +91,7 @@ class World(ServiceWorld[Service]):
             for one in article_ids
         ]
         async with self.db.transaction() as tx:
-            await use_cases.on_unreadable_orders(tx, bads, self.service)
+            await on_unreadable_orders(tx, bads, self.service)
         return [bad.id for bad in bads]
 
     def sweep(self, data_class: str = "articles", **more: Any) -> SweepRequested:
@@ -122,7 +123,7 @@ class World(ServiceWorld[Service]):
 
     async def held(self, *article_ids: str) -> set[str]:
         """The ids that holdings reports as held."""
-        held, _ = await use_cases.holdings(self.service, article_ids)
+        held, _ = await holdings.holdings(self.service, article_ids)
         return held
 
     async def words(self) -> set[str]:

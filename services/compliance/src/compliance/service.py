@@ -21,7 +21,6 @@ from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.waking import Waker
 from clawback_common.service.worker import WorkerSpec
 from clawback_contracts.revocation.v1 import ArticleRevoked
-from compliance import use_cases
 from compliance.entrypoints.commands import COMMANDS, OFFLINE_COMMANDS
 from compliance.entrypoints.consumers import subscriptions
 from compliance.entrypoints.schedules import loops
@@ -29,8 +28,9 @@ from compliance.gateways.ingester import Ingester
 from compliance.gateways.stores import HoldingsClient
 from compliance.settings import Settings
 from compliance.storage.retention import Records
-from compliance.use_cases import GROUP, Service
+from compliance.use_cases import beginning, incidents
 from compliance.use_cases.controls import Controls
+from compliance.use_cases.service import GROUP, Service
 from compliance.use_cases.verification import HoldingsVerifier
 
 
@@ -86,7 +86,7 @@ def _worker(service: Service, stopping: ShutdownEvent) -> WorkerSpec:
     return WorkerSpec(
         subscriptions=subscriptions(service),
         loops=loops(service, verifier, controls, stopping),
-        prepare=partial(use_cases.begin, service),
+        prepare=partial(beginning.begin, service),
         close=verifier.close,
         on_set_aside=service.alert_publisher.on_set_aside,
         purges=(QUARANTINE,),
@@ -106,7 +106,7 @@ SERVICE = ServiceDefinition(
     open=opened,
     subscriptions=subscriptions,
     redriven=partial(subscriptions, positions=False),
-    close_incident=use_cases.close_incident,
+    close_incident=incidents.close_incident,
     worker=_worker,
     api=_api,
     commands=COMMANDS,

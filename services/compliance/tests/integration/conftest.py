@@ -34,12 +34,14 @@ from clawback_contracts.revocation.v1 import (
 )
 from clawback_testing.clock import FakeClock
 from clawback_testing.world import ServiceWorld
-from compliance import use_cases
 from compliance.domain.obligation import HoldingsCheck
 from compliance.service import SERVICE, assemble
 from compliance.settings import Settings
-from compliance.use_cases import Service
+from compliance.use_cases import holders
 from compliance.use_cases.daily_run import Check
+from compliance.use_cases.orders import on_notices
+from compliance.use_cases.receipts import on_holdings_checked, on_receipts
+from compliance.use_cases.service import Service
 from services.compliance.tests.integration.fake_ingester import FakeIngester
 
 AnyOrder = ArticleRevoked | ArticleReinstated
@@ -85,7 +87,7 @@ class World(ServiceWorld[Service]):
     async def notices(self, *events: RevocationNoticed) -> None:
         """Delivers notices in one batch, signed by the ingester."""
         batch = [one._replace(sender=INGESTER_KEY) for one in self.received(events)]
-        await use_cases.on_notices(batch, self.service)
+        await on_notices(batch, self.service)
 
     async def revoke(self, *article_ids: str, **more: Any) -> list[ArticleRevoked]:
         """Delivers notices on these articles; returns the resulting orders."""
@@ -115,7 +117,7 @@ class World(ServiceWorld[Service]):
 
     async def receipts(self, *events: ArticleRemoved) -> None:
         """Delivers receipts in one batch."""
-        await use_cases.on_receipts(self.received(events), self.service)
+        await on_receipts(self.received(events), self.service)
 
     async def checked(self, store: str, answers: Mapping[str, Holding], **more: Any) -> None:
         """Applies a store's answers about its reported removals, with its controls held."""
@@ -127,9 +129,7 @@ class World(ServiceWorld[Service]):
         asked = {row["revocation_id"]: row["article_id"] for row in rows}
         given: dict[str, Any] = {"ours": store in STORES, "controls": LIVE} | more
         held = dict.fromkeys(set(given["controls"]) - set(given.get("missed", ())), Holding.HELD)
-        await use_cases.on_holdings_checked(
-            asked, HoldingsCheck(store, {**held, **answers}, **given), self.service
-        )
+        await on_holdings_checked(asked, HoldingsCheck(store, {**held, **answers}, **given), self.service)
 
     async def states(self, article_id: str) -> dict[tuple[int, str], str]:
         """Returns the obligations of an article by order (the first is 1) and holder."""
@@ -178,7 +178,7 @@ def service(database: Database, clock: FakeClock) -> Service:
 async def world(service: Service, clock: FakeClock) -> World:
     """A service with a store of ours, a consumer and the brokers registered."""
     for registration in (INGESTER, SEARCH, KAFKA):
-        await use_cases.holder_registered(registration, "test", service)
+        await holders.holder_registered(registration, "test", service)
     return World(service, clock)
 
 

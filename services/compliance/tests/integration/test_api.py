@@ -12,9 +12,10 @@ from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.messaging.quarantine import Bad, put
 from clawback_contracts.revocation.feed import order_listed
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
-from compliance import use_cases
 from compliance.storage import runs
+from compliance.use_cases import incidents
 from compliance.use_cases.daily_run import Check
+from compliance.use_cases.runs import check_failed, check_started
 from services.compliance.tests.integration.conftest import World, bearer
 
 pytestmark = pytest.mark.integration
@@ -56,9 +57,9 @@ async def test_status_is_failing_while_runs_fail_and_compliant_when_one_complete
     for _ in range(2):
         run_id = uuid4()
         await runs.request(world.db, run_id, "schedule", "test", world.clock.now(), mock=True)
-        await use_cases.check_started(run_id, world.service)
+        await check_started(run_id, world.service)
         world.clock.advance(minutes=1)
-        await use_cases.check_failed(run_id, "the provider does not answer", world.service)
+        await check_failed(run_id, "the provider does not answer", world.service)
     body = (await http.get("/compliance/status")).json()
     assert (body["status"], body["runs"]["failed_in_a_row"]) == ("failing", 2)
     assert [(one["code"], one["figure"]) for one in body["reasons"]] == [("runs_failing", 2)]
@@ -432,7 +433,7 @@ async def test_a_run_is_asked_for_and_can_be_followed(http: httpx.AsyncClient, c
 async def test_incidents_are_listed_and_closed_by_an_officer(http: httpx.AsyncClient, world: World) -> None:
     bad = Bad(Poison("value_invalid"), source="compliance", topic="revocation-notices.v1", subjects=(A,))
     async with world.db.transaction() as tx:
-        await use_cases.on_unreadable(tx, [bad], world.service)
+        await incidents.on_unreadable(tx, [bad], world.service)
     (item,) = (await http.get("/compliance/incidents")).json()["items"]
     path = f"/compliance/incidents/{item['id']}/close"
     assert (await http.post(path, json={"note": "found out"}, headers=bearer("operator"))).status_code == 403

@@ -15,9 +15,9 @@ from clawback_contracts.holder.v1 import Holding
 from clawback_contracts.revocation.v1 import ArticleRevoked
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 from clawback_testing.waiting import until
-from compliance import use_cases
 from compliance.storage import runs
 from compliance.use_cases.daily_run import Check
+from compliance.use_cases.runs import check_started
 from compliance.use_cases.watching import beat
 from services.compliance.tests.integration.conftest import World
 from services.compliance.tests.integration.fake_ingester import FakeIngester
@@ -179,7 +179,7 @@ async def test_of_two_simultaneous_runs_one_works_and_the_other_reports_it(
 async def test_a_run_whose_process_died_is_found_by_the_next(world: World, check: Check) -> None:
     dead = uuid4()
     await runs.request(world.db, dead, "schedule", "test", world.clock.now(), mock=True)
-    assert await use_cases.check_started(dead, world.service)
+    assert await check_started(dead, world.service)
     assert await check.asked("schedule", "test") == ExitCode.OK
     (failed,) = await world.said(RunFailed)
     assert failed.run_id == dead

@@ -6,9 +6,9 @@ from pydantic import ValidationError
 
 from clawback_common.errors import Poison
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration, Holding
-from compliance import use_cases
 from compliance.domain.holder import own_holders
 from compliance.settings import Settings
+from compliance.use_cases import holders
 from services.compliance.tests.integration.conftest import SEARCH, World
 
 pytestmark = pytest.mark.integration
@@ -39,13 +39,13 @@ async def test_a_number_of_ours_that_is_out_of_bounds_sets_no_notice_aside(world
 
 async def test_a_consumer_that_withdraws_its_address_owes_nothing_for_ever(world: World) -> None:
     asked = SEARCH.model_validate(SEARCH.model_dump() | {"holdings_url": "https://search.example/holdings"})
-    await use_cases.holder_registered(asked, "test", world.service)
+    await holders.holder_registered(asked, "test", world.service)
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "search"))
     assert (await world.states(A))[1, "search"] == "removed"
-    assert await use_cases.close_unverifiable(world.service) == 0
-    await use_cases.holder_registered(SEARCH, "operator", world.service)
-    assert await use_cases.close_unverifiable(world.service) == 1
+    assert await holders.close_unverifiable(world.service) == 0
+    await holders.holder_registered(SEARCH, "operator", world.service)
+    assert await holders.close_unverifiable(world.service) == 1
     row = await world.db.fetchrow("SELECT state, evidence::text FROM obligation WHERE holder = 'search'")
     assert row is not None
     assert row["state"] == "verified"
@@ -60,7 +60,7 @@ async def test_a_filter_is_shown_as_it_was_declared_and_exempts_from_no_order(
 ) -> None:
     declared = {"languages": ["de"], "sources": [], "licences": ["print"]}
     asked = SEARCH.model_validate(SEARCH.model_dump() | {"filter": declared})
-    await use_cases.holder_registered(asked, "test", world.service)
+    await holders.holder_registered(asked, "test", world.service)
     assert (await http.get("/compliance/holders/search")).json()["filter"] == declared
     await world.revoke(A)
     assert (await world.states(A))[1, "search"] == "open"

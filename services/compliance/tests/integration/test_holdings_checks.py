@@ -11,8 +11,8 @@ from pydantic import AnyHttpUrl
 from clawback_common.clock import SystemClock
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
 from clawback_contracts.revocation.v1 import ArticleRevoked, Outcome
-from compliance import use_cases
 from compliance.domain.obligation import CONTROLS, GRACE_PERIOD
+from compliance.use_cases import holders, receipts
 from compliance.use_cases.controls import Controls
 from compliance.use_cases.verification import CLAIMS_MAX, HoldingsVerifier
 from services.compliance.tests.integration.conftest import SEARCH, World
@@ -159,7 +159,7 @@ async def test_a_consumer_with_a_registered_address_is_checked_too(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     there = SEARCH.model_copy(update={"holdings_url": AnyHttpUrl("http://ingester/api/v1/ingester/holdings")})
-    await use_cases.holder_registered(there, "operator", world.service)
+    await holders.holder_registered(there, "operator", world.service)
     fake_ingester.held.add(A)
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "search"))
@@ -192,7 +192,7 @@ async def test_a_receipt_is_followed_by_a_holdings_check_at_once(
     verifier = HoldingsVerifier(service, fake_ingester.holdings(), Controls(fake_ingester.ingester()))
     (order,) = await world.revoke(A)
     round_ = asyncio.create_task(verifier.wait_and_verify())
-    await use_cases.on_receipts(world.received([world.receipt(order, "ingester")]), service)
+    await receipts.on_receipts(world.received([world.receipt(order, "ingester")]), service)
     async with asyncio.timeout(0.9):
         await round_
         while (await world.states(A))[1, "ingester"] != "verified":  # noqa: ASYNC110 - a row, not an event
@@ -204,7 +204,7 @@ async def _removed_from_analytics(world: World, fake_ingester: FakeIngester) -> 
     there = HolderRegistration(
         name="analytics", kind=HolderKind.STORE, purpose="ours", copy_kinds=("content", "quarantine")
     )
-    await use_cases.holder_registered(there, "test", world.service)
+    await holders.holder_registered(there, "test", world.service)
     (order,) = await world.revoke(A)
     said = {"content": Outcome.REMOVED, "quarantine": Outcome.NEVER_HELD}
     await world.receipts(world.receipt(order, "analytics", said))

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from clawback_contracts.revocation.v1 import ArticleRevoked
-from compliance import use_cases
 from compliance.domain.obligation import ReceiptOutcome
+from compliance.use_cases import holders, orders
 from services.compliance.tests.integration.conftest import SEARCH, World, bearer
 
 pytestmark = pytest.mark.integration
@@ -18,7 +18,7 @@ DUE = "SELECT due_at FROM obligation WHERE holder = $1"
 
 async def joins(world: World) -> None:
     """Registers the new holder."""
-    await use_cases.holder_registered(NEWCOMER, "operator", world.service)
+    await holders.holder_registered(NEWCOMER, "operator", world.service)
 
 
 async def test_a_new_holder_has_the_full_time_for_an_overdue_order(world: World) -> None:
@@ -59,12 +59,12 @@ async def test_what_a_holder_has_not_answered_is_sent_again_when_an_operator_ask
     await world.close(answered)
     await world.sent()
     world.clock.advance(seconds=10)
-    assert await use_cases.resend_due(world.service) == 0
+    assert await orders.resend_due(world.service) == 0
     path = "/compliance/holders/search/resend"
     assert (await http.post(path, headers=bearer("search"))).status_code == 403
     answer = await http.post(path, headers=bearer("operator"))
     assert (answer.status_code, answer.json()) == (202, {"orders": 1})
-    assert await use_cases.resend_due(world.service) == 1
+    assert await orders.resend_due(world.service) == 1
     again = (await world.said(ArticleRevoked))[-1]
     assert (again.article_id, again.attempt) == (A, first.attempt + 1)
     changes = (await http.get("/compliance/holders/search")).json()["changes"]

@@ -11,7 +11,7 @@ from clawback_common.errors import Poison
 from clawback_common.http.api_keys import Caller
 from clawback_common.messaging.quarantine import Bad, put
 from clawback_contracts.revocation.v1 import RevocationNoticed
-from compliance import use_cases
+from compliance.use_cases import orders
 from services.compliance.tests.integration.conftest import World, bearer
 from services.compliance.tests.integration.test_api import _notice
 
@@ -25,7 +25,7 @@ async def send(world: World, sender: Caller | None, *events: RevocationNoticed) 
     """Delivers notices in one batch, signed by their sender."""
     batch = [one._replace(sender=sender) for one in world.received(events)]
     settings = world.service.settings.model_copy(update={"enable_auth": True})
-    await use_cases.on_notices(batch, replace(world.service, settings=settings))
+    await orders.on_notices(batch, replace(world.service, settings=settings))
 
 
 async def status(http: httpx.AsyncClient, notice_id: UUID | str, subject: str = "licensor") -> dict[str, Any]:
@@ -150,5 +150,5 @@ async def test_where_nobody_signs_a_sender_is_known_by_the_name_in_its_notice(
     http: httpx.AsyncClient, world: World
 ) -> None:
     event = world.notice(A, noticed_by="licensor")
-    await use_cases.on_notices(world.received([event]), world.service)
+    await orders.on_notices(world.received([event]), world.service)
     assert (await status(http, event.notice_id))["state"] == "stored"

@@ -11,7 +11,9 @@ from clawback_common.http.api_keys import Caller
 from clawback_common.kafka import offsets
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Outcome
-from compliance import use_cases
+from compliance.use_cases import own_orders, requests
+from compliance.use_cases.orders import reinstate, resend_due
+from compliance.use_cases.service import Service
 from services.compliance.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration
@@ -22,13 +24,13 @@ FORGOTTEN = "TRUNCATE article, revocation, obligation, notice, poll_notice, rece
 
 async def arrive(world: World, orders: Sequence[AnyOrder]) -> None:
     """Delivers orders of our own topic in one batch."""
-    await use_cases.on_own_orders(world.received(orders), world.service)
+    await own_orders.on_own_orders(world.received(orders), world.service)
 
 
 async def restored(world: World) -> list[AnyOrder]:
     """Restores the database to a state before a sent revocation and its reinstatement. Returns the sent orders."""
     (order,) = await world.revoke(A)
-    await use_cases.reinstate(order.revocation_id, "officer", "an error", world.service)
+    await reinstate(order.revocation_id, "officer", "an error", world.service)
     sent: list[AnyOrder] = await world.said(ArticleRevoked, ArticleReinstated)
     await world.db.execute(FORGOTTEN)
     return sent
@@ -48,7 +50,7 @@ async def test_a_notice_that_a_recovered_order_answers_revokes_nothing_twice(wor
     notice = world.notice(A)
     await world.notices(notice)
     (order,) = await world.said(ArticleRevoked)
-    await use_cases.reinstate(order.revocation_id, "officer", "an error", world.service)
+    await reinstate(order.revocation_id, "officer", "an error", world.service)
     sent: list[AnyOrder] = await world.said(ArticleRevoked, ArticleReinstated)
     await world.db.execute(FORGOTTEN)
     await arrive(world, sent)
@@ -61,7 +63,7 @@ async def test_a_recovered_order_is_owed_and_sent_again_at_once(world: World) ->
     await world.db.execute(FORGOTTEN)
     await arrive(world, [order])
     assert await world.states(A) == {(1, "ingester"): "open", (1, "search"): "open", (1, "kafka"): "open"}
-    assert await use_cases.resend_due(world.service) == 1
+    assert await resend_due(world.service) == 1
     (again,) = await world.said(ArticleRevoked)
     assert (again.revocation_id, again.order) == (order.revocation_id, order.order)
     assert await world.alerts() == ["OrdersRecovered"]
@@ -112,7 +114,7 @@ async def test_with_authentication_only_what_compliance_has_signed_is_known_agai
     strict = replace(world.service, settings=world.service.settings.model_copy(update={"enable_auth": True}))
     (one,) = world.received([world.revocation(A, world.number, previous_order=0)])
     caller = Caller(sender, frozenset()) if sender else None
-    await use_cases.on_own_orders([one._replace(sender=caller)], strict)
+    await own_orders.on_own_orders([one._replace(sender=caller)], strict)
     kinds = [row["kind"] for row in await world.db.fetch("SELECT kind FROM incident")]
     assert kinds == ([] if known else ["order_not_issued"])
     assert await world.db.fetchval("SELECT count(*) FROM revocation") == int(known)
@@ -127,11 +129,11 @@ async def test_nothing_is_issued_before_our_own_orders_are_read(
     async def behind(_: object) -> None:
         raise Transient("not read yet")
 
-    monkeypatch.setattr(use_cases.Service, "require_own_orders", behind)
+    monkeypatch.setattr(Service, "require_own_orders", behind)
     for issuing in (
         world.notices(world.notice("metabase:2")),
-        use_cases.carry_out_all(world.service),
-        use_cases.reinstate(order.revocation_id, "officer", "an error", world.service),
+        requests.carry_out_all(world.service),
+        reinstate(order.revocation_id, "officer", "an error", world.service),
     ):
         with pytest.raises(Transient):
             await issuing

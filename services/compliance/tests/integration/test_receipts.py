@@ -12,8 +12,9 @@ from clawback_common.kafka.envelope import Signed
 from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
 from clawback_contracts.signatures import Signature, Signer, signed_bytes
 from clawback_testing.keys import new_signer, public
-from compliance import use_cases
 from compliance.storage import receipts
+from compliance.use_cases import holders
+from compliance.use_cases.receipts import on_receipts
 from services.compliance.tests.integration.conftest import SEARCH, World
 
 pytestmark = pytest.mark.integration
@@ -113,7 +114,7 @@ async def strict(world: World) -> World:
     settings = world.service.settings.model_copy(update={"enable_auth": True})
     service = replace(world.service, settings=settings)
     registration = SEARCH.model_copy(update={"signing_keys": public(KEY)})
-    await use_cases.holder_registered(registration, "ann", service)
+    await holders.holder_registered(registration, "ann", service)
     return World(service, world.clock)
 
 
@@ -141,7 +142,7 @@ async def test_a_receipt_in_another_holders_name_closes_nothing_and_is_a_claim(
     (order,) = await strict.revoke(A)
     for holder in ("search", "ingester"):
         receipt = strict.receipt(order, holder)
-        await use_cases.on_receipts([signed(strict, receipt, signer, sender)], strict.service)
+        await on_receipts([signed(strict, receipt, signer, sender)], strict.service)
     states = await strict.states(A)
     assert {states[1, name] for name in ("search", "ingester")} == {"open"}
     rows = await strict.db.fetch("SELECT holder, meaning, authenticated FROM receipt ORDER BY holder")
@@ -155,9 +156,9 @@ async def test_a_receipt_in_another_holders_name_closes_nothing_and_is_a_claim(
 async def test_a_holders_own_receipt_is_applied_and_recorded_in_addition_to_the_claim(strict: World) -> None:
     (order,) = await strict.revoke(A)
     receipt = strict.receipt(order, "search")
-    await use_cases.on_receipts([signed(strict, receipt, None), signed(strict, receipt, KEY)], strict.service)
+    await on_receipts([signed(strict, receipt, None), signed(strict, receipt, KEY)], strict.service)
     ours = strict.receipt(order, "ingester")
-    await use_cases.on_receipts([signed(strict, ours, None, "ingester")], strict.service)
+    await on_receipts([signed(strict, ours, None, "ingester")], strict.service)
     states = await strict.states(A)
     assert (states[1, "search"], states[1, "ingester"]) == ("verified", "removed")
     rows = await strict.db.fetch("SELECT meaning FROM receipt WHERE holder = 'search' ORDER BY authenticated")
@@ -167,8 +168,8 @@ async def test_a_holders_own_receipt_is_applied_and_recorded_in_addition_to_the_
 async def test_a_key_that_the_holder_gave_up_signs_nothing_any_more(strict: World) -> None:
     (order,) = await strict.revoke(A)
     change = SEARCH.model_copy(update={"signing_keys": public(new_signer())})
-    await use_cases.holder_registered(change, "ann", strict.service)
-    await use_cases.on_receipts([signed(strict, strict.receipt(order, "search"), KEY)], strict.service)
+    await holders.holder_registered(change, "ann", strict.service)
+    await on_receipts([signed(strict, strict.receipt(order, "search"), KEY)], strict.service)
     assert (await strict.states(A))[1, "search"] == "open"
 
 

@@ -19,12 +19,12 @@ from clawback_contracts.revocation.v1 import (
     Outcome,
     RevocationNoticed,
 )
-from compliance import use_cases
 from compliance.domain.order import RECOVERED
 from compliance.domain.request import Request, RequestKind
+from compliance.use_cases import requests, watching
 from compliance.use_cases import requests as request_flow
-from compliance.use_cases import watching
 from compliance.use_cases.mass_revocations import watch_mass_revocations
+from compliance.use_cases.orders import on_notices, reinstate
 from services.compliance.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration
@@ -59,17 +59,17 @@ def request(world: World, article_ids: Sequence[str], **more: Any) -> Request:
 
 
 async def submitted(world: World, article_ids: Sequence[str], **more: Any) -> Request:
-    return await use_cases.notices_requested(request(world, article_ids, **more), world.service)
+    return await requests.notices_requested(request(world, article_ids, **more), world.service)
 
 
 async def confirmed(world: World, made: Request) -> None:
-    await use_cases.request_confirmed(made.request_id, "second", None, world.service, articles_seen=None)
+    await requests.request_confirmed(made.request_id, "second", None, world.service, articles_seen=None)
 
 
 async def from_senders(world: World, *sent: tuple[RevocationNoticed, Caller | None]) -> None:
     received = world.received([event for event, _ in sent])
     batch = [one._replace(sender=sender) for one, (_, sender) in zip(received, sent, strict=True)]
-    await use_cases.on_notices(batch, world.service)
+    await on_notices(batch, world.service)
 
 
 async def from_topic(world: World, sender: Caller | None, *events: RevocationNoticed) -> None:
@@ -149,12 +149,10 @@ async def test_records_gather_in_one_request_until_it_is_decided_on(world: World
     (row,) = await world.db.fetch("SELECT request_id, article_ids FROM notice_request")
     assert row["article_ids"] == ids(4, 10)
     with pytest.raises(Conflict):
-        await use_cases.request_confirmed(
-            row["request_id"], "second", None, world.service, articles_seen=None
-        )
+        await requests.request_confirmed(row["request_id"], "second", None, world.service, articles_seen=None)
     with pytest.raises(Conflict):
-        await use_cases.request_confirmed(row["request_id"], "second", None, world.service, articles_seen=3)
-    await use_cases.request_confirmed(row["request_id"], "second", None, world.service, articles_seen=4)
+        await requests.request_confirmed(row["request_id"], "second", None, world.service, articles_seen=3)
+    await requests.request_confirmed(row["request_id"], "second", None, world.service, articles_seen=4)
     assert await states(world) == {"revoked": 14}
     await from_topic(world, UPSTREAM, world.notice("metabase:99"))
     assert await world.db.fetchval("SELECT count(*) FROM notice_request") == 2
@@ -190,7 +188,7 @@ async def test_a_sender_who_may_not_revoke_only_withholds(world: World, sender: 
     (row,) = await world.db.fetch("SELECT request_id, made_by, made_at FROM notice_request")
     assert row["made_by"] == (sender.subject if sender else "unauthenticated")
     world.clock.advance(hours=1)
-    await use_cases.request_confirmed(row["request_id"], "officer", None, world.service, articles_seen=1)
+    await requests.request_confirmed(row["request_id"], "officer", None, world.service, articles_seen=1)
     (order,) = await world.said(ArticleRevoked)
     assert (order.notice_ids, order.clock_started_at) == ((notice.notice_id,), row["made_at"])
 
@@ -199,14 +197,14 @@ async def test_a_notice_that_may_revoke_ends_what_another_only_withheld(world: W
     made = await submitted(world, ids(11))
     await from_topic(world, INGESTER, world.notice(A))
     assert await states(world) == {"withheld": 10, "revoked": 1}
-    await use_cases.request_refused(made.request_id, "second", "not theirs", world.service)
+    await requests.request_refused(made.request_id, "second", "not theirs", world.service)
     assert await states(world) == {"live": 10, "revoked": 1}
 
 
 async def test_a_refused_request_reinstates_what_no_other_request_wants(world: World) -> None:
     first = await submitted(world, ids(12))
     second = await submitted(world, ids(12, 10), made_by="other")
-    await use_cases.request_refused(first.request_id, "second", "by mistake", world.service)
+    await requests.request_refused(first.request_id, "second", "by mistake", world.service)
     assert await states(world) == {"live": 10, "withheld": 12}
     assert len(await world.said(ArticleReinstated)) == 10
     with pytest.raises(Conflict):
@@ -237,7 +235,7 @@ async def test_a_request_is_carried_out_to_its_end_after_a_kill(
         await confirmed(world, made)
     assert (await states(world)).get("revoked", 0) == 5 * dies_after
     monkeypatch.setattr(request_flow, "_slice", slices)
-    await use_cases.carry_out_all(world.service)
+    await requests.carry_out_all(world.service)
     assert await states(world) == {"revoked": 23}
     orders = await world.said(ArticleRevoked)
     assert {order.clock_started_at for order in orders} == {made.made_at}
@@ -245,14 +243,14 @@ async def test_a_request_is_carried_out_to_its_end_after_a_kill(
     row = await world.db.fetchrow("SELECT executed_at, carried_out FROM notice_request")
     assert row is not None
     assert (row["executed_at"], row["carried_out"]) == (world.clock.now(), 23)
-    assert await use_cases.carry_out_all(world.service) == 0
+    assert await requests.carry_out_all(world.service) == 0
 
 
 async def test_two_processes_carry_out_a_request_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_flow, "SLICE", 3)
     made = await submitted(world, ids(20))
-    await asyncio.gather(confirmed(world, made), *(use_cases.carry_out_all(world.service) for _ in range(3)))
-    await use_cases.carry_out_all(world.service)
+    await asyncio.gather(confirmed(world, made), *(requests.carry_out_all(world.service) for _ in range(3)))
+    await requests.carry_out_all(world.service)
     rows = await world.db.fetch("SELECT article_id, kind FROM revocation ORDER BY article_id, order_no")
     assert len(rows) == 40
 
@@ -265,7 +263,7 @@ async def test_a_large_request_within_the_limit_is_carried_out_after_a_kill(
     with pytest.raises(ConnectionResetError):
         await submitted(world, ids(7))
     monkeypatch.undo()
-    await use_cases.carry_out_all(world.service)
+    await requests.carry_out_all(world.service)
     assert await states(world) == {"revoked": 7}
     await submitted(world, ids(4, 50))
     assert await states(world) == {"revoked": 7, "withheld": 4}
@@ -285,7 +283,7 @@ async def test_what_waits_is_alerted_and_what_expired_stays_withheld(world: Worl
     assert await states(world) == {"withheld": 11}
     with pytest.raises(Conflict):
         await confirmed(world, made)
-    await use_cases.request_refused(made.request_id, "second", "too late", world.service)
+    await requests.request_refused(made.request_id, "second", "too late", world.service)
     assert await states(world) == {"live": 11}
     assert await watching.watch_requests(world.service) == []
 
@@ -312,12 +310,12 @@ async def test_a_withheld_receipt_closes_no_revocation(world: World) -> None:
 async def test_many_are_reinstated_by_two_people_and_what_was_revoked_since_stays(world: World) -> None:
     await world.revoke(*ids(6))
     made = request(world, ids(6), kind=RequestKind.REINSTATE, made_by="officer", note="by mistake")
-    await use_cases.requested(made, world.service)
-    await use_cases.carry_out_all(world.service)
+    await requests.requested(made, world.service)
+    await requests.carry_out_all(world.service)
     assert await states(world) == {"revoked": 6}
     world.clock.advance(hours=1)
     (row,) = await world.db.fetch("SELECT revocation_id FROM revocation WHERE article_id = $1", A)
-    await use_cases.reinstate(row["revocation_id"], "officer", "alone", world.service)
+    await reinstate(row["revocation_id"], "officer", "alone", world.service)
     await world.revoke(A)
     await confirmed(world, made)
     assert await states(world) == {"revoked": 1, "live": 5}
@@ -326,17 +324,17 @@ async def test_many_are_reinstated_by_two_people_and_what_was_revoked_since_stay
 async def test_one_officer_alone_reinstates_only_a_few(world: World) -> None:
     orders = await world.revoke(*ids(11))
     for one in orders[:10]:
-        await use_cases.reinstate(one.revocation_id, "officer", "by mistake", world.service)
+        await reinstate(one.revocation_id, "officer", "by mistake", world.service)
     with pytest.raises(Conflict):
-        await use_cases.reinstate(orders[10].revocation_id, "officer", "by mistake", world.service)
-    await use_cases.reinstate(orders[10].revocation_id, "other", "by mistake", world.service)
+        await reinstate(orders[10].revocation_id, "officer", "by mistake", world.service)
+    await reinstate(orders[10].revocation_id, "other", "by mistake", world.service)
 
 
 async def test_what_waits_for_a_second_person_is_not_reinstated_by_one(world: World) -> None:
     await submitted(world, ids(11))
     (order, *_) = await world.said(ArticleWithheld)
     with pytest.raises(Conflict):
-        await use_cases.reinstate(order.revocation_id, "officer", "alone", world.service)
+        await reinstate(order.revocation_id, "officer", "alone", world.service)
 
 
 async def test_an_unusual_share_revoked_by_one_feed_is_alerted(world: World) -> None:
@@ -363,7 +361,7 @@ async def test_what_was_reinstated_while_a_request_waits_is_revoked_when_that_is
 ) -> None:
     (order,) = await world.revoke(A)
     made = await submitted(world, ids(12))
-    await use_cases.reinstate(order.revocation_id, "officer", "an error", world.service)
+    await reinstate(order.revocation_id, "officer", "an error", world.service)
     await confirmed(world, made)
     assert await states(world) == {"revoked": 12}
 
@@ -372,9 +370,9 @@ async def test_what_is_withheld_for_no_request_can_be_reinstated(world: World) -
     await submitted(world, ids(11))
     (order, *_) = await world.said(ArticleWithheld)
     with pytest.raises(Conflict):
-        await use_cases.reinstate(order.revocation_id, "second", "an error", world.service)
+        await reinstate(order.revocation_id, "second", "an error", world.service)
     await world.db.execute("DELETE FROM notice_request")  # a restored database has lost it
-    await use_cases.reinstate(order.revocation_id, "second", "an error", world.service)
+    await reinstate(order.revocation_id, "second", "an error", world.service)
     assert await states(world) == {"withheld": 10, "live": 1}
 
 
@@ -386,7 +384,7 @@ async def test_what_is_left_of_a_request_counts_while_it_is_carried_out(
     assert not (await submitted(world, ids(10))).needs_approval
     assert (await submitted(world, ids(10, 10))).needs_approval
     monkeypatch.undo()
-    await use_cases.carry_out_all(world.service)
+    await requests.carry_out_all(world.service)
     assert await states(world) == {"revoked": 10, "withheld": 10}
 
 
@@ -408,7 +406,7 @@ async def test_a_notice_of_the_feed_revokes_also_where_an_unknown_sender_used_it
     (row,) = await world.db.fetch("SELECT noticed_by, request_id FROM notice")
     assert (row["noticed_by"], row["request_id"]) == ("metabase-revoked", None)
     for waiting in await world.db.fetch("SELECT request_id FROM notice_request"):
-        await use_cases.request_refused(waiting["request_id"], "officer", "forged", world.service)
+        await requests.request_refused(waiting["request_id"], "officer", "forged", world.service)
     assert await states(world) == {"revoked": 1}
 
 
@@ -429,7 +427,7 @@ async def test_a_notice_of_the_feed_revokes_again_what_an_upstream_system_used_i
     notice = world.notice(A)
     await from_topic(world, UPSTREAM, notice)
     (first,) = await world.said(ArticleRevoked)
-    await use_cases.reinstate(first.revocation_id, "officer", "their mistake", world.service)
+    await reinstate(first.revocation_id, "officer", "their mistake", world.service)
     await from_topic(world, INGESTER, notice)
     assert await states(world) == {"revoked": 1}
 
@@ -449,7 +447,7 @@ async def test_an_unknown_sender_takes_no_notice_out_of_anothers_request(world: 
     await from_topic(world, UPSTREAM, *noticed)
     await from_topic(world, None, noticed[-1])
     (row,) = await world.db.fetch("SELECT request_id FROM notice_request")
-    await use_cases.request_confirmed(row["request_id"], "second", None, world.service, articles_seen=1)
+    await requests.request_confirmed(row["request_id"], "second", None, world.service, articles_seen=1)
     assert await states(world) == {"revoked": 11}
 
 

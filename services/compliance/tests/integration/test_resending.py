@@ -7,7 +7,7 @@ import pytest
 
 from clawback_contracts.holder.v1 import Holding
 from clawback_contracts.revocation.v1 import ArticleRevoked
-from compliance import use_cases
+from compliance.use_cases.orders import resend_due
 from services.compliance.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration
@@ -23,7 +23,7 @@ async def _sent_in(
         await world.sent()
         world.clock.advance(minutes=1)
         before = len(await world.said(ArticleRevoked))
-        await use_cases.resend_due(world.service)
+        await resend_due(world.service)
         said = (await world.said(ArticleRevoked))[before:]
         if said:
             moments.append(minute)
@@ -55,11 +55,11 @@ async def test_a_receipt_without_being_asked_neither_hurries_nor_postpones_the_n
     for _ in range(20):
         await world.receipts(world.receipt(order, "ingester"))
         await world.checked("ingester", {A: Holding.HELD})
-        await use_cases.resend_due(world.service)
+        await resend_due(world.service)
     assert [order.attempt for order in await world.said(ArticleRevoked)] == [1]
     await world.sent()
     world.clock.advance(minutes=1)
-    await use_cases.resend_due(world.service)
+    await resend_due(world.service)
     assert [order.attempt for order in await world.said(ArticleRevoked)] == [1, 2]
 
 
@@ -71,7 +71,7 @@ async def test_one_that_still_holds_it_postpones_no_sending_to_another(world: Wo
     for minute in range(1, 17):
         await world.sent()
         world.clock.advance(minutes=1)
-        if await use_cases.resend_due(world.service):
+        if await resend_due(world.service):
             again = (await world.said(ArticleRevoked))[-1]
             seen[minute] = again.holders
             if again.holders and "ingester" in again.holders:
@@ -89,7 +89,7 @@ async def test_an_order_is_sent_again_to_those_who_owe_an_answer_and_daily_in_th
     for _ in range(30 * 24):
         await world.sent()
         world.clock.advance(hours=1)
-        await use_cases.resend_due(world.service)
+        await resend_due(world.service)
     sent = [one for one in await world.said(ArticleRevoked) if one.attempt > 1]
     assert {(one.article_id, one.holders) for one in sent} == {(A, ("search",))}
     assert 72 <= len(sent) <= 72 + 28

@@ -16,9 +16,10 @@ from clawback_contracts.holder.v1 import HolderKind
 from clawback_contracts.revocation.v1 import ArticleRevoked
 from clawback_contracts.sweep.v1 import Action, Hold, SweepCompleted, SweepFailed, SweepRequested
 from clawback_testing.waiting import until
-from compliance import use_cases
 from compliance.storage import sweeps
 from compliance.storage.retention import Records
+from compliance.use_cases import holders
+from compliance.use_cases.orders import reinstate
 from services.compliance.tests.integration.conftest import SEARCH, World
 
 pytestmark = pytest.mark.integration
@@ -52,7 +53,7 @@ async def years_pass(world: World) -> None:
     stands, lifted, _ = await world.revoke(STANDS, LIFTED, OPEN)
     await world.close(stands, lifted)
     await world.db.execute("UPDATE obligation SET state = 'verified' WHERE kind = 'expiry'")
-    lifting = await use_cases.reinstate(lifted.revocation_id, "an officer", "a mistake", world.service)
+    lifting = await reinstate(lifted.revocation_id, "an officer", "a mistake", world.service)
     row = await world.db.fetchrow("SELECT * FROM revocation WHERE revocation_id = $1", lifting.revocation_id)
     assert row is not None
     await world.db.execute(
@@ -71,7 +72,7 @@ async def years_pass(world: World) -> None:
             world.clock.now(),
         )
         world.clock.advance(seconds=1)
-    await use_cases.holder_registered(SEARCH.model_copy(update={"purpose": "another"}), "test", world.service)
+    await holders.holder_registered(SEARCH.model_copy(update={"purpose": "another"}), "test", world.service)
     world.clock.advance(days=DAYS + 1)
 
 

@@ -12,10 +12,11 @@ from clawback_common.errors import Conflict, Poison
 from clawback_common.service.waking import Waker
 from clawback_contracts.holder.v1 import Holding
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Outcome
-from compliance import use_cases
 from compliance.domain.obligation import ReceiptOutcome
 from compliance.domain.request import Request, RequestKind
 from compliance.storage import revocations
+from compliance.use_cases import holders, receipts, requests
+from compliance.use_cases.orders import on_notices, reinstate, resend_due
 from services.compliance.tests.integration.conftest import LIVE, SEARCH, World
 
 pytestmark = pytest.mark.integration
@@ -53,8 +54,8 @@ async def test_a_repeated_notice_is_answered_with_its_order_again(world: World) 
 
 async def test_a_repeated_batch_after_a_crash_gives_no_second_order(world: World) -> None:
     batch = world.received([world.notice(A), world.notice(B)])
-    await use_cases.on_notices(batch, world.service)
-    await use_cases.on_notices(batch, world.service)
+    await on_notices(batch, world.service)
+    await on_notices(batch, world.service)
     assert {order.order for order in await world.said(ArticleRevoked)} == {world.number}
     assert await world.db.fetchval("SELECT count(*) FROM notice") == 2
 
@@ -78,7 +79,7 @@ async def test_an_earlier_clock_moves_the_deadline_of_what_is_open_forward(world
 async def test_two_batches_on_the_same_articles_at_once_give_each_number_once(world: World) -> None:
     ids = [f"metabase:{n}" for n in range(40)]
     batches = [world.received([world.notice(one) for one in order]) for order in (ids, ids[::-1], ids)]
-    await asyncio.gather(*(use_cases.on_notices(batch, world.service) for batch in batches))
+    await asyncio.gather(*(on_notices(batch, world.service) for batch in batches))
     rows = await world.db.fetch("SELECT article_id, count(*) AS orders FROM revocation GROUP BY 1")
     assert {row["article_id"]: row["orders"] for row in rows} == dict.fromkeys(ids, 1)
 
@@ -107,13 +108,13 @@ async def test_a_receipt_wakes_the_verifier_only_after_its_commit(world: World) 
             seen.append(1)
 
     service = replace(world.service, verifiers=Seen())
-    await use_cases.on_receipts(world.received([world.receipt(order, "search")]), service)
+    await receipts.on_receipts(world.received([world.receipt(order, "search")]), service)
     assert seen == []
     impossible = [one._replace(offset=2**63) for one in world.received([world.receipt(order, "ingester")])]
     with pytest.raises(Poison):
-        await use_cases.on_receipts(impossible, service)
+        await receipts.on_receipts(impossible, service)
     assert seen == []
-    await use_cases.on_receipts(world.received([world.receipt(order, "ingester")]), service)
+    await receipts.on_receipts(world.received([world.receipt(order, "ingester")]), service)
     assert seen == [1]
 
 
@@ -161,13 +162,13 @@ async def test_a_lost_receipt_is_healed_by_sending_the_order_again(world: World)
     (order,) = await world.revoke(A)
     await world.sent()
     world.clock.advance(minutes=1)
-    assert await use_cases.resend_due(world.service) == 1
+    assert await resend_due(world.service) == 1
     again = (await world.said(ArticleRevoked))[-1]
     await world.close(again)
     assert await world.closed(order.revocation_id) is not None
     await world.sent()
     world.clock.advance(hours=10)
-    assert await use_cases.resend_due(world.service) == 0
+    assert await resend_due(world.service) == 0
 
 
 async def test_an_open_order_is_sent_after_1_5_and_15_minutes_and_then_hourly(world: World) -> None:
@@ -176,7 +177,7 @@ async def test_an_open_order_is_sent_after_1_5_and_15_minutes_and_then_hourly(wo
     for _ in range(150):
         await world.sent()
         world.clock.advance(minutes=1)
-        if await use_cases.resend_due(world.service):
+        if await resend_due(world.service):
             moments.append((world.clock.now() - begun).total_seconds() / 60)
     assert moments == [1, 5, 15, 60, 120]
 
@@ -184,12 +185,12 @@ async def test_an_open_order_is_sent_after_1_5_and_15_minutes_and_then_hourly(wo
 async def test_an_order_that_waits_in_the_outbox_is_not_piled_up(world: World) -> None:
     await world.revoke(A)
     world.clock.advance(hours=5)
-    assert await use_cases.resend_due(world.service) == 0
+    assert await resend_due(world.service) == 0
 
 
 async def test_a_reinstatement_takes_the_next_number_and_the_place_of_what_is_open(world: World) -> None:
     (order,) = await world.revoke(A)
-    lifted = await use_cases.reinstate(order.revocation_id, "officer", "an error", world.service)
+    lifted = await reinstate(order.revocation_id, "officer", "an error", world.service)
     (said,) = await world.said(ArticleReinstated)
     assert (said.order, said.previous_order, said.revocation_id) == (
         lifted.order_no,
@@ -209,18 +210,18 @@ async def test_a_reinstatement_takes_the_next_number_and_the_place_of_what_is_op
 
 async def test_only_the_order_in_force_can_be_reinstated_and_only_once(world: World) -> None:
     (order,) = await world.revoke(A)
-    await use_cases.reinstate(order.revocation_id, "officer", "an error", world.service)
+    await reinstate(order.revocation_id, "officer", "an error", world.service)
     with pytest.raises(Conflict):
-        await use_cases.reinstate(order.revocation_id, "officer", "an error", world.service)
+        await reinstate(order.revocation_id, "officer", "an error", world.service)
     with pytest.raises(Conflict):
-        await use_cases.reinstate(uuid4(), "officer", "an error", world.service)
+        await reinstate(uuid4(), "officer", "an error", world.service)
 
 
 async def test_after_a_reinstatement_an_old_notice_repeats_and_a_new_one_revokes(world: World) -> None:
     notice = world.notice(A)
     await world.notices(notice)
     (order,) = await world.said(ArticleRevoked)
-    await use_cases.reinstate(order.revocation_id, "officer", "an error", world.service)
+    await reinstate(order.revocation_id, "officer", "an error", world.service)
     await world.notices(notice)
     await world.notices(world.notice(A))
     first = world.number
@@ -234,7 +235,7 @@ async def test_after_a_reinstatement_an_old_notice_repeats_and_a_new_one_revokes
 
 async def test_a_late_receipt_to_a_superseded_order_changes_nothing(world: World) -> None:
     (order,) = await world.revoke(A)
-    await use_cases.reinstate(order.revocation_id, "officer", "an error", world.service)
+    await reinstate(order.revocation_id, "officer", "an error", world.service)
     await world.receipts(world.receipt(order, "search"))
     assert (await world.states(A))[1, "search"] == "superseded"
 
@@ -290,17 +291,17 @@ async def test_a_new_holder_owes_what_it_may_still_read_on_the_brokers(world: Wo
     await world.close(recent)
     await world.sent()
     rag = SEARCH.model_copy(update={"name": "rag", "group": "rag"})
-    await use_cases.holder_registered(rag, "operator", world.service)
+    await holders.holder_registered(rag, "operator", world.service)
     assert (1, "rag") not in await world.states(A)
     assert (await world.states(B))[1, "rag"] == "open"
-    assert await use_cases.resend_due(world.service) == 1
+    assert await resend_due(world.service) == 1
 
 
 async def test_a_holder_that_owes_something_leaves_only_with_a_second_person_and_still_owes_it(
     world: World,
 ) -> None:
     await world.revoke(A)
-    assert not await use_cases.holder_left("search", "operator", world.service)
+    assert not await holders.holder_left("search", "operator", world.service)
     now = world.clock.now()
     made = Request(
         request_id=uuid4(),
@@ -313,10 +314,10 @@ async def test_a_holder_that_owes_something_leaves_only_with_a_second_person_and
         made_at=now,
         expires_at=now + world.service.request_expiry,
     )
-    await use_cases.requested(made, world.service)
-    await use_cases.carry_out_all(world.service)
+    await requests.requested(made, world.service)
+    await requests.carry_out_all(world.service)
     assert await world.db.fetchval("SELECT status FROM holder WHERE name = 'search'") == "active"
-    await use_cases.request_confirmed(made.request_id, "second", None, world.service, articles_seen=None)
+    await requests.request_confirmed(made.request_id, "second", None, world.service, articles_seen=None)
     await world.revoke(B)
     assert (await world.states(A))[1, "search"] == "open"
     assert (1, "search") not in await world.states(B)
@@ -327,14 +328,14 @@ async def test_an_order_and_a_simultaneous_registration_never_miss_each_other(wo
         name, article_id = f"late-{round_}", f"metabase:r{round_}"
         registration = SEARCH.model_copy(update={"name": name, "group": name})
         await asyncio.gather(
-            use_cases.holder_registered(registration, "operator", world.service),
+            holders.holder_registered(registration, "operator", world.service),
             world.notices(world.notice(article_id)),
         )
         assert (1, name) in await world.states(article_id)
 
 
 async def test_registering_the_same_again_changes_nothing(world: World) -> None:
-    await use_cases.holder_registered(SEARCH, "operator", world.service)
+    await holders.holder_registered(SEARCH, "operator", world.service)
     assert await world.db.fetchval("SELECT count(*) FROM holder_change WHERE name = 'search'") == 1
 
 
@@ -359,7 +360,7 @@ async def test_receipts_and_notices_at_once_never_lock_one_another_for_good(worl
         world.notices(*again),
         world.receipts(*(world.receipt(order, "ingester") for order in orders)),
         world.receipts(*(world.receipt(order, "search") for order in reversed(orders))),
-        use_cases.resend_due(world.service),
+        resend_due(world.service),
     )
     await world.checked("ingester", dict.fromkeys(ids, Holding.GONE))
     assert await world.db.fetchval("SELECT count(*) FROM revocation WHERE closed_at IS NULL") == 0
@@ -372,14 +373,14 @@ async def test_a_reinstatement_locks_the_orders_of_its_article_in_the_order_of_t
     ids = [f"metabase:{n}" for n in range(16)]
     first = await world.revoke(*ids)
     for one in first:
-        await use_cases.reinstate(one.revocation_id, "officer", "by mistake", world.service)
+        await reinstate(one.revocation_id, "officer", "by mistake", world.service)
     pairs = zip(first, await world.revoke(*ids), strict=True)
     low, high = next(
         (a.revocation_id, b.revocation_id) for a, b in pairs if a.revocation_id < b.revocation_id
     )
     async with world.db.transaction() as other:
         await revocations.lock_orders(other, [low])
-        reinstating = asyncio.create_task(use_cases.reinstate(high, "officer", "by mistake", world.service))
+        reinstating = asyncio.create_task(reinstate(high, "officer", "by mistake", world.service))
         await _until_waiting(world)
         await other.execute("SELECT FROM revocation WHERE revocation_id = $1 FOR NO KEY UPDATE NOWAIT", high)
     assert (await reinstating).lifts == high

@@ -11,10 +11,10 @@ from pydantic import AnyHttpUrl
 from clawback_common.http.guarded_client import Addresses, AddressRules, GuardedClient, guarded_http
 from clawback_contracts.alert.v1 import AlertResolved
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
-from compliance import use_cases
 from compliance.domain.obligation import CONTROLS, GRACE_PERIOD, HoldingsCheck
 from compliance.gateways.stores import HoldingsClient, first_that_fit
 from compliance.storage.controls import MISSING_MAX
+from compliance.use_cases import holders, receipts
 from compliance.use_cases.controls import Controls
 from compliance.use_cases.verification import HoldingsVerifier
 from services.compliance.tests.integration.conftest import SEARCH, World
@@ -123,7 +123,7 @@ async def _removed_from_analytics(world: World) -> None:
     there = HolderRegistration(
         name="analytics", kind=HolderKind.STORE, purpose="ours", copy_kinds=("content",)
     )
-    await use_cases.holder_registered(there, "test", world.service)
+    await holders.holder_registered(there, "test", world.service)
     await _removed(world, A, holder="analytics")
 
 
@@ -155,7 +155,7 @@ async def test_what_was_missed_once_is_asked_for_until_it_is_answered_rightly(
     fake_ingester.behind = {min(LIVE)}
     await _removed_from_analytics(world)
     verifier = _with_analytics(world, fake_ingester)
-    await use_cases.on_holdings_checked([], await _one_that_misses(verifier), world.service)
+    await receipts.on_holdings_checked([], await _one_that_misses(verifier), world.service)
     for _ in range(3):
         await _look_again(world, verifier, "analytics")
         fake_ingester.questions.clear()
@@ -216,7 +216,7 @@ async def test_a_holder_that_drips_delays_only_itself(world: World, fake_ingeste
     addresses = Addresses(AddressRules(public_only=False))
     async with _dripping() as (url, asked), guarded_http() as http:
         there = SEARCH.model_copy(update={"holdings_url": url})
-        await use_cases.holder_registered(there, "operator", world.service)
+        await holders.holder_registered(there, "operator", world.service)
         own = fake_ingester.holdings().own
         client = HoldingsClient(own, GuardedClient(http, addresses, timeout_s=5))
         verifier = HoldingsVerifier(world.service, client, Controls(fake_ingester.ingester()))
@@ -242,7 +242,7 @@ async def test_a_consumer_that_does_not_answer_is_asked_less_and_less_often(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     there = SEARCH.model_copy(update={"holdings_url": AnyHttpUrl("http://nowhere/holdings")})
-    await use_cases.holder_registered(there, "operator", world.service)
+    await holders.holder_registered(there, "operator", world.service)
     await _removed(world, A, holder="search")
     verifier, pauses = _verifier(world, fake_ingester), []
     for _ in range(9):

@@ -10,9 +10,9 @@ from clawback_common.messaging.quarantine import Bad
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.holder.v1 import Holding
 from clawback_testing.commands import command
-from compliance import use_cases
 from compliance.service import SERVICE
 from compliance.storage import runs
+from compliance.use_cases import incidents
 from compliance.use_cases.daily_run import Check
 from compliance.use_cases.watching import watch_time
 from services.compliance.tests.integration.conftest import World
@@ -80,16 +80,16 @@ async def test_an_unreadable_record_pages_until_an_officer_closes_its_incident(w
         for n in (1, 2)
     ]
     async with world.db.transaction() as tx:
-        await use_cases.on_unreadable(tx, bad, world.service)
+        await incidents.on_unreadable(tx, bad, world.service)
     assert await world.alerts() == ["UnreadableRevocationRecord"]
     world.clock.advance(hours=1)
     await watch_time(world.service)
     assert await world.alerts() == ["UnreadableRevocationRecord"] * 2
-    assert await use_cases.close_incident(world.service, bad[0].id, "officer", "was a test") is not None
+    assert await incidents.close_incident(world.service, bad[0].id, "officer", "was a test") is not None
     assert await _names(world, AlertResolved) == []
-    await use_cases.close_incident(world.service, bad[1].id, "officer", "was a test")
+    await incidents.close_incident(world.service, bad[1].id, "officer", "was a test")
     assert await _names(world, AlertResolved) == ["UnreadableRevocationRecord"]
-    assert await use_cases.close_incident(world.service, bad[1].id, "officer", "again") is None
+    assert await incidents.close_incident(world.service, bad[1].id, "officer", "again") is None
 
 
 async def test_still_held_ends_when_the_holder_is_verified_and_not_before(world: World) -> None:

@@ -30,10 +30,10 @@ from clawback_testing.broker import Broker, Raw
 from clawback_testing.commands import command
 from clawback_testing.databases import Databases
 from clawback_testing.waiting import until
-from compliance import use_cases
 from compliance.service import SERVICE
 from compliance.settings import Settings
-from compliance.use_cases import GROUP
+from compliance.use_cases import holders
+from compliance.use_cases.service import GROUP
 from compliance.use_cases.watching import watch_readers
 from services.compliance.tests.integration.conftest import SEARCH, service_of
 from services.compliance.tests.integration.fake_ingester import FakeIngester
@@ -72,7 +72,7 @@ async def around(
             monkeypatch.setenv(name, value)
         made = Around(service=GROUP, broker=topics, db=database, fake_ingester=fake_ingester, port=probe_port)
         service = service_of(Settings(), database, SystemClock())
-        await use_cases.holder_registered(SEARCH, "test", service)
+        await holders.holder_registered(SEARCH, "test", service)
         try:
             yield made
         finally:

@@ -28,9 +28,12 @@ from ingester.settings import Settings
 from ingester.storage.contents import Months
 from ingester.storage.purges import PURGES
 from ingester.storage.retention import Articles, api_calls
-from ingester.use_cases import GROUP, Service, close_incident, holdings, publishing
+from ingester.use_cases import publishing
 from ingester.use_cases.beginning import begin
+from ingester.use_cases.holdings import holdings
+from ingester.use_cases.incidents import close_incident
 from ingester.use_cases.pacing import KeyPace, recorder
+from ingester.use_cases.service import GROUP, Service
 
 
 def assemble(

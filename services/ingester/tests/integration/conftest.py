@@ -19,7 +19,7 @@ from clawback_common.service.api import application
 from clawback_testing.clock import FakeClock
 from ingester.service import SERVICE, assemble
 from ingester.settings import Settings
-from ingester.use_cases import Service
+from ingester.use_cases.service import Service
 from services.ingester.tests.integration.simulated import Simulated, simulated_provider
 from services.ingester.tests.integration.world import Script, World
 

@@ -22,7 +22,8 @@ from ingester.domain.feed import PollResult
 from ingester.gateways.providers.port import Feed
 from ingester.service import configured_feeds
 from ingester.storage import feeds
-from ingester.use_cases import Service, polling
+from ingester.use_cases import polling
+from ingester.use_cases.service import Service
 from services.ingester.tests.integration.world import World
 
 ARTICLES, REVOKED = "metabase-articles", "metabase-revoked"

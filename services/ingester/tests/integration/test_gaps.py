@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
-from ingester import use_cases
+from ingester.use_cases import incidents
 from ingester.use_cases.watching import watch_feeds
 from services.ingester.tests.integration.simulated import ARTICLES, Simulated
 
@@ -40,7 +40,7 @@ async def test_what_left_the_window_while_nobody_read_is_named_until_a_person_ha
     assert row["gap_from"] == read_at
     assert row["gap_until"] - (read_at + timedelta(hours=81)) < timedelta(minutes=11)
     incident = await world.db.fetchval("SELECT id FROM incident WHERE kind = 'feed_gap'")
-    assert await use_cases.close_incident(world.service, incident, "officer", "asked the provider for them")
+    assert await incidents.close_incident(world.service, incident, "officer", "asked the provider for them")
     await watch(simulated)
     assert {one.name for one in await world.said(AlertResolved)} == {"FeedGap"}
     assert (await simulated.row(ARTICLES))["gap_from"] is None

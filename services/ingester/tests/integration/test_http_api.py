@@ -15,7 +15,6 @@ from clawback_common.messaging.quarantine import Bad
 from clawback_common.service.api import application
 from clawback_contracts.revocation.v1 import RevocationNoticed
 from clawback_testing.commands import command
-from ingester import use_cases
 from ingester.entrypoints.consumers import subscriptions
 from ingester.entrypoints.http import deliveries
 from ingester.entrypoints.http.webhooks import sign
@@ -24,7 +23,7 @@ from ingester.gateways.providers.metabase.codes import failure
 from ingester.service import SERVICE
 from ingester.settings import Settings
 from ingester.storage import sweeps
-from ingester.use_cases import polling
+from ingester.use_cases import orders, polling, storing
 from ingester.use_cases.poll_runs import poll_recorded
 from services.ingester.tests.integration.conftest import SECRET
 from services.ingester.tests.integration.world import CANARY, Script, World, articles_page, revoked_page
@@ -236,10 +235,10 @@ async def test_a_topic_brings_articles_of_its_own_providers_alone(world: World) 
     service = replace(world.service, settings=settings)
     assert [one.topic for one in subscriptions(service)][:2] == list(topics)
     (one,) = world.received([world.article(A)])
-    await use_cases.on_submissions([one._replace(topic="article-submissions.up.v1")], service)
+    await storing.on_submissions([one._replace(topic="article-submissions.up.v1")], service)
     for topic in ("article-submissions.acme.v1", "article-submissions.v1"):
         with pytest.raises(Poison, match="provider_not_allowed"):
-            await use_cases.on_submissions([one._replace(topic=topic)], service)
+            await storing.on_submissions([one._replace(topic=topic)], service)
 
 
 @pytest.mark.parametrize(
@@ -513,7 +512,7 @@ async def test_an_officer_closes_an_incident_with_a_note(http: httpx.AsyncClient
     await world.submit(world.article(A))
     bad = Bad(Poison("null_value"), "ingester", "revocations.v1", subjects=(A,))
     async with world.db.transaction() as tx:
-        await use_cases.on_unreadable_orders(tx, [bad], world.service)
+        await orders.on_unreadable_orders(tx, [bad], world.service)
     (listed,) = (await http.get("/ingester/incidents")).json()["items"]
     path = f"/ingester/incidents/{listed['id']}/close"
     assert (await http.post(path, json={"note": "looked"})).status_code == 401

@@ -9,27 +9,27 @@ from clawback_common.messaging.quarantine import Bad, put
 from clawback_common.service.dead_letters import dead_letter_service
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
 from clawback_testing.commands import command
-from ingester import use_cases
 from ingester.domain.article import Arrival, Delivery, deliveries
 from ingester.gateways.providers import port
 from ingester.service import SERVICE
-from ingester.use_cases import GROUP, polling
+from ingester.use_cases import polling, storing
+from ingester.use_cases.service import GROUP
 from services.ingester.tests.integration.world import Script, World, articles_page, revoked_page
 
 A = "up:1"
 
 
 async def _received_over_http(world: World, article: ArticleSubmitted) -> None:
-    await use_cases.store(world.service, deliveries([(article, None)], world.clock.now()), source="http")
+    await storing.store(world.service, deliveries([(article, None)], world.clock.now()), source="http")
 
 
 async def test_a_record_that_is_read_again_does_not_replace_a_text_that_came_after_it(world: World) -> None:
     batch = world.received([world.article(A, "OLD")])
-    await use_cases.on_submissions(batch, world.service)
+    await storing.on_submissions(batch, world.service)
     world.clock.advance(minutes=1)
     await _received_over_http(world, world.article(A, "NEW"))
     world.clock.advance(minutes=1)
-    await use_cases.on_submissions(batch, world.service)
+    await storing.on_submissions(batch, world.service)
     assert await world.text(A) == "NEW"
 
 
@@ -80,10 +80,10 @@ async def test_an_item_of_a_webhook_tried_again_does_not_replace_a_text_that_cam
 
 async def test_a_replay_of_the_topic_publishes_nothing_again(world: World) -> None:
     batch = world.received([world.article(A), world.article("up:2")])
-    await use_cases.on_submissions(batch, world.service)
+    await storing.on_submissions(batch, world.service)
     assert len(await world.news()) == 2
     world.clock.advance(hours=1)
-    await use_cases.on_submissions(batch, world.service)
+    await storing.on_submissions(batch, world.service)
     assert await world.news() == []
 
 
@@ -125,10 +125,10 @@ async def test_within_a_millisecond_of_the_broker_the_log_decides(world: World, 
         world.offset = offset
         batch += world.received([world.article(A, f"at{offset}")])
     for start in range(0, len(batch), size):
-        await use_cases.on_submissions(batch[start : start + size], world.service)
+        await storing.on_submissions(batch[start : start + size], world.service)
     assert await world.text(A) == f"at{2**40}"
     for one in batch:
-        await use_cases.on_submissions([one], world.service)
+        await storing.on_submissions([one], world.service)
     assert await world.text(A) == f"at{2**40}"
 
 
@@ -137,7 +137,7 @@ async def test_a_body_is_not_newer_than_one_that_came_after_it_however_many_item
 ) -> None:
     many = [world.article(f"up:{n}") for n in range(2, 2_002)]
     first = deliveries([(one, None) for one in [*many, world.article(A, "OLD")]], world.clock.now())
-    await use_cases.store(world.service, first, source="http")
+    await storing.store(world.service, first, source="http")
     world.clock.advance(microseconds=500)
     await _received_over_http(world, world.article(A, "NEW"))
     assert await world.text(A) == "NEW"

@@ -5,10 +5,9 @@ from datetime import timedelta
 import pytest
 
 from clawback_contracts.revocation.v1 import ArticleRemoved, Reason, RevocationNoticed
-from ingester import use_cases
 from ingester.domain.article import deliveries
 from ingester.domain.feed import RevokedEntry
-from ingester.use_cases import polling
+from ingester.use_cases import notices, polling, storing
 from services.ingester.tests.integration.world import Script, World, revoked_page
 
 pytestmark = pytest.mark.integration
@@ -31,10 +30,10 @@ async def test_a_notice_is_sent_at_once_and_again_after_1_5_and_15_minutes_then_
     await world.sent()
     for minutes in (1, 5, 15, 60, 60, 60):
         world.clock.advance(minutes=minutes, seconds=-1)
-        await use_cases.on_time(world.service)
+        await notices.on_time(world.service)
         assert await world.said(RevocationNoticed) == []
         world.clock.advance(seconds=1)
-        await use_cases.on_time(world.service)
+        await notices.on_time(world.service)
         assert await world.said(RevocationNoticed) == [notice]
         await world.sent()
 
@@ -51,7 +50,7 @@ async def test_the_order_that_cites_it_closes_a_notice_and_no_other_does(
     )
     await world.sent()
     world.clock.advance(minutes=2)
-    await use_cases.on_time(world.service)
+    await notices.on_time(world.service)
     assert await world.said(RevocationNoticed) == [second]
     open_ones = await world.db.fetchval("SELECT count(*) FROM notice WHERE answered_at IS NULL")
     assert open_ones == 1
@@ -96,7 +95,7 @@ async def test_an_entry_without_a_number_counts_as_new_after_a_reinstatement(wor
 
     async def seen() -> int:
         async with world.db.transaction() as tx:
-            return await use_cases.on_revoked_entries(tx, world.service, "f", entry, poll_id, None)
+            return await notices.on_revoked_entries(tx, world.service, "f", entry, poll_id, None)
 
     assert [await seen(), await seen()] == [1, 0]
     await world.order(world.revocation(A))
@@ -108,7 +107,7 @@ async def test_an_entry_without_a_number_counts_as_new_after_a_reinstatement(wor
 async def test_while_a_notice_waits_for_its_order_the_article_is_not_published(
     world: World, script: Script
 ) -> None:
-    await use_cases.store(
+    await storing.store(
         world.service,
         deliveries(
             [(world.article("metabase:1"), None), (world.article("metabase:2"), None)], world.clock.now()
@@ -127,12 +126,12 @@ async def test_an_embargoed_article_is_neither_readable_nor_published_until_its_
     assert [one.article_id for one in await world.news()] == [B]
     assert await world.state(A) == "embargoed"
     world.clock.advance(hours=2, seconds=-1)
-    await use_cases.on_time(world.service)
+    await notices.on_time(world.service)
     assert (await world.state(A), await world.news()) == ("embargoed", [])
     world.clock.advance(seconds=1)
-    await use_cases.on_time(world.service)
+    await notices.on_time(world.service)
     assert [one.article_id for one in await world.news()] == [A]
-    await use_cases.on_time(world.service)
+    await notices.on_time(world.service)
     assert await world.news() == []
 
 
@@ -140,25 +139,25 @@ async def test_an_embargoed_article_that_is_revoked_never_comes_out(world: World
     await world.submit(world.article(A, embargoed_until=world.clock.now() + timedelta(hours=2)))
     await world.order(world.revocation(A))
     world.clock.advance(hours=3)
-    await use_cases.on_time(world.service)
+    await notices.on_time(world.service)
     assert (await world.state(A), await world.news(), await world.held(A)) == ("revoked", [], set())
 
 
 async def test_the_end_of_a_licence_becomes_one_notice(world: World) -> None:
     ends = world.clock.now() + timedelta(days=1)
     await world.submit(world.article(A, licence_ends_at=ends), world.article(B))
-    await use_cases.on_time(world.service)
+    await notices.on_time(world.service)
     assert await world.said(RevocationNoticed) == []
     world.clock.advance(days=1)
     for _ in range(3):
-        await use_cases.on_time(world.service)
+        await notices.on_time(world.service)
     (notice,) = await world.said(RevocationNoticed)
     assert (notice.article_id, notice.reason, notice.revoked_at) == (A, Reason.LICENCE_EXPIRED, ends)
 
 
 async def test_an_article_whose_licence_had_ended_when_it_came_is_never_published(world: World) -> None:
     await world.submit(world.article(A, licence_ends_at=world.clock.now() - timedelta(days=1)))
-    await use_cases.on_time(world.service)
+    await notices.on_time(world.service)
     assert await world.news() == []
     assert [notice.article_id for notice in await world.said(RevocationNoticed)] == [A]
 
@@ -167,13 +166,13 @@ async def test_a_licence_that_ends_again_after_a_reinstatement_revokes_again(wor
     ends = world.clock.now() + timedelta(days=1)
     await world.submit(world.article(A, licence_ends_at=ends, source_order=1))
     world.clock.advance(days=1)
-    await use_cases.on_time(world.service)
+    await notices.on_time(world.service)
     (first,) = await world.said(RevocationNoticed)
     await world.order(world.revocation(A, 1, notice_ids=(first.notice_id,)))
     await world.order(world.reinstatement(A, 2))
     await world.sent()
     await world.submit(world.article(A, licence_ends_at=ends, source_order=2))
-    await use_cases.on_time(world.service)
+    await notices.on_time(world.service)
     (second,) = await world.said(RevocationNoticed)
     assert (second.article_id, second.revoked_at) == (A, ends)
     assert second.notice_id != first.notice_id
@@ -184,7 +183,7 @@ async def test_a_prolonged_licence_is_one_that_counts(world: World) -> None:
     await world.submit(world.article(A, licence_ends_at=now + timedelta(days=1), source_order=1))
     await world.submit(world.article(A, licence_ends_at=now + timedelta(days=9), source_order=2))
     world.clock.advance(days=2)
-    await use_cases.on_time(world.service)
+    await notices.on_time(world.service)
     assert await world.said(RevocationNoticed) == []
 
 
@@ -196,7 +195,7 @@ async def test_what_was_stored_while_a_notice_was_open_is_published_when_an_ende
     revoked = world.revocation(article_id, 5)
     await world.order(revoked, world.reinstatement(article_id, 6))
     stored = deliveries([(world.article(article_id), None)], world.clock.now())
-    await use_cases.store(world.service, stored, source="feed")
+    await storing.store(world.service, stored, source="feed")
     assert await world.news() == []
     await world.order(revoked.model_copy(update={"attempt": 2, "notice_ids": (notice.notice_id,)}))
     assert [one.article_id for one in await world.news()] == [article_id]

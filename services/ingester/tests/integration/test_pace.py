@@ -11,8 +11,8 @@ from clawback_testing.clock import FakeClock
 from ingester.gateways.providers.port import PausedByProvider
 from ingester.settings import FeedKind, FeedSettings
 from ingester.storage import feeds
-from ingester.use_cases import Service
 from ingester.use_cases.pacing import KeyPace
+from ingester.use_cases.service import Service
 from services.ingester.tests.integration.simulated import ARTICLES, REVOKED, Simulated, simulated_provider
 from services.ingester.tests.integration.world import World
 

@@ -22,7 +22,8 @@ from ingester.domain.feed import PollResult
 from ingester.gateways.providers.rss import entry
 from ingester.gateways.providers.rss.client import LIMITS
 from ingester.service import SERVICE, configured_feeds
-from ingester.use_cases import Service, polling
+from ingester.use_cases import polling
+from ingester.use_cases.service import Service
 from services.ingester.tests.integration.simulated import ARTICLES, Simulated, simulated_provider
 from services.ingester.tests.integration.world import World
 

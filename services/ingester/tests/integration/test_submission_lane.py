@@ -22,7 +22,7 @@ from clawback_testing.listening import listening
 from clawback_testing.waiting import until
 from ingester.entrypoints.consumers import subscriptions
 from ingester.service import SERVICE
-from ingester.use_cases import GROUP
+from ingester.use_cases.service import GROUP
 from services.ingester.tests.integration.world import World
 
 pytestmark = pytest.mark.integration

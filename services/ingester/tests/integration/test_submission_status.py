@@ -10,9 +10,9 @@ import pytest
 from clawback_common.errors import Poison
 from clawback_common.messaging.quarantine import Bad, put
 from clawback_contracts.article.v1 import ArticleSubmitted
-from ingester import use_cases
 from ingester.entrypoints.http import deliveries
 from ingester.storage import sweeps
+from ingester.use_cases import storing
 from services.ingester.tests.integration.test_http_api import item, push, submit
 from services.ingester.tests.integration.world import CANARY, World
 
@@ -35,7 +35,7 @@ async def send(
     """Delivers an article on the topic; returns its event id."""
     (record,) = world.received([article], topic)
     record = record._replace(event_id=event_id or str(uuid4()))
-    await use_cases.on_submissions([record], world.service)
+    await storing.on_submissions([record], world.service)
     return record.event_id
 
 

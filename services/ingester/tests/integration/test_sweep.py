@@ -24,6 +24,7 @@ from clawback_testing.waiting import until
 from ingester.service import SERVICE
 from ingester.storage import retention, sweeps
 from ingester.storage.retention import Articles
+from ingester.use_cases import notices
 from ingester.use_cases.poll_runs import poll_recorded
 from services.ingester.tests.integration.world import Script, World, articles_page
 
@@ -106,9 +107,8 @@ async def test_an_id_that_was_never_published_is_deleted_with_its_document(world
         aged(world, "up:ordered", 120, embargoed_until=until_later),
     )
     world.clock.advance(days=2)
-    from ingester import use_cases  # noqa: PLC0415 - beside the one call
 
-    await use_cases.on_time(world.service)
+    await notices.on_time(world.service)
     await world.order(world.revocation("up:ordered"))
     owned = Articles(world.db, world.clock, world.service.months)
     asked = request(world)

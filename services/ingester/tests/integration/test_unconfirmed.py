@@ -10,7 +10,7 @@ from clawback_common.messaging import unconfirmed
 from clawback_contracts.envelope import NUMBER_MAX
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleRemoved
-from ingester import use_cases
+from ingester.use_cases.orders import confirm, on_confirmed, on_orders
 from services.ingester.tests.integration.world import World
 
 pytestmark = pytest.mark.integration
@@ -21,13 +21,13 @@ HIGHEST = 2**53 - 1
 
 async def arrive(world: World, *orders: AnyOrder) -> None:
     """Delivers orders on the topic."""
-    await use_cases.on_orders(world.received(orders), world.service)
+    await on_orders(world.received(orders), world.service)
 
 
 async def answer(world: World, *issued: AnyOrder) -> None:
     """Asks compliance, which has issued these orders."""
     (doubtful,) = await unconfirmed.due(world.db, world.clock.now())
-    await use_cases.on_confirmed(world.service, doubtful, issued)
+    await on_confirmed(world.service, doubtful, issued)
     assert await world.db.fetchval("SELECT count(*) FROM unconfirmed_order") == 0
 
 
@@ -121,10 +121,10 @@ async def test_an_article_whose_answer_cannot_be_read_delays_no_other(
 
     monkeypatch.setattr(unconfirmed, "issued", issued)
     with pytest.raises(Transient):
-        await use_cases.confirm(world.service)
+        await confirm(world.service)
     assert [await world.state(one) for one in orders] == ["withheld", "withheld", "revoked", "revoked"]
     world.clock.advance(seconds=11)
     await arrive(world, world.revocation("up:9", 5))
     orders["up:9"] = world.revocation("up:9", 5)
-    await use_cases.confirm(world.service)
+    await confirm(world.service)
     assert await world.state("up:9") == "revoked"

@@ -21,9 +21,9 @@ from clawback_contracts.revocation.folding import AnyOrder
 from clawback_testing.broker import Broker, Raw
 from clawback_testing.listening import listening
 from clawback_testing.waiting import until
-from ingester import use_cases
 from ingester.domain.feed import RevokedEntry
 from ingester.entrypoints.consumers import subscriptions
+from ingester.use_cases import incidents, notices, orders
 from services.ingester.tests.integration.world import World
 
 pytestmark = pytest.mark.integration
@@ -104,7 +104,7 @@ async def test_an_unreadable_order_on_an_unknown_article_keeps_it_back_when_it_c
     await world.submit(world.article(A))
     assert (await world.state(A), await world.news()) == ("withheld", [])
     (incident,) = await incident_ids(world)
-    await use_cases.close_incident(world.service, incident, "olga", "a test message")
+    await incidents.close_incident(world.service, incident, "olga", "a test message")
     assert await world.state(A) == "live"
     assert [one.article_id for one in await world.news()] == [A]
 
@@ -120,7 +120,7 @@ async def withheld(world: World, *ids: str) -> list[UUID]:
         for n, one in enumerate(ids)
     ]
     async with world.db.transaction() as tx:
-        await use_cases.on_unreadable_orders(tx, bads, world.service)
+        await orders.on_unreadable_orders(tx, bads, world.service)
     return [bad.id for bad in bads]
 
 
@@ -128,29 +128,29 @@ async def test_closing_the_incident_releases_the_article_and_publishes_it(world:
     await world.submit(world.article(A))
     await world.news()
     (incident,) = await withheld(world, A)
-    closed = await use_cases.close_incident(world.service, incident, "olga", "looked")
+    closed = await incidents.close_incident(world.service, incident, "olga", "looked")
     assert closed is not None
     assert await world.state(A) == "live"
     assert [one.article_id for one in await world.news()] == [A]
-    assert await use_cases.close_incident(world.service, incident, "olga", "again") is None
+    assert await incidents.close_incident(world.service, incident, "olga", "again") is None
 
 
 async def test_of_two_incidents_on_one_article_the_last_one_releases_it(world: World) -> None:
     await world.submit(world.article(A))
     first, second = await withheld(world, A, A)
-    await use_cases.close_incident(world.service, first, "olga", "looked")
+    await incidents.close_incident(world.service, first, "olga", "looked")
     assert await world.state(A) == "withheld"
-    await use_cases.close_incident(world.service, second, "olga", "looked")
+    await incidents.close_incident(world.service, second, "olga", "looked")
     assert await world.state(A) == "live"
 
 
 async def test_an_embargo_is_not_ended_by_closing_an_incident(world: World) -> None:
     await world.submit(world.article(A, embargoed_until=world.clock.now() + timedelta(hours=1)))
     (incident,) = await withheld(world, A)
-    await use_cases.close_incident(world.service, incident, "olga", "looked")
+    await incidents.close_incident(world.service, incident, "olga", "looked")
     assert (await world.state(A), await world.news()) == ("embargoed", [])
     world.clock.advance(hours=1)
-    await use_cases.on_time(world.service)
+    await notices.on_time(world.service)
     assert [one.article_id for one in await world.news()] == [A]
 
 
@@ -158,11 +158,9 @@ async def test_an_article_on_which_a_notice_waits_stays_withheld(world: World) -
     await world.submit(world.article(A))
     async with world.db.transaction() as tx:
         poll_id = await tx.fetchval("SELECT gen_random_uuid()")
-        await use_cases.on_revoked_entries(
-            tx, world.service, "f", [RevokedEntry(A, "s1", None)], poll_id, None
-        )
+        await notices.on_revoked_entries(tx, world.service, "f", [RevokedEntry(A, "s1", None)], poll_id, None)
     (incident,) = await withheld(world, A)
-    await use_cases.close_incident(world.service, incident, "olga", "looked")
+    await incidents.close_incident(world.service, incident, "olga", "looked")
     assert await world.state(A) == "withheld"
 
 
@@ -170,7 +168,7 @@ async def test_a_readable_order_that_comes_after_all_revokes_what_was_withheld(w
     await world.submit(world.article(A))
     (incident,) = await withheld(world, A)
     await world.order(world.revocation(A))
-    await use_cases.close_incident(world.service, incident, "olga", "it came again")
+    await incidents.close_incident(world.service, incident, "olga", "it came again")
     assert (await world.state(A), await world.held(A)) == ("revoked", set())
 
 

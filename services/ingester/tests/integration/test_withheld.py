@@ -8,7 +8,7 @@ import pytest
 from clawback_common.errors import Poison
 from clawback_common.messaging.quarantine import Bad
 from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
-from ingester import use_cases
+from ingester.use_cases import incidents, notices, orders
 from services.ingester.tests.integration.world import World
 
 pytestmark = pytest.mark.integration
@@ -27,7 +27,7 @@ async def unreadable_order(world: World, article_id: str) -> Bad:
         Poison("null_value"), "ingester", "revocations.v1", event_id=str(uuid4()), subjects=(article_id,)
     )
     async with world.db.transaction() as tx:
-        await use_cases.on_unreadable_orders(tx, [bad], world.service)
+        await orders.on_unreadable_orders(tx, [bad], world.service)
     return bad
 
 
@@ -88,7 +88,7 @@ async def test_a_reinstatement_does_not_release_what_an_unreadable_order_withhol
     bad = await unreadable_order(world, A)
     await world.order(world.reinstatement(A, 2))
     assert (await world.state(A), await published(world)) == ("withheld", [])
-    await use_cases.close_incident(world.service, bad.id, "olga", "looked")
+    await incidents.close_incident(world.service, bad.id, "olga", "looked")
     assert await world.state(A) == "live"
     assert [after_order for _, after_order in await published(world)] == [2]
 
@@ -97,7 +97,7 @@ async def test_a_closed_incident_does_not_release_what_an_order_withholds(world:
     await world.submit(world.article(A))
     bad = await unreadable_order(world, A)
     await world.order(world.withholding(A, 1))
-    await use_cases.close_incident(world.service, bad.id, "olga", "looked")
+    await incidents.close_incident(world.service, bad.id, "olga", "looked")
     assert (await world.state(A), await published(world)) == ("withheld", [])
     await world.order(world.reinstatement(A, 2))
     assert await world.state(A) == "live"
@@ -109,6 +109,6 @@ async def test_an_embargo_continues_after_a_reinstatement(world: World) -> None:
     await world.order(world.reinstatement(A, 2))
     assert (await world.state(A), await published(world)) == ("embargoed", [])
     world.clock.advance(hours=2)
-    await use_cases.on_time(world.service)
+    await notices.on_time(world.service)
     assert await world.state(A) == "live"
     assert [after_order for _, after_order in await published(world)] == [2]

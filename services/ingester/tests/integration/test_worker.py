@@ -43,8 +43,8 @@ from clawback_testing.workers import running
 from ingester.gateways import events, metrics
 from ingester.service import SERVICE, assemble, configured_feeds
 from ingester.settings import Settings
-from ingester.use_cases import Service
 from ingester.use_cases.publishing import may_publish, publish_lost_again
+from ingester.use_cases.service import Service
 from ingester.use_cases.watching import measure
 from services.ingester.tests.integration.world import CANARY, World
 

@@ -12,14 +12,15 @@ from clawback_common.messaging.outbox.relay import Waiting
 from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted, Source
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_testing.world import ServiceWorld
-from ingester import use_cases
 from ingester.domain.feed import Origin
 from ingester.gateways.providers.metabase.source import ArticlesSource, RevokedSource
 from ingester.gateways.providers.metabase.values import Page, RateLimit, RevokedPage, Slice
 from ingester.gateways.providers.port import Bad, Feed, Revoked
 from ingester.settings import FeedKind, FeedSettings, Settings
-from ingester.use_cases import Service, polling
+from ingester.use_cases import holdings, polling, storing
+from ingester.use_cases.orders import on_orders
 from ingester.use_cases.publishing import publish
+from ingester.use_cases.service import Service
 
 ORIGIN = Origin("http://provider.example/", "k")
 CANARY = "zq-canary-7719"
@@ -47,11 +48,11 @@ class World(ServiceWorld[Service]):
 
     async def submit(self, *articles: ArticleSubmitted) -> None:
         """Delivers articles on the submission topic, in one batch."""
-        await use_cases.on_submissions(self.received(articles), self.service)
+        await storing.on_submissions(self.received(articles), self.service)
 
     async def order(self, *orders: AnyOrder) -> None:
         """Delivers orders that compliance has confirmed, in one batch."""
-        await use_cases.on_orders(self.received(orders), self.service, confirmed=True)
+        await on_orders(self.received(orders), self.service, confirmed=True)
 
     async def news(self) -> list[ArticlePublished]:
         """Returns the messages of the waiting references; they then count as sent."""
@@ -78,7 +79,7 @@ class World(ServiceWorld[Service]):
 
     async def held(self, *article_ids: str) -> set[str]:
         """Returns the answer about holdings."""
-        held, _ = await use_cases.holdings(self.service, article_ids)
+        held, _ = await holdings.holdings(self.service, article_ids)
         return held
 
 

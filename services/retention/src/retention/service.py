@@ -22,8 +22,8 @@ from retention.entrypoints.consumers import subscriptions
 from retention.entrypoints.schedules import loops
 from retention.gateways.policies_file import read_policies
 from retention.settings import Settings
-from retention.use_cases import GROUP, Service
 from retention.use_cases.beginning import begin
+from retention.use_cases.service import GROUP, Service
 
 
 def assemble(settings: Settings, db: Database, clock: Clock, orders: OrdersOutbox) -> Service:

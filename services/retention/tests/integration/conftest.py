@@ -13,13 +13,14 @@ from clawback_common.postgres.migrate import Migration
 from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed, SweepRequested
 from clawback_testing.clock import FakeClock
 from clawback_testing.world import ServiceWorld
-from retention import use_cases
 from retention.domain.hold import LegalHold, State
 from retention.domain.policy import by_class
 from retention.domain.sweep import Sweep
 from retention.service import SERVICE, assemble
 from retention.settings import Settings
-from retention.use_cases import Service
+from retention.use_cases import holds, sweeps
+from retention.use_cases.answers import on_answers
+from retention.use_cases.service import Service
 
 
 class World(ServiceWorld[Service]):
@@ -31,7 +32,7 @@ class World(ServiceWorld[Service]):
         """Requests a sweep."""
         given = {"by": "test", "cause": "test"} | more
         policies = by_class(self.service.policies, data_class)
-        return await use_cases.sweeps_requested(policies, self.service, **given)
+        return await sweeps.sweeps_requested(policies, self.service, **given)
 
     def completed(self, sweep: Sweep, owner: str, **more: Any) -> SweepCompleted:
         """An owner's answer: completed."""
@@ -58,7 +59,7 @@ class World(ServiceWorld[Service]):
 
     async def answers(self, *answers: SweepAnswer) -> None:
         """Processes answers as one batch."""
-        await use_cases.on_answers(self.received(answers), self.service)
+        await on_answers(self.received(answers), self.service)
 
     async def finish(self, *asked: Sweep) -> None:
         """Every owner completes the sweeps."""
@@ -77,7 +78,7 @@ class World(ServiceWorld[Service]):
             state=State.PLACED,
             placed_by=by,
         )
-        await use_cases.hold_placed(hold, "a law suit", self.service)
+        await holds.hold_placed(hold, "a law suit", self.service)
         return hold.hold_id
 
     async def requests(self) -> list[SweepRequested]:

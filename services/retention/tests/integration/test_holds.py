@@ -7,8 +7,8 @@ import pytest
 
 from clawback_common.errors import Conflict, Forbidden
 from clawback_contracts.sweep.v1 import Hold, HoldsChanged, SweepRequested
-from retention import use_cases
 from retention.domain.hold import State
+from retention.use_cases import holds
 from services.retention.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration
@@ -23,45 +23,45 @@ async def test_a_hold_is_in_force_from_its_placement_until_two_people_end_it(wor
     hold_id = await world.hold("metabase:1", by="ann")
     assert await _spared(world) == [("metabase:1",)], "placed and not yet confirmed"
     with pytest.raises(Forbidden, match="second person"):
-        await use_cases.hold_confirmed(hold_id, "ann", "", world.service)
-    assert await use_cases.hold_confirmed(hold_id, "bob", "", world.service) is State.CONFIRMED
+        await holds.hold_confirmed(hold_id, "ann", "", world.service)
+    assert await holds.hold_confirmed(hold_id, "bob", "", world.service) is State.CONFIRMED
     assert await _spared(world) == [("metabase:1",)]
-    assert await use_cases.hold_lifted(hold_id, "ann", "settled", world.service) is State.LIFTING
+    assert await holds.hold_lifted(hold_id, "ann", "settled", world.service) is State.LIFTING
     with pytest.raises(Forbidden, match="second person"):
-        await use_cases.hold_confirmed(hold_id, "ann", "", world.service)
+        await holds.hold_confirmed(hold_id, "ann", "", world.service)
     assert await _spared(world) == [("metabase:1",)], "its end waits for a second person"
-    assert await use_cases.hold_confirmed(hold_id, "bob", "", world.service) is State.LIFTED
+    assert await holds.hold_confirmed(hold_id, "bob", "", world.service) is State.LIFTED
     assert await _spared(world) == []
 
 
 async def test_a_rejected_end_leaves_it_in_force(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
-    await use_cases.hold_confirmed(hold_id, "bob", "", world.service)
-    await use_cases.hold_lifted(hold_id, "ann", "settled", world.service)
-    assert await use_cases.hold_kept(hold_id, "bob", "it is not", world.service) is State.CONFIRMED
+    await holds.hold_confirmed(hold_id, "bob", "", world.service)
+    await holds.hold_lifted(hold_id, "ann", "settled", world.service)
+    assert await holds.hold_kept(hold_id, "bob", "it is not", world.service) is State.CONFIRMED
     with pytest.raises(Conflict):
-        await use_cases.hold_confirmed(hold_id, "bob", "", world.service)
+        await holds.hold_confirmed(hold_id, "bob", "", world.service)
     assert await _spared(world) == [("metabase:1",)]
-    assert await use_cases.hold_lifted(hold_id, "bob", "now it is", world.service) is State.LIFTING
-    assert await use_cases.hold_confirmed(hold_id, "ann", "", world.service) is State.LIFTED
+    assert await holds.hold_lifted(hold_id, "bob", "now it is", world.service) is State.LIFTING
+    assert await holds.hold_confirmed(hold_id, "ann", "", world.service) is State.LIFTED
 
 
 async def test_the_person_who_placed_it_may_take_it_back_before_confirmation(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
-    assert await use_cases.hold_lifted(hold_id, "ann", "a mistake", world.service) is State.WITHDRAWN
+    assert await holds.hold_lifted(hold_id, "ann", "a mistake", world.service) is State.WITHDRAWN
     assert await _spared(world) == []
     with pytest.raises(Conflict, match="no longer in force"):
-        await use_cases.hold_confirmed(hold_id, "bob", "", world.service)
+        await holds.hold_confirmed(hold_id, "bob", "", world.service)
 
 
 async def test_its_history_records_who_did_what_when_and_why(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
     for step, by, note in (
-        (use_cases.hold_confirmed, "bob", "seen"),
-        (use_cases.hold_lifted, "ann", "settled"),
-        (use_cases.hold_kept, "bob", "not yet"),
-        (use_cases.hold_lifted, "bob", "settled now"),
-        (use_cases.hold_confirmed, "ann", "yes"),
+        (holds.hold_confirmed, "bob", "seen"),
+        (holds.hold_lifted, "ann", "settled"),
+        (holds.hold_kept, "bob", "not yet"),
+        (holds.hold_lifted, "bob", "settled now"),
+        (holds.hold_confirmed, "ann", "yes"),
     ):
         world.clock.advance(hours=1)
         await step(hold_id, by, note, world.service)
@@ -119,11 +119,11 @@ async def test_more_ids_than_fit_into_a_request_are_rejected_and_no_hold_is_plac
 
 async def test_owners_are_notified_immediately_of_each_change_of_a_hold(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
-    await use_cases.hold_confirmed(hold_id, "bob", "", world.service)
-    await use_cases.hold_lifted(hold_id, "ann", "settled", world.service)
-    await use_cases.hold_confirmed(hold_id, "bob", "", world.service)
+    await holds.hold_confirmed(hold_id, "bob", "", world.service)
+    await holds.hold_lifted(hold_id, "ann", "settled", world.service)
+    await holds.hold_confirmed(hold_id, "bob", "", world.service)
     withdrawn = await world.hold("metabase:2", by="cid")
-    await use_cases.hold_lifted(withdrawn, "cid", "a mistake", world.service)
+    await holds.hold_lifted(withdrawn, "cid", "a mistake", world.service)
     told = await world.said(HoldsChanged)
     assert [[(one.placed_by, one.confirmed_by) for one in event.holds] for event in told] == [
         [("ann", None)],
@@ -173,5 +173,5 @@ async def test_an_answer_that_matches_no_request_places_no_hold(world: World) ->
 
 async def test_an_unknown_hold_is_not_found(world: World) -> None:
     (sweep,) = await world.sweep("articles")
-    for step in (use_cases.hold_confirmed, use_cases.hold_lifted, use_cases.hold_kept):
+    for step in (holds.hold_confirmed, holds.hold_lifted, holds.hold_kept):
         assert await step(sweep.sweep_id, "ann", "", world.service) is None

@@ -13,13 +13,13 @@ import pytest
 from clawback_common.errors import Stop, Transient
 from clawback_common.service.process import ShutdownEvent
 from clawback_testing.waiting import until
-from retention import use_cases
 from retention.domain.age import Age
 from retention.domain.sweep import Sweep
 from retention.entrypoints.commands import holds_command
 from retention.storage import answers, policies, sweeps
 from retention.use_cases.beginning import begin
 from retention.use_cases.sweep_job import SweepJob
+from retention.use_cases.sweeps import sweeps_requested
 from retention.use_cases.watching import beat
 from services.retention.tests.integration.conftest import World
 
@@ -215,9 +215,7 @@ async def test_policies_that_differ_from_the_workers_sweep_nothing(world: World,
     assert await world.db.fetchval("SELECT count(*) FROM sweep") == 0
     assert (await _last_run(world))[0] == "failed"
 
-    tried = await use_cases.sweeps_requested(
-        list(shorter.values()), own, by="test", cause="test", dry_run=True
-    )
+    tried = await sweeps_requested(list(shorter.values()), own, by="test", cause="test", dry_run=True)
     assert {sweep.dry_run for sweep in tried} == {True}
     assert await world.sweep("articles"), "the worker's own"
 

@@ -8,8 +8,8 @@ import pytest
 
 from clawback_common.errors import Poison
 from clawback_contracts.sweep.v1 import Action, Archive
-from retention import use_cases
 from retention.domain.sweep import Sweep
+from retention.use_cases.sweeps import resend_due
 from services.retention.tests.integration.conftest import World
 
 pytestmark = pytest.mark.integration
@@ -54,7 +54,7 @@ async def test_a_sweep_is_done_when_every_owner_has_answered(world: World) -> No
     await world.answers(world.completed(sweep, "analytics"))
     assert await world.state(sweep) == "done"
     world.clock.advance(days=1)
-    assert await use_cases.resend_due(world.service) == 0, "a closed sweep is not sent again"
+    assert await resend_due(world.service) == 0, "a closed sweep is not sent again"
 
 
 async def test_an_unanswered_request_is_sent_again_after_1_5_and_15_minutes_then_hourly(world: World) -> None:
@@ -63,7 +63,7 @@ async def test_an_unanswered_request_is_sent_again_after_1_5_and_15_minutes_then
     begun, sent = world.clock.now(), []
     for _ in range(140):
         world.clock.advance(minutes=1)
-        if await use_cases.resend_due(world.service):
+        if await resend_due(world.service):
             sent.append((world.clock.now() - begun) / timedelta(minutes=1))
     assert sent == [1, 5, 15, 60, 120]
     requests = await world.requests()
@@ -82,7 +82,7 @@ async def test_a_resent_request_names_the_current_holds(world: World) -> None:
     await world.hold("metabase:2", data_class="compliance_records")
     second = await world.hold(dated_until=datetime(2023, 1, 1, tzinfo=UTC))
     world.clock.advance(minutes=1)
-    await use_cases.resend_due(world.service)
+    await resend_due(world.service)
     first_sent, *_, last_sent = await world.requests()
     assert [hold.article_ids for hold in first_sent.holds] == [("metabase:1",)]
     assert {hold.article_ids for hold in last_sent.holds} == {("metabase:1",), ()}
@@ -94,7 +94,7 @@ async def test_a_late_answer_to_an_older_attempt_overwrites_nothing(world: World
     sweep = await _sweep(world)
     old = world.completed(sweep, "ingester", removed=1)
     world.clock.advance(minutes=1)
-    await use_cases.resend_due(world.service)
+    await resend_due(world.service)
     await world.answers(world.completed(sweep, "ingester", attempt=2, removed=9, found=9))
     world.clock.advance(minutes=1)
     await world.answers(old, world.failed(sweep, "ingester"))
@@ -116,7 +116,7 @@ async def test_a_failed_owner_needs_attention_until_it_succeeds(world: World) ->
     await world.answers(world.failed(sweep, "ingester"), world.completed(sweep, "analytics"))
     assert await world.state(sweep) == "attention"
     world.clock.advance(minutes=5)
-    assert await use_cases.resend_due(world.service) == 0
+    assert await resend_due(world.service) == 0
     await world.answers(world.completed(sweep, "ingester"))
     assert await world.state(sweep) == "done"
 
@@ -165,8 +165,8 @@ async def test_a_concurrent_answer_and_resending_wait_for_each_other(world: Worl
     sweeps = [await _sweep(world) for _ in range(10)]
     world.clock.advance(minutes=1)
     await asyncio.gather(
-        *(world.finish(sweep) for sweep in sweeps), *(use_cases.resend_due(world.service) for _ in range(5))
+        *(world.finish(sweep) for sweep in sweeps), *(resend_due(world.service) for _ in range(5))
     )
     assert {await world.state(sweep) for sweep in sweeps} == {"done"}
     world.clock.advance(days=1)
-    assert await use_cases.resend_due(world.service) == 0
+    assert await resend_due(world.service) == 0

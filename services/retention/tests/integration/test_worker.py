@@ -19,10 +19,10 @@ from clawback_contracts.sweep.v1 import Action, SweepCompleted
 from clawback_local.ports import claimed
 from clawback_testing.broker import Broker
 from clawback_testing.waiting import until
-from retention import use_cases
 from retention.service import assemble
 from retention.settings import Settings
-from retention.use_cases import GROUP
+from retention.use_cases import sweeps
+from retention.use_cases.service import GROUP
 from services.retention.tests.integration.conftest import World
 from services.retention.tests.integration.processes import (
     NONSENSE,
@@ -109,7 +109,7 @@ async def test_a_sweep_of_all_classes_waits_for_all_owners_including_retention(
 
 async def test_tables_are_maintained_and_their_bloat_is_reported(around: Around) -> None:
     service = assemble(Settings(), around.db, SystemClock(), OrdersOutbox())
-    (sweep,) = await use_cases.sweeps_requested(
+    (sweep,) = await sweeps.sweeps_requested(
         [service.policies["job_runs"]], service, by="test", cause="test", action=Action.VACUUM
     )
     everybody_else = dict.fromkeys(("ingester", "compliance", "analytics", "alerting"), does_it)

@@ -4,9 +4,9 @@ import asyncio
 import sys
 from argparse import ArgumentParser, Namespace
 
-from alerting import use_cases
 from alerting.storage import messages
-from alerting.use_cases import Service
+from alerting.use_cases import operators
+from alerting.use_cases.service import Service
 from clawback_common.service import jobs
 from clawback_common.service.arguments import seconds
 from clawback_common.service.definition import Command
@@ -28,7 +28,7 @@ async def test_command(service: Service, chosen: Namespace, stopping: ShutdownEv
         0 if the worker sent all messages in time, 3 if it did not.
     """
     async with jobs.run(service.db, service.clock, "test", cause="command") as run:
-        alert = await use_cases.send_test_alert("command", service)
+        alert = await operators.send_test_alert("command", service)
         loop = asyncio.get_running_loop()
         end = loop.time() + chosen.wait
         while True:

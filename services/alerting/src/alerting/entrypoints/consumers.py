@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from alerting import use_cases
-from alerting.use_cases import Service
+from alerting.use_cases import folding, runs
+from alerting.use_cases.service import Service
 from clawback_common.kafka.envelope import Batch
 from clawback_common.kafka.subscription import Subscription
 from clawback_common.messaging.quarantine import Bad
@@ -21,13 +21,13 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
     """
 
     async def alerts_arrived(batch: Batch[AlertRaised | AlertResolved | AlertsFiring]) -> None:
-        await use_cases.on_alerts(batch, service, positions=positions)
+        await folding.on_alerts(batch, service, positions=positions)
 
     async def runs_arrived(batch: Batch[RunCompleted | RunFailed]) -> None:
-        await use_cases.on_runs(batch, service, positions=positions)
+        await runs.on_runs(batch, service, positions=positions)
 
     async def unreadable(tx: Transaction, bad: Sequence[Bad]) -> None:
-        await use_cases.on_undecodable(tx, bad, service)
+        await folding.on_undecodable(tx, bad, service)
 
     return [
         Subscription(

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from functools import partial
 
-from alerting import use_cases
 from alerting.gateways.notification import Send
-from alerting.use_cases import Service
+from alerting.use_cases import folding, runs, sending, watching
+from alerting.use_cases.service import Service
 from clawback_common.service.loops import Loop
 from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.waking import Sleeper
@@ -28,10 +28,10 @@ def loops(service: Service, sends: Mapping[str, Send], stopping: ShutdownEvent) 
             )
             for channel, send in sends.items()
         ),
-        Loop("remind", REMIND_EVERY_S, partial(use_cases.evaluate_firing, service)),
-        Loop("runs", WATCH_EVERY_S, partial(use_cases.watch_runs, service)),
-        Loop("channels", WATCH_EVERY_S, partial(use_cases.watch_channels, service)),
-        Loop("measure", 15.0, partial(use_cases.measure, service)),
+        Loop("remind", REMIND_EVERY_S, partial(folding.evaluate_firing, service)),
+        Loop("runs", WATCH_EVERY_S, partial(runs.watch_runs, service)),
+        Loop("channels", WATCH_EVERY_S, partial(sending.watch_channels, service)),
+        Loop("measure", 15.0, partial(watching.measure, service)),
     ]
 
 
@@ -39,5 +39,5 @@ async def _send_due(
     channel: str, send: Send, service: Service, sleeper: Sleeper, stopping: ShutdownEvent
 ) -> None:
     await sleeper.sleep(POLL_S)
-    while not stopping.is_set() and await use_cases.send_one(channel, send, service):
+    while not stopping.is_set() and await sending.send_one(channel, send, service):
         pass

@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from analytics.storage import facets
-from analytics.use_cases import Service
+from analytics.use_cases.service import Service
 from clawback_common.retention import floor
 from clawback_common.service.arguments import floor_arguments
 from clawback_common.service.definition import Command

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from analytics import use_cases
 from analytics.storage import facets
-from analytics.use_cases import Service
+from analytics.use_cases import counting, orders, runs
+from analytics.use_cases.service import Service
 from clawback_common.kafka.envelope import Batch
 from clawback_common.kafka.subscription import Subscription
 from clawback_common.messaging.quarantine import Bad
@@ -29,16 +29,16 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
     """
 
     async def articles_arrived(batch: Batch[ArticlePublished]) -> None:
-        await use_cases.on_articles(batch, service, positions=positions)
+        await counting.on_articles(batch, service, positions=positions)
 
     async def orders_arrived(batch: Batch[AnyOrder]) -> None:
-        await use_cases.on_orders(batch, service, positions=positions)
+        await orders.on_orders(batch, service, positions=positions)
 
     async def orders_unreadable(tx: Transaction, bad: Sequence[Bad]) -> None:
-        await use_cases.on_unreadable_orders(tx, bad, service)
+        await orders.on_unreadable_orders(tx, bad, service)
 
     async def runs_arrived(batch: Batch[RunCompleted | RunFailed]) -> None:
-        await use_cases.on_runs(batch, service)
+        await runs.on_runs(batch, service)
 
     return [
         Subscription(

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from analytics import use_cases
-from analytics.use_cases import Service
+from analytics.use_cases import orders
+from analytics.use_cases.service import Service
 from analytics.use_cases.watching import measure
 from clawback_common.service.loops import Loop
 
@@ -12,6 +12,6 @@ def loops(service: Service) -> list[Loop]:
     """Returns all loops."""
     return [
         service.sweeper.loop(),
-        Loop("confirm orders", 0.5, partial(use_cases.confirm, service)),
+        Loop("confirm orders", 0.5, partial(orders.confirm, service)),
         Loop("measure", 60.0, partial(measure, service)),
     ]

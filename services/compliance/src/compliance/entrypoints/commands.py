@@ -11,8 +11,8 @@ from clawback_common.service.process import ExitCode, ShutdownEvent
 from compliance.domain import condition
 from compliance.entrypoints.archives import archive_arguments, archive_command
 from compliance.storage import obligations, runs
-from compliance.use_cases import Service
 from compliance.use_cases.daily_run import Check
+from compliance.use_cases.service import Service
 from compliance.use_cases.watching import watch_time
 
 

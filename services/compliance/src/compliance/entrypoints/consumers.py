@@ -8,8 +8,8 @@ from clawback_common.messaging.quarantine import Bad
 from clawback_common.postgres import Transaction
 from clawback_contracts.revocation.folding import ORDERS, AnyOrder
 from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, RevocationNoticed
-from compliance import use_cases
-from compliance.use_cases import Service
+from compliance.use_cases import incidents, orders, own_orders, receipts
+from compliance.use_cases.service import Service
 
 
 def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
@@ -21,16 +21,16 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
     """
 
     async def notices_arrived(batch: Batch[RevocationNoticed]) -> None:
-        await use_cases.on_notices(batch, service, positions=positions)
+        await orders.on_notices(batch, service, positions=positions)
 
     async def receipts_arrived(batch: Batch[ArticleRemoved]) -> None:
-        await use_cases.on_receipts(batch, service, positions=positions)
+        await receipts.on_receipts(batch, service, positions=positions)
 
     async def own_orders_arrived(batch: Batch[AnyOrder]) -> None:
-        await use_cases.on_own_orders(batch, service, positions=positions)
+        await own_orders.on_own_orders(batch, service, positions=positions)
 
     async def unreadable(tx: Transaction, bad: Sequence[Bad]) -> None:
-        await use_cases.on_unreadable(tx, bad, service)
+        await incidents.on_unreadable(tx, bad, service)
 
     return [
         Subscription(

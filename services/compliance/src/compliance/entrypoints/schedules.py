@@ -7,12 +7,12 @@ import structlog
 
 from clawback_common.service.loops import Loop
 from clawback_common.service.process import ShutdownEvent
-from compliance import use_cases
 from compliance.storage import obligations
-from compliance.use_cases import Service, watching
+from compliance.use_cases import holders, orders, requests, watching
 from compliance.use_cases.controls import Controls
 from compliance.use_cases.daily_run import Check
 from compliance.use_cases.mass_revocations import MassRevocations
+from compliance.use_cases.service import Service
 from compliance.use_cases.verification import HoldingsVerifier
 
 RUN_WAIT = timedelta(minutes=15)
@@ -28,12 +28,12 @@ def loops(
     return [
         Loop("verification", 0.002, verifier.wait_and_verify),
         Loop("controls", 60.0, partial(controls.refresh, service)),
-        Loop("resend", 1.0, partial(use_cases.resend_due, service)),
+        Loop("resend", 1.0, partial(orders.resend_due, service)),
         Loop("notified", 1.0, partial(_note_notified, service)),
         Loop("requested runs", 1.0, run.requested),
         Loop("mass revocations", 10.0, MassRevocations(service, service.ingester).watch, alone=True),
-        Loop("requests", 1.0, partial(use_cases.carry_out_all, service)),
-        Loop("unverifiable", 5.0, partial(use_cases.close_unverifiable, service)),
+        Loop("requests", 1.0, partial(requests.carry_out_all, service)),
+        Loop("unverifiable", 5.0, partial(holders.close_unverifiable, service)),
         Loop("beat", 5.0, partial(watching.beat, service)),
         Loop("measure", 30.0, partial(watching.measure, service)),
         Loop("time", 30.0, partial(watching.watch_time, service), alone=True),

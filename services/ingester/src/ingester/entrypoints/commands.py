@@ -12,9 +12,9 @@ from clawback_common.service.process import ExitCode, ShutdownEvent
 from ingester.gateways.providers.port import Feed
 from ingester.storage import feeds, sweeps
 from ingester.storage.retention import Articles
-from ingester.use_cases import Service
 from ingester.use_cases.cursor import Setting, newest, set_cursor
 from ingester.use_cases.poll_runs import poll_recorded
+from ingester.use_cases.service import Service
 
 CHANGES_SHOWN = 10
 

@@ -9,8 +9,8 @@ from clawback_common.postgres import Transaction
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
 from clawback_contracts.revocation.folding import ORDERS, AnyOrder
 from clawback_contracts.revocation.v1 import ArticleRevoked
-from ingester import use_cases
-from ingester.use_cases import Service
+from ingester.use_cases import orders, storing
+from ingester.use_cases.service import Service
 
 
 def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
@@ -22,13 +22,13 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
     """
 
     async def submissions_arrived(batch: Batch[ArticleSubmitted]) -> None:
-        await use_cases.on_submissions(batch, service, positions=positions)
+        await storing.on_submissions(batch, service, positions=positions)
 
     async def orders_arrived(batch: Batch[AnyOrder]) -> None:
-        await use_cases.on_orders(batch, service, positions=positions)
+        await orders.on_orders(batch, service, positions=positions)
 
     async def orders_unreadable(tx: Transaction, bad: Sequence[Bad]) -> None:
-        await use_cases.on_unreadable_orders(tx, bad, service)
+        await orders.on_unreadable_orders(tx, bad, service)
 
     return [
         *(
@@ -43,7 +43,7 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
                 records_max=service.settings.store_batch_max,
                 own_offsets=True,
                 must_catch_up=False,
-                forbidden=use_cases.forbidden_ids(providers),
+                forbidden=storing.forbidden_ids(providers),
             )
             for topic, providers in service.settings.topics_of_submissions.items()
         ),

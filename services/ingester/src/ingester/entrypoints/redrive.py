@@ -6,13 +6,13 @@ from clawback_common.errors import Poison
 from clawback_common.http.api_keys import ApiKeys
 from clawback_common.messaging.dead_letters import Redrive, SourceRedrive
 from clawback_common.postgres.pool import Row
-from ingester import use_cases
 from ingester.domain.article import deliveries
 from ingester.domain.feed import without_slice
 from ingester.entrypoints.http.bodies import validate_item
 from ingester.gateways.providers.port import Feed
-from ingester.use_cases import Service
+from ingester.use_cases import storing
 from ingester.use_cases.polling import entry_again
+from ingester.use_cases.service import Service
 
 
 def by_source(service: Service) -> SourceRedrive:
@@ -44,7 +44,7 @@ def _from_body(service: Service, keys: ApiKeys) -> Redrive:
         errors, article = validate_item(row["value"], _who_may(keys, row["topic"]))
         if article is None:
             raise Poison(errors[0]["code"], f"{errors[0]['path']}: {errors[0]['message']}")
-        await use_cases.store(service, deliveries([(article, None)], row["arrived_at"]), source=row["topic"])
+        await storing.store(service, deliveries([(article, None)], row["arrived_at"]), source=row["topic"])
 
     return again
 

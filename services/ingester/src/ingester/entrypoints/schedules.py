@@ -3,10 +3,10 @@
 from functools import partial
 
 from clawback_common.service.loops import Loop
-from ingester import use_cases
 from ingester.entrypoints.http import deliveries
-from ingester.use_cases import Service, publishing, watching
+from ingester.use_cases import notices, orders, publishing, watching
 from ingester.use_cases.poll_runs import poll_on_schedule
+from ingester.use_cases.service import Service
 
 LOG_CHECK_S = 15.0
 """How often the ingester checks whether the topic of articles still has the log that it wrote."""
@@ -27,8 +27,8 @@ def loops(service: Service) -> list[Loop]:
     ]
     return [
         *polls,
-        Loop("confirm orders", 0.5, partial(use_cases.confirm, service)),
-        Loop("time", 1.0, partial(use_cases.on_time, service)),
+        Loop("confirm orders", 0.5, partial(orders.confirm, service)),
+        Loop("time", 1.0, partial(notices.on_time, service)),
         Loop("deliveries", 0.2, partial(deliveries.process_waiting, service)),
         Loop("lost log", LOG_CHECK_S, partial(publishing.publish_lost_again, service), alone=True),
         Loop("measure", 15.0, partial(watching.measure, service)),

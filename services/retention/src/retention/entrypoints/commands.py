@@ -10,7 +10,7 @@ from clawback_common.service.definition import Command
 from clawback_common.service.process import ExitCode, ShutdownEvent
 from retention.domain.classes import CLASSES
 from retention.storage import holds
-from retention.use_cases import Service
+from retention.use_cases.service import Service
 from retention.use_cases.sweep_job import SweepJob
 
 HOLDS_LISTED = 1_000

@@ -3,15 +3,15 @@
 from functools import partial
 
 from clawback_common.service.loops import Loop
-from retention import use_cases
-from retention.use_cases import Service, watching
+from retention.use_cases import sweeps, watching
+from retention.use_cases.service import Service
 
 
 def loops(service: Service) -> list[Loop]:
     """Returns all loops; monitoring runs in one worker at a time."""
     return [
         service.sweeper.loop(),
-        Loop("press", 1.0, partial(use_cases.resend_due, service)),
+        Loop("press", 1.0, partial(sweeps.resend_due, service)),
         Loop("beat", 5.0, partial(watching.beat, service)),
         Loop("measure", 30.0, partial(watching.measure, service)),
         Loop("time", 30.0, partial(watching.check_conditions, service), alone=True),

@@ -10,11 +10,11 @@ from clawback_common.errors import Conflict, Stop, Transient
 from clawback_common.postgres.pool import Row
 from clawback_common.service import jobs, leases
 from clawback_common.service.process import ExitCode, ShutdownEvent
-from retention import use_cases
 from retention.domain.policy import by_class
 from retention.domain.sweep import Sweep
 from retention.storage import answers, holds
-from retention.use_cases import Service, console
+from retention.use_cases import console, sweeps
+from retention.use_cases.service import Service
 
 POLL_S = 0.2
 POLL_S_MAX = 1.0
@@ -51,7 +51,7 @@ class SweepJob:
                 return ExitCode.OK
             policies = by_class(self.service.policies, data_class)
             try:
-                requested = await use_cases.sweeps_requested(
+                requested = await sweeps.sweeps_requested(
                     policies, self.service, by=by, cause=cause, dry_run=dry_run
                 )
             except Conflict as error:

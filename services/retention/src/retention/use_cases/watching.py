@@ -7,7 +7,7 @@ from clawback_common.alerts.condition import Condition
 from retention.domain import condition
 from retention.gateways import metrics
 from retention.storage import holds, sweeps
-from retention.use_cases import Service
+from retention.use_cases.service import Service
 
 OVERDUE, FAILED, SILENT = "overdue", "failed", "silent"
 FAILURE_AGE_MAX = timedelta(days=30)

@@ -12,7 +12,7 @@ from alerting.entrypoints.http.health import health_of_all
 from alerting.entrypoints.http.queries import queries
 from alerting.gateways.health_checks import HealthChecks
 from alerting.storage import alerts, messages, watches
-from alerting.use_cases import Service
+from alerting.use_cases.service import Service
 from clawback_common.service.definition import Api
 
 PUSHED_BYTES_MAX = 2_000_000

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from fastapi import Request
 
-from alerting import use_cases
 from alerting.entrypoints.http.bodies import ALERTMANAGER, AckBody, AmBody, SilenceBody
 from alerting.entrypoints.http.callers import Alertmanager, Operator, Responder
 from alerting.entrypoints.http.queries import Fingerprint
@@ -17,7 +16,8 @@ from alerting.entrypoints.http.schemas import (
     SilenceCreated,
 )
 from alerting.gateways import metrics
-from alerting.use_cases import Service
+from alerting.use_cases import folding, operators
+from alerting.use_cases.service import Service
 from clawback_common.http.bodies import read_json
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
@@ -35,14 +35,14 @@ def _alerts(service: Service) -> Router:
     async def acknowledge(
         alert_id: Fingerprint, caller: Responder, body: AckBody | None = None
     ) -> AlertAnswer:
-        found = await use_cases.acknowledge(alert_id, caller.subject, service, body.note if body else None)
+        found = await operators.acknowledge(alert_id, caller.subject, service, body.note if body else None)
         if found is None:
             raise Problem(404, "There is no such alert.")
         return AlertAnswer.of(found)
 
     @router.post("/{alert_id}/resolve", summary="Resolve; if raised again it becomes a new occurrence")
     async def resolve(alert_id: Fingerprint, caller: Responder) -> AlertAnswer:
-        found = await use_cases.resolve_by_hand(alert_id, caller.subject, service)
+        found = await operators.resolve_by_hand(alert_id, caller.subject, service)
         if found is None:
             raise Problem(404, "There is no such alert.")
         return AlertAnswer.of(found)
@@ -60,12 +60,12 @@ def _silences(service: Service) -> Router:
     )
     async def silence(body: SilenceBody, caller: Responder) -> SilenceCreated:
         span = body.span(service.clock.now())
-        made = await use_cases.silence(body.matchers, span, caller.subject, body.comment, service)
+        made = await operators.silence(body.matchers, span, caller.subject, body.comment, service)
         return SilenceCreated.model_validate(asdict(made))
 
     @router.delete("/{silence_id}", summary="End a silence now; it stays on record")
     async def end(silence_id: UUID, caller: Responder) -> SilenceAnswer:
-        ended = await use_cases.end_silence(silence_id, caller.subject, service)
+        ended = await operators.end_silence(silence_id, caller.subject, service)
         if ended is None:
             raise Problem(404, "There is no active or future silence with this id.")
         return SilenceAnswer.model_validate(dict(ended))
@@ -80,7 +80,7 @@ def _testing(service: Service) -> Router:
         "/test-alert", status_code=202, summary="Send a test alert to every recipient through every channel"
     )
     async def test(caller: Operator) -> AlertTested:
-        made = await use_cases.send_test_alert(caller.subject, service)
+        made = await operators.send_test_alert(caller.subject, service)
         return AlertTested.of(made, status_url=f"/api/v1/alerts/{made.fingerprint}")
 
     return router
@@ -94,10 +94,10 @@ def _pushed(service: Service) -> Router:
         body = AmBody.read(await read_json(request))
         events, refused = body.read_alerts(service.clock.now())
         if events:
-            await use_cases.fold_from_http(events, service)
+            await folding.fold_from_http(events, service)
         if refused:
             metrics.REFUSED.inc(len(refused))
-            await use_cases.on_undecodable_request(ALERTMANAGER, service)
+            await folding.on_undecodable_request(ALERTMANAGER, service)
         if not events:
             errors = [error for one in refused for error in one["errors"]]
             raise Problem(422, "None of the alerts is valid.", errors=errors[:100])

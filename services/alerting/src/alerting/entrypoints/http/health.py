@@ -12,7 +12,7 @@ from alerting.entrypoints.http.callers import Inspecting, Reader
 from alerting.entrypoints.http.health_schemas import DetailedSystemHealth, SystemHealth
 from alerting.gateways.health_checks import HealthChecks
 from alerting.settings import SERVICE_NAMES
-from alerting.use_cases import Service
+from alerting.use_cases.service import Service
 from clawback_common.http.api_keys import ApiKeys
 from clawback_common.http.routers import rss_bytes, status_code
 from clawback_common.http.routing import Router

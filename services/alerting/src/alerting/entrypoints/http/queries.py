@@ -21,7 +21,7 @@ from alerting.entrypoints.http.schemas import (
     SilenceAnswer,
 )
 from alerting.storage import alerts, channels, consents, messages, silences
-from alerting.use_cases import Service
+from alerting.use_cases.service import Service
 from clawback_common.http.paging import (
     Cursor,
     Limit,

@@ -5,7 +5,7 @@ from typing import Any
 from analytics.entrypoints.http.commands import commands
 from analytics.entrypoints.http.queries import queries
 from analytics.storage import facets
-from analytics.use_cases import Service
+from analytics.use_cases.service import Service
 from clawback_common.http.probes import Probes
 from clawback_common.service.definition import Api
 

@@ -2,7 +2,7 @@
 
 from analytics.entrypoints.http.callers import Operator
 from analytics.entrypoints.http.schemas import CacheCleared
-from analytics.use_cases import Service
+from analytics.use_cases.service import Service
 from clawback_common.http.routing import Router
 
 

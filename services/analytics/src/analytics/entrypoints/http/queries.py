@@ -20,7 +20,7 @@ from analytics.entrypoints.http.schemas import (
 )
 from analytics.storage import rollups, runs, values
 from analytics.storage.rollups import Counted, CountFilter
-from analytics.use_cases import Service
+from analytics.use_cases.service import Service
 from clawback_common.errors import Transient
 from clawback_common.http.paging import (
     Cursor,

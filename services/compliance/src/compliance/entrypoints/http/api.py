@@ -11,7 +11,7 @@ from compliance.entrypoints.http.owing import owing
 from compliance.entrypoints.http.queries import history, queries
 from compliance.entrypoints.http.takedown_pages import takedown_pages
 from compliance.storage import runs
-from compliance.use_cases import Service
+from compliance.use_cases.service import Service
 
 NOTICES_BYTES_MAX = 4_000_000
 """Enough for 10,000 of the longest ids as JSON."""

@@ -7,7 +7,6 @@ from fastapi import Request, Response
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
 from clawback_contracts.revocation.v1 import ArticleRemoved
-from compliance import use_cases
 from compliance.domain.obligation import Answer
 from compliance.entrypoints.http.bodies import ReinstateBody, documented, receipts_body
 from compliance.entrypoints.http.callers import Answering, Officer, Operator
@@ -16,7 +15,8 @@ from compliance.entrypoints.http.order_schemas import ReceiptResult, ReceiptResu
 from compliance.entrypoints.http.requests import requesting
 from compliance.entrypoints.http.run_schemas import RunRequested
 from compliance.storage import runs
-from compliance.use_cases import Service
+from compliance.use_cases import orders, receipts
+from compliance.use_cases.service import Service
 
 
 def commands(service: Service) -> list[Router]:
@@ -31,7 +31,7 @@ def _reinstating_one(service: Service) -> Router:
         "/revocations/{revocation_id}/reinstate", status_code=202, summary="Reinstate a revoked article"
     )
     async def reinstate(revocation_id: UUID, body: ReinstateBody, caller: Officer) -> Reinstated:
-        reinstating = await use_cases.reinstate(revocation_id, caller.subject, body.note, service)
+        reinstating = await orders.reinstate(revocation_id, caller.subject, body.note, service)
         return Reinstated(
             revocation_id=reinstating.revocation_id,
             lifts=reinstating.lifts,
@@ -53,7 +53,7 @@ def _reinstating_one(service: Service) -> Router:
                 403, "A holder answers only for itself: the key's subject must be the holder's name."
             )
         answers = [Answer.of(event, f"http:{caller.subject}") for event in events]
-        meant = await use_cases.receipts_submitted(answers, service)
+        meant = await receipts.receipts_submitted(answers, service)
         return ReceiptResults(
             items=[
                 ReceiptResult(receipt_id=answer.receipt_id, meaning=meaning)

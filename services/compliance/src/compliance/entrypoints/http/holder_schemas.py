@@ -14,7 +14,7 @@ from clawback_contracts.holder.v1 import HolderFilter, HolderKind
 from compliance.domain.obligation import State
 from compliance.domain.order import Kind
 from compliance.storage import holders, obligations
-from compliance.use_cases import Service
+from compliance.use_cases.service import Service
 
 
 class HolderAnswer(BaseModel):

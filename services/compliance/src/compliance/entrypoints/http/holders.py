@@ -7,7 +7,6 @@ from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
 from clawback_common.postgres.pool import Row
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
-from compliance import use_cases
 from compliance.domain import holder
 from compliance.entrypoints.http.bodies import HolderChange, RegistrationBody, Resent, callable_address
 from compliance.entrypoints.http.callers import Operator
@@ -15,7 +14,9 @@ from compliance.entrypoints.http.holder_schemas import HolderAnswer, holder_answ
 from compliance.entrypoints.http.request_schemas import RequestAnswer, answered
 from compliance.entrypoints.http.requests import removal_of_holder
 from compliance.storage import holders
-from compliance.use_cases import Service
+from compliance.use_cases import holders as use_cases
+from compliance.use_cases import requests
+from compliance.use_cases.service import Service
 
 
 def registering(service: Service) -> Router:
@@ -78,7 +79,7 @@ def _leaving(router: Router, service: Service) -> None:
                 "person confirms it, and the obligations stay open.",
             )
         request = removal_of_holder(name, caller, service.clock.now(), service.request_expiry)
-        await use_cases.requested(request, service)
+        await requests.requested(request, service)
         response.status_code = 202
         return await answered(service, request.request_id)
 

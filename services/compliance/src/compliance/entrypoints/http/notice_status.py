@@ -14,7 +14,7 @@ from compliance.domain.notice_state import NoticeState, RecordedNotice, state_of
 from compliance.entrypoints.http.callers import Asking
 from compliance.entrypoints.http.schemas import NoticeItem, NoticeStatus
 from compliance.storage import notices
-from compliance.use_cases import Service
+from compliance.use_cases.service import Service
 
 NoticeId = Annotated[
     str,

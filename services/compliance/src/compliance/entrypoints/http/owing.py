@@ -10,7 +10,7 @@ from compliance.domain.order import Kind
 from compliance.entrypoints.http.callers import Reader
 from compliance.entrypoints.http.holder_schemas import LastAnswer, Owed
 from compliance.storage import holders, obligations
-from compliance.use_cases import Service
+from compliance.use_cases.service import Service
 
 
 def owing(service: Service) -> Router:

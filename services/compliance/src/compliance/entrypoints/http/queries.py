@@ -43,7 +43,7 @@ from compliance.entrypoints.http.status_schemas import HistoryDay, OverdueListed
 from compliance.entrypoints.http.takedown_pages import notices_page, receipts_page
 from compliance.storage import articles, holders, notices, obligations, receipts, revocations, runs
 from compliance.storage.revocations import CommittedFeed
-from compliance.use_cases import Service
+from compliance.use_cases.service import Service
 
 FOREVER = 2**63 - 1
 

@@ -12,7 +12,7 @@ from clawback_contracts.envelope import ArticleId
 from compliance.domain import request as rules
 from compliance.domain.request import RequestKind, RequestState
 from compliance.storage import notices, requests
-from compliance.use_cases import Service
+from compliance.use_cases.service import Service
 
 T = TypeVar("T")
 Present = Annotated[T | None, Field(exclude_if=lambda value: value is None)]

@@ -14,7 +14,6 @@ from clawback_common.http.routing import Router
 from clawback_common.telemetry import traceparent
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.v1 import ReasonCode
-from compliance import use_cases
 from compliance.domain import request as rules
 from compliance.domain.request import RequestKind
 from compliance.entrypoints.http.bodies import (
@@ -35,8 +34,14 @@ from compliance.entrypoints.http.request_schemas import (
     answered,
 )
 from compliance.storage import requests
-from compliance.use_cases import Service
-from compliance.use_cases.requests import previewed
+from compliance.use_cases.requests import (
+    notices_requested,
+    previewed,
+    request_confirmed,
+    request_refused,
+    requested,
+)
+from compliance.use_cases.service import Service
 
 Key = Annotated[str | None, Header(max_length=200)]
 
@@ -72,7 +77,7 @@ def _noticing(service: Service) -> Router:
         if preview:
             response.status_code = 200
             return await _previewed(service, body.ids, caller)
-        made = await use_cases.notices_requested(_request(service, body, caller, idempotency_key), service)
+        made = await notices_requested(_request(service, body, caller, idempotency_key), service)
         return await answered(service, made.request_id)
 
     return router
@@ -178,7 +183,7 @@ def _confirming(router: Router, service: Service) -> None:
     ) -> RequestAnswer:
         await _may_decide(service, request_id, caller)
         note = body.note if body else None
-        await use_cases.request_confirmed(request_id, caller.subject, note, service, articles_seen=articles)
+        await request_confirmed(request_id, caller.subject, note, service, articles_seen=articles)
         return await answered(service, request_id)
 
     @router.post(
@@ -188,7 +193,7 @@ def _confirming(router: Router, service: Service) -> None:
     )
     async def refuse(request_id: UUID, body: RefusalBody, caller: Deciding) -> RequestAnswer:
         await _may_decide(service, request_id, caller)
-        await use_cases.request_refused(request_id, caller.subject, body.note, service)
+        await request_refused(request_id, caller.subject, body.note, service)
         return await answered(service, request_id)
 
 
@@ -227,7 +232,7 @@ def _reinstating(service: Service) -> Router:
             body_sha256=hashlib.sha256(body.model_dump_json().encode()).digest(),
             traceparent=traceparent(),
         )
-        await use_cases.requested(made, service)
+        await requested(made, service)
         return await answered(service, made.request_id)
 
     return router

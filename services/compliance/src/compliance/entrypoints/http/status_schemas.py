@@ -19,7 +19,7 @@ from compliance.domain.obligation import State
 from compliance.entrypoints.http.run_schemas import RunAnswer
 from compliance.storage import obligations, revocations, runs
 from compliance.storage.obligations import StateCount
-from compliance.use_cases import Service
+from compliance.use_cases.service import Service
 
 
 class ReasonAnswer(BaseModel):

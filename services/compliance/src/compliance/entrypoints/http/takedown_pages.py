@@ -21,7 +21,7 @@ from clawback_contracts.envelope import ArticleId
 from compliance.entrypoints.http.callers import Reader
 from compliance.entrypoints.http.order_schemas import NoticeAnswer, ReceiptAnswer
 from compliance.storage import notices, receipts
-from compliance.use_cases import Service
+from compliance.use_cases.service import Service
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 Article = Annotated[ArticleId, Path()]

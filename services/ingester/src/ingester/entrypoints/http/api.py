@@ -9,7 +9,7 @@ from ingester.entrypoints.http.queries import queries
 from ingester.entrypoints.http.submissions import submitting
 from ingester.entrypoints.http.webhooks import WebhookSecrets
 from ingester.storage import deliveries
-from ingester.use_cases import Service
+from ingester.use_cases.service import Service
 
 SUBMISSION_BYTES_MAX = 10_000_000
 WEBHOOK_BYTES_MAX = 4_000_000

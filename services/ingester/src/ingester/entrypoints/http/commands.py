@@ -6,8 +6,8 @@ from ingester.entrypoints.http.callers import Operator, Poller
 from ingester.entrypoints.http.schemas import PollAnswer
 from ingester.gateways.providers.port import Feed
 from ingester.storage import feeds
-from ingester.use_cases import Service
 from ingester.use_cases.poll_runs import poll_recorded
+from ingester.use_cases.service import Service
 
 
 def commands(service: Service) -> list[Router]:

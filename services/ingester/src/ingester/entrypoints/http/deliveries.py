@@ -12,7 +12,6 @@ from clawback_common.postgres import Transaction
 from clawback_common.postgres.pool import Row
 from clawback_common.subjects import subjects_of
 from clawback_common.telemetry import span, traceparent
-from ingester import use_cases
 from ingester.domain.article import Origin, deliveries
 from ingester.entrypoints.http.bodies import (
     REVOKED,
@@ -25,7 +24,8 @@ from ingester.entrypoints.http.bodies import (
 from ingester.entrypoints.http.webhooks import Unverified
 from ingester.storage import articles
 from ingester.storage import deliveries as state
-from ingester.use_cases import GROUP, Service
+from ingester.use_cases import storing
+from ingester.use_cases.service import GROUP, Service
 
 BATCH = 20
 
@@ -75,7 +75,7 @@ async def _process(service: Service, row: Row) -> None:
     )
     done = partial(_done, service, row)
     bad = [refused_as_bad(source, row["webhook_id"], one, arrived_at) for one in validated.refused]
-    await use_cases.store(
+    await storing.store(
         service,
         incoming,
         source=f"webhook:{row['provider']}",

@@ -35,7 +35,7 @@ from ingester.entrypoints.http.schemas import (
     Sample,
 )
 from ingester.storage import articles, feeds
-from ingester.use_cases import Service
+from ingester.use_cases.service import Service
 
 OneId = Annotated[ArticleId, Path()]
 PAGE_BYTES_MAX = 4 * 1024 * 1024

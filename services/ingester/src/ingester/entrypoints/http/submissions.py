@@ -15,7 +15,6 @@ from clawback_common.messaging import quarantine
 from clawback_common.telemetry import traceparent
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.topics import topic_named
-from ingester import use_cases
 from ingester.domain.article import Origin
 from ingester.domain.article import deliveries as numbered
 from ingester.domain.submission import REFUSALS, Outcome, SubmissionState, state_of
@@ -34,7 +33,9 @@ from ingester.entrypoints.http.webhooks import WebhookSecrets
 from ingester.storage import articles, submitted
 from ingester.storage import deliveries as stored_answers
 from ingester.storage.submitted import Found
-from ingester.use_cases import SUBMISSIONS, Service
+from ingester.use_cases import storing
+from ingester.use_cases.service import Service
+from ingester.use_cases.storing import SUBMISSIONS
 
 Key = Annotated[str | None, Header(max_length=200)]
 EventId = Annotated[
@@ -146,7 +147,7 @@ async def _take(
         if idempotency_key and taken.accepted:
             await stored_answers.answer(tx, caller.subject, idempotency_key, sha256, answer, now)
 
-    await use_cases.store(
+    await storing.store(
         service,
         numbered(
             ((article, traceparent()) for article in validated.accepted),

@@ -8,7 +8,7 @@ from clawback_common.service.definition import Api
 from retention.entrypoints.http.commands import commands
 from retention.entrypoints.http.queries import queries
 from retention.storage import holds, sweeps
-from retention.use_cases import Service
+from retention.use_cases.service import Service
 
 HOLDS_BYTES_MAX = 4_000_000
 """10,000 ids of maximum length as JSON. Holds that are too large for a request are rejected with a message."""

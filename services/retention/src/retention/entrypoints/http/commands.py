@@ -9,7 +9,6 @@ from fastapi import Query, Response, status
 from clawback_common.http.problem import Problem, field_error
 from clawback_common.http.routing import Router
 from clawback_contracts.sweep.v1 import Action
-from retention import use_cases
 from retention.domain.classes import CLASSES
 from retention.domain.hold import State
 from retention.domain.policy import Policy
@@ -19,7 +18,8 @@ from retention.entrypoints.http.callers import Approver, Officer, Operator
 from retention.entrypoints.http.queries import hold_detail
 from retention.entrypoints.http.schemas import HoldDetail, HoldPlaced, SweepsAsked, SweepUnderWay
 from retention.gateways import ingester
-from retention.use_cases import Service
+from retention.use_cases import holds, sweeps
+from retention.use_cases.service import Service
 
 INGESTER = "ingester"
 LATE = (
@@ -39,7 +39,7 @@ def _sweeping(service: Service) -> Router:
     @router.post("", status_code=202, summary="Request a sweep of one class, or of all, from the owners")
     async def sweep(body: SweepBody, response: Response, caller: Operator) -> SweepsAsked:
         named = None if body.data_class is None else [body.data_class]
-        requested = await use_cases.sweeps_requested(
+        requested = await sweeps.sweeps_requested(
             _policies_of(service, named, "data_class"),
             service,
             by=caller.subject,
@@ -60,7 +60,7 @@ def _maintenance(service: Service) -> Router:
         summary="Request vacuum, analyze or reindex from the owners; the sweep shows the bloat before and after",
     )
     async def vacuum(body: VacuumBody, response: Response, caller: Operator) -> SweepsAsked:
-        requested = await use_cases.sweeps_requested(
+        requested = await sweeps.sweeps_requested(
             _policies_of(service, body.classes, "classes"),
             service,
             by=caller.subject,
@@ -113,7 +113,7 @@ def _holding(service: Service) -> Router:
     async def place(body: HoldBody, response: Response, caller: Officer) -> HoldPlaced:
         _require_valid(body)
         hold = body.hold(uuid4(), caller.subject)
-        placed = await use_cases.hold_placed(hold, body.reason, service)
+        placed = await holds.hold_placed(hold, body.reason, service)
         response.headers["Location"] = f"/api/v1/retention/holds/{hold.hold_id}"
         asks = body.article_ids and INGESTER in CLASSES[body.data_class].owners
         not_held = await ingester.not_held(service.settings, hold.article_ids) if asks else None
@@ -155,13 +155,13 @@ def _ending(service: Service) -> Router:
     @router.post("/confirm", summary="Confirm a hold, or its requested end, as the second person")
     async def confirm(hold_id: UUID, caller: Approver, body: NoteBody | None = None) -> HoldDetail:
         _require_found(
-            await use_cases.hold_confirmed(hold_id, caller.subject, body.note if body else "", service)
+            await holds.hold_confirmed(hold_id, caller.subject, body.note if body else "", service)
         )
         return await hold_detail(service, hold_id)
 
     @router.post("/keep", summary="Reject the requested end; the hold stays in force")
     async def keep(hold_id: UUID, caller: Officer, body: NoteBody | None = None) -> HoldDetail:
-        _require_found(await use_cases.hold_kept(hold_id, caller.subject, body.note if body else "", service))
+        _require_found(await holds.hold_kept(hold_id, caller.subject, body.note if body else "", service))
         return await hold_detail(service, hold_id)
 
     @router.delete(
@@ -175,7 +175,7 @@ def _ending(service: Service) -> Router:
         caller: Officer,
         reason: Annotated[str, Query(min_length=3, max_length=500)],
     ) -> HoldDetail:
-        state = _require_found(await use_cases.hold_lifted(hold_id, caller.subject, reason, service))
+        state = _require_found(await holds.hold_lifted(hold_id, caller.subject, reason, service))
         if state is State.LIFTING:
             response.status_code = status.HTTP_202_ACCEPTED
         return await hold_detail(service, hold_id)

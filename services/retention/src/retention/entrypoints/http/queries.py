@@ -18,7 +18,7 @@ from retention.entrypoints.http.schemas import (
     SweepState,
 )
 from retention.storage import answers, holds, sweeps
-from retention.use_cases import Service
+from retention.use_cases.service import Service
 
 ClassName = Annotated[str | None, Query(max_length=50)]
 
