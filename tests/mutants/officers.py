@@ -104,8 +104,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/entrypoints/http/takedown_pages.py",
-                "    last = rows[limit - 1] if len(rows) > limit else None\n",
-                "    last = None\n",
+                "RECEIPTS.page(rows, limit, ",
+                "RECEIPTS.page(rows[:limit], limit, ",
             ),
         ),
         at(

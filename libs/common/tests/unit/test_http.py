@@ -6,11 +6,13 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 from uuid import UUID
 
 import httpx
+import orjson
 import pytest
 import yaml
 from fastapi import Depends, FastAPI, HTTPException
@@ -21,7 +23,7 @@ from clawback_common.http.app import create_app
 from clawback_common.http.auth import ApiKeys, Caller, reader, require
 from clawback_common.http.docs import ASSETS
 from clawback_common.http.middleware import BODY_BYTES_MAX
-from clawback_common.http.paging import Cursor, Fields, Limit, decode_cursor, encode_cursor, page, project
+from clawback_common.http.paging import Cursor, Fields, Keyset, Limit, newest_first, page, project
 from clawback_common.http.probes import Probes
 from clawback_common.http.problem import Problem, invalid
 from clawback_common.http.routing import Router
@@ -30,6 +32,7 @@ from clawback_testing.clock import FakeClock
 
 from .conftest import Logged, Spans
 
+BY_ID = Keyset(id=0)
 SECRET = "the text of somebody else"
 PUBLIC_KEY = base64.b64encode(bytes(32)).decode()
 
@@ -83,9 +86,9 @@ def _router() -> Router:
 
     @router.get("/items")
     async def items(limit: Limit = 2, cursor: Cursor = None, fields: Fields = None) -> dict[str, Any]:
-        (start,) = decode_cursor(cursor, int) if cursor else (0,)
-        found = [{"id": number, "name": f"n{number}"} for number in range(start, min(start + limit, 5))]
-        following = encode_cursor(start + limit) if start + limit < 5 else None
+        (last,) = BY_ID.after(cursor)
+        found = [{"id": number, "name": f"n{number}"} for number in range(last + 1, min(last + limit, 5) + 1)]
+        following = BY_ID.cursor(found[-1]) if last + limit < 5 else None
         return page(project(found, fields, ("id", "name")), following)
 
     @router.post("/act")
@@ -329,12 +332,53 @@ async def test_pages_follow_one_another_to_the_end(client: httpx.AsyncClient) ->
         cursor = body["next_cursor"]
         if cursor is None:
             break
-    assert ids == [0, 1, 2, 3, 4]
+    assert ids == [1, 2, 3, 4, 5]
+
+
+def cursor_of(*position: object) -> str:
+    """A cursor with this position, as somebody might make one."""
+    return base64.urlsafe_b64encode(orjson.dumps(position)).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        ("yesterday", "00000000-0000-0000-0000-000000000000", ""),
+        ("2026-03-01T00:00:00", "00000000-0000-0000-0000-000000000000", ""),
+        ("2026-03-01T00:00:00Z", "one", ""),
+        ("2026-03-01T00:00:00Z", "00000000-0000-0000-0000-000000000000", "\0"),
+        ("0001-01-01T00:00:00+14:00", "00000000-0000-0000-0000-000000000000", ""),
+    ],
+)
+def test_a_cursor_has_a_value_of_its_type_for_each_column(position: tuple[object, ...]) -> None:
+    listing = Keyset(at=datetime.min.replace(tzinfo=UTC), id=UUID(int=0), name="")
+    with pytest.raises(Problem):
+        listing.after(cursor_of(*position))
+
+
+def test_a_page_has_a_cursor_only_when_the_list_goes_on() -> None:
+    listing = newest_first("at", "id")
+    rows = [{"at": datetime(2026, 3, day, tzinfo=UTC), "id": UUID(int=day)} for day in (3, 2, 1)]
+    whole, cut = listing.page(rows, 3, dict), listing.page(rows, 2, dict)
+    assert (whole.items, whole.next_cursor) == (rows, None)
+    assert cut.items == rows[:2]
+    assert listing.after(cut.next_cursor) == (rows[1]["at"], rows[1]["id"])
 
 
 @pytest.mark.parametrize(
     "cursor",
-    ["nonsense!", "e30", encode_cursor("x"), encode_cursor(1, 2), encode_cursor(None), "\u00fc", "a"],
+    [
+        "nonsense!",
+        "e30",
+        cursor_of("x"),
+        cursor_of(1, 2),
+        cursor_of(None),
+        cursor_of({"id": 1}),
+        cursor_of(-1),
+        cursor_of(2**63),
+        "\u00fc",
+        "a",
+    ],
 )
 async def test_an_invalid_cursor_is_a_problem(cursor: str, client: httpx.AsyncClient) -> None:
     answer = await client.get("/api/v1/items", params={"cursor": cursor})
@@ -351,7 +395,7 @@ async def test_a_limit_out_of_bounds_is_a_problem(limit: str, client: httpx.Asyn
 
 async def test_fields_are_projected_and_an_unknown_one_is_a_problem(client: httpx.AsyncClient) -> None:
     some = await client.get("/api/v1/items", params={"fields": "id, ", "limit": 1})
-    assert some.json()["items"] == [{"id": 0}]
+    assert some.json()["items"] == [{"id": 1}]
     unknown = await client.get("/api/v1/items", params={"fields": "id,secret"})
     assert unknown.status_code == 422
 

@@ -1,7 +1,8 @@
 """The endpoints that every service has below its name."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,8 @@ import pytest
 
 from clawback_common.errors import Transient
 from clawback_common.http.app import create_app
-from clawback_common.http.dead_letters import DeadLetterFilter, DeadLetterPage, DeadLetters, Retried
+from clawback_common.http.dead_letters import DeadLetterFilter, DeadLetters, Retried
+from clawback_common.http.paging import newest_first
 from clawback_common.http.probes import Probes
 from clawback_common.http.routers import dlq_router, health_router
 from clawback_testing.clock import FakeClock
@@ -34,6 +36,8 @@ LETTER = {
     "resolution": None,
     "kept": True,
 }
+NOW = FakeClock().now()
+LETTERS = newest_first("set_aside_at", "id")
 OPERATOR = {"X-API-Key": "key of an operator"}
 
 
@@ -44,10 +48,12 @@ class Quarantine:
         self.asked: list[tuple[Any, ...]] = []
         self.away = False
 
-    async def list(self, which: DeadLetterFilter, limit: int, cursor: str | None) -> DeadLetterPage:
-        """One record."""
-        self.asked.append((which, limit, cursor))
-        return DeadLetterPage([LETTER], "more")
+    async def list(
+        self, which: DeadLetterFilter, before: tuple[datetime, UUID], limit: int
+    ) -> Sequence[Mapping[str, Any]]:
+        """One record, and one of the next page."""
+        self.asked.append((which, before, limit))
+        return [LETTER] * limit
 
     async def retry(self, which: DeadLetterFilter) -> Retried:
         """Return that two succeeded."""
@@ -137,14 +143,15 @@ async def test_dead_letters_are_listed_for_operators_only(
         "reason": "not_json",
         "older_than_s": 60,
         "limit": 5,
-        "cursor": "c",
+        "cursor": LETTERS.cursor({"set_aside_at": NOW, "id": ONE}),
     }
     assert (await client.get("/api/v1/thing/dlq", params=query)).status_code == 401
     answer = await client.get("/api/v1/thing/dlq", params=query, headers=OPERATOR)
-    (item,) = answer.json()["items"]
-    assert item == LETTER | {"id": str(ONE), "set_aside_at": "2026-03-01T12:00:00Z"}
-    assert answer.json()["next_cursor"] == "more"
-    assert quarantine.asked == [(DeadLetterFilter(None, "thing.happened", "not_json", 60.0), 5, "c")]
+    items, following = answer.json()["items"], answer.json()["next_cursor"]
+    assert items == [LETTER | {"id": str(ONE), "set_aside_at": "2026-03-01T12:00:00Z"}] * 5
+    assert LETTERS.after(following) == (NOW, ONE)
+    which = DeadLetterFilter(None, "thing.happened", "not_json", 60.0)
+    assert quarantine.asked == [(which, (NOW, ONE), 6)]
 
 
 async def test_dead_letters_are_retried_by_the_given_criteria(

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from clawback_common.http.paging import encode_cursor
+from clawback_common.http.paging import Keyset
 from clawback_common.http.probes import Probes
 from clawback_common.service.api import application
 from retention.service import SERVICE
@@ -165,7 +165,7 @@ async def test_the_history_is_paged(http: httpx.AsyncClient, world: World) -> No
             "kept": 0,
         }
     ]
-    for cursor in ("xyz", encode_cursor("yesterday", "one")):
+    for cursor in ("xyz", Keyset(day="", id="").cursor({"day": "yesterday", "id": "one"})):
         assert (await http.get(f"/retention/sweeps?cursor={cursor}")).status_code == 422
 
 

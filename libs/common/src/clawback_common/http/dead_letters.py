@@ -1,7 +1,8 @@
 """Types of the dead-letter endpoints; separate from the router, so that workers can import them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -22,14 +23,6 @@ class DeadLetterFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetterPage:
-    """Records without their bytes, newest first, and the cursor of the next page."""
-
-    items: Sequence[Mapping[str, Any]]
-    next_cursor: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Retried:
     """How many records were reprocessed successfully, and how many failed again."""
 
@@ -40,8 +33,8 @@ class Retried:
 class DeadLetters(Protocol):
     """Lists and retries quarantined records."""
 
-    async def list(self, which: DeadLetterFilter, limit: int, cursor: str | None) -> DeadLetterPage:
-        """Return one page; an invalid cursor raises `Poison`."""
+    async def list(self, which: DeadLetterFilter, before: tuple[datetime, UUID], limit: int) -> Sequence[Any]:
+        """Return some of the records that were quarantined before this time and id, the newest first."""
         ...
 
     async def retry(self, which: DeadLetterFilter) -> Retried:

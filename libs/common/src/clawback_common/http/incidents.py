@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Depends
 
 from clawback_common.http.auth import Caller, reader, require
-from clawback_common.http.paging import Cursor, Limit, Page, decode_newest_first, next_by_time
+from clawback_common.http.paging import Cursor, Limit, Page, newest_first
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
 from clawback_common.http.schemas import Incident, IncidentNote
@@ -19,6 +19,7 @@ Close = Callable[[UUID, str, str], Awaitable[Row | None]]
 """Closes an incident; gets the caller and the note. Returns None when there is no such open incident."""
 _Reader = Annotated[Caller, Depends(reader())]
 _Officer = Annotated[Caller, Depends(require("officer"))]
+_NEWEST_FIRST = newest_first("opened_at", "id")
 
 
 def incidents_router(service: str, db: Querier, close: Close) -> Router:
@@ -29,12 +30,11 @@ def incidents_router(service: str, db: Querier, close: Close) -> Router:
     async def list_incidents(
         _: _Reader, *, limit: Limit = 100, cursor: Cursor = None, closed: bool = False
     ) -> Page[Incident]:
-        before, before_id = decode_newest_first(cursor)
+        before, before_id = _NEWEST_FIRST.after(cursor)
         rows = await incidents.page(
             db, closed_too=closed, before=before, before_id=before_id, limit=limit + 1
         )
-        items = [Incident.model_validate(dict(row)) for row in rows[:limit]]
-        return Page(items=items, next_cursor=next_by_time(rows, limit, "opened_at", "id"))
+        return _NEWEST_FIRST.page(rows, limit, lambda row: Incident.model_validate(dict(row)))
 
     @router.post("/incidents/{incident_id}/close", summary="Close an incident and release what it withholds")
     async def close_incident(caller: _Officer, incident_id: UUID, body: IncidentNote) -> Incident:

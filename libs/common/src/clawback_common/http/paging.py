@@ -2,8 +2,9 @@
 
 import base64
 import binascii
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from operator import getitem
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -12,12 +13,11 @@ from fastapi import Depends, Query
 from pydantic import BaseModel
 
 from clawback_common.http.problem import Problem, field_error
-from clawback_common.postgres.pool import Row
 
 LIMIT_MAX = 500
-_NEWEST = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
-_OLDEST = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
+_BIGINT_END = 2**63
 
+R = TypeVar("R")
 T = TypeVar("T")
 
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="Items per page")]
@@ -38,86 +38,81 @@ def page(items: Sequence[Any], next_cursor: str | None = None) -> dict[str, Any]
     return {"items": items, "next_cursor": next_cursor}
 
 
-def encode_cursor(*position: str | float | None) -> str:
-    """Return an opaque cursor for the position at which a page ended, such as time and id of its last row."""
-    return base64.urlsafe_b64encode(orjson.dumps(position)).rstrip(b"=").decode()
-
-
-def decode_cursor(cursor: str, *kinds: type) -> list[Any]:
-    """Return the position in a cursor, checked to contain values of these types.
-
-    Raises:
-        Problem: 422, the cursor is not valid.
-    """
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        position = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError):
-        raise bad_cursor() from None
-    fits = (
-        isinstance(position, list)
-        and len(position) == len(kinds)
-        and all(type(value) is kind for value, kind in zip(position, kinds, strict=True))
-    )
-    if not fits:
-        raise bad_cursor()
-    return list(position)
-
-
-def decode_instant(text: str) -> datetime:
-    """Return an instant of a cursor, in UTC.
-
-    Raises:
-        Problem: 422, it is not an instant, or is at the calendar's limits.
-    """
-    try:
-        found = datetime.fromisoformat(text)
-        if found.tzinfo is None:
-            raise bad_cursor()
-        return found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise bad_cursor() from None
-
-
-def decode_newest_first(cursor: str | None) -> tuple[datetime, UUID]:
-    """Return the instant and id before which a page of a newest-first list begins; without a cursor, the first page.
-
-    Raises:
-        Problem: 422, the cursor is not valid.
-    """
-    return _decode_time_and_id(cursor) if cursor else _NEWEST
-
-
-def decode_oldest_first(cursor: str | None) -> tuple[datetime, UUID]:
-    """Return the instant and id after which a page of an oldest-first list begins; without a cursor, the first page.
-
-    Raises:
-        Problem: 422, the cursor is not valid.
-    """
-    return _decode_time_and_id(cursor) if cursor else _OLDEST
-
-
-def _decode_time_and_id(cursor: str) -> tuple[datetime, UUID]:
-    at, found = decode_cursor(cursor, str, str)
-    try:
-        return decode_instant(at), UUID(found)
-    except ValueError:
-        raise bad_cursor() from None
-
-
-def next_by_time(rows: Sequence[Row], limit: int, at: str, key: str) -> str | None:
-    """Return the cursor of the next page of a list ordered by time and id; None on the last page.
+class Keyset:
+    """The columns by which a list is ordered. A cursor is the position of the last item of a page.
 
     Args:
-        rows: of this page; one more than ``limit`` was read.
-        limit: items of this page.
-        at: the column with the time.
-        key: the column with the id.
+        start: the position before the first item, by column: instants, days, UUIDs, integers from 0, and texts.
     """
-    if len(rows) <= limit:
-        return None
-    last = rows[limit - 1]
-    return encode_cursor(last[at].isoformat(), str(last[key]))
+
+    def __init__(self, **start: date | UUID | int | str) -> None:
+        self._start = start
+
+    def after(self, cursor: str | None) -> tuple[Any, ...]:
+        """Return the position after which a page begins: that of the cursor, or the start of the list.
+
+        Raises:
+            Problem: 422, the cursor is not one of this list.
+        """
+        starts = list(self._start.values())
+        if not cursor:
+            return tuple(starts)
+        try:
+            padded = cursor + "=" * (-len(cursor) % 4)
+            position = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+            if not isinstance(position, list):
+                raise bad_cursor()
+            return tuple(_decoded(value, type(start)) for value, start in zip(position, starts, strict=True))
+        except (binascii.Error, ValueError, OverflowError):
+            raise bad_cursor() from None
+
+    def cursor(self, row: Any, read: Callable[[Any, str], Any] = getitem) -> str:
+        """Return the cursor of the page that follows this row; ``read`` reads a column of it."""
+        position = [read(row, column) for column in self._start]
+        encoded = [value if isinstance(value, int | str) else _encoded(value) for value in position]
+        return base64.urlsafe_b64encode(orjson.dumps(encoded)).rstrip(b"=").decode()
+
+    def page(
+        self,
+        rows: Sequence[R],
+        limit: int,
+        item: Callable[[R], T],
+        read: Callable[[Any, str], Any] = getitem,
+    ) -> Page[T]:
+        """Return a page of at most ``limit`` items; a list that goes on has one row more."""
+        following = self.cursor(rows[limit - 1], read) if len(rows) > limit else None
+        return Page(items=[item(row) for row in rows[:limit]], next_cursor=following)
+
+
+def newest_first(at: str, key: str) -> Keyset:
+    """Return the order of a list by time and id, the newest first."""
+    start: dict[str, date | UUID] = {at: datetime.max.replace(tzinfo=UTC), key: UUID(int=2**128 - 1)}
+    return Keyset(**start)
+
+
+def oldest_first(at: str, key: str) -> Keyset:
+    """Return the order of a list by time and id, the oldest first."""
+    start: dict[str, date | UUID] = {at: datetime.min.replace(tzinfo=UTC), key: UUID(int=0)}
+    return Keyset(**start)
+
+
+def _encoded(value: date | UUID) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _decoded(value: object, kind: type) -> Any:
+    if kind is int and type(value) is int and 0 <= value < _BIGINT_END:
+        return value
+    if kind is int or not isinstance(value, str) or "\0" in value:
+        raise bad_cursor()
+    if kind is date:
+        return date.fromisoformat(value)
+    if kind is not datetime:
+        return kind(value)
+    found = datetime.fromisoformat(value)
+    if found.tzinfo is None:
+        raise bad_cursor()
+    return found.astimezone(UTC)
 
 
 def bad_cursor() -> Problem:

@@ -18,7 +18,7 @@ from clawback_common.clock import Clock, SystemClock
 from clawback_common.errors import Transient
 from clawback_common.http.auth import Caller, reader, require
 from clawback_common.http.dead_letters import DeadLetterFilter, DeadLetters
-from clawback_common.http.paging import Cursor, Limit, Page, decode_newest_first, encode_cursor
+from clawback_common.http.paging import Cursor, Limit, Page, newest_first
 from clawback_common.http.probes import Probes
 from clawback_common.http.routing import Router
 from clawback_common.http.schemas import DetailedHealth, HealthStatus, ServiceHealth
@@ -33,6 +33,8 @@ AGE_S_MAX = 10 * 366 * 86_400
 _STARTED_S = time.monotonic()
 _Reader = Annotated[Caller, Depends(reader())]
 _Operator = Annotated[Caller, Depends(require("operator"))]
+_RUNS = newest_first("started_at", "id")
+_LETTERS = newest_first("set_aside_at", "id")
 
 
 def health_router(
@@ -127,11 +129,8 @@ def jobs_router(service: str, db: Querier) -> Router:
         job: Annotated[str | None, Query(max_length=200)] = None,
         outcome: jobs.Outcome | None = None,
     ) -> Page[JobRun]:
-        before = decode_newest_first(cursor) if cursor else None
-        found = await jobs.page(db, job=job, outcome=outcome, before=before, limit=limit + 1)
-        runs = [JobRun.model_validate(record) for record in found[:limit]]
-        more = len(found) > limit
-        return Page(items=runs, next_cursor=_run_cursor(runs[-1]) if more else None)
+        found = await jobs.page(db, job=job, outcome=outcome, before=_RUNS.after(cursor), limit=limit + 1)
+        return _RUNS.page(found, limit, JobRun.model_validate, getattr)
 
     return router
 
@@ -199,9 +198,8 @@ def dlq_router(service: str, letters: DeadLetters) -> Router:
         resolved: Annotated[bool, Query(description="Include resolved records")] = False,
     ) -> Page[DeadLetterListed]:
         which = DeadLetterFilter(None, event_type, reason, older_than_s, resolved)
-        found = await letters.list(which, limit, cursor)
-        items = [DeadLetterListed.model_validate(dict(item)) for item in found.items]
-        return Page(items=items, next_cursor=found.next_cursor)
+        found = await letters.list(which, _LETTERS.after(cursor), limit + 1)
+        return _LETTERS.page(found, limit, lambda item: DeadLetterListed.model_validate(dict(item)))
 
     @router.post("/dlq/retry", summary="Retry quarantined records, with the same checks as any other record")
     async def retry_dead_letters(_: _Operator, request: RetryRequest) -> RetryAnswer:
@@ -225,7 +223,3 @@ def rss_bytes() -> int:
 def _rss_bytes_max() -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _run_cursor(run: JobRun) -> str:
-    return encode_cursor(run.started_at.isoformat(), str(run.id))

@@ -10,7 +10,7 @@ import orjson
 
 from clawback_common.clock import Clock
 from clawback_common.errors import Poison
-from clawback_common.http.dead_letters import DeadLetterFilter, DeadLetterPage, Retried
+from clawback_common.http.dead_letters import DeadLetterFilter, Retried
 from clawback_common.kafka.authentication import Authentication
 from clawback_common.kafka.decode import Decoder
 from clawback_common.kafka.subscription import Subscription
@@ -20,6 +20,8 @@ from clawback_common.postgres.pool import Row
 from clawback_common.telemetry import describe
 
 RETRY_MAX = 500
+NEWEST = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
+"""Before the newest record of a list."""
 Redrive = Callable[[Row], Awaitable[None]]
 """Processes one quarantined record again; raises the error if it fails again."""
 SourceRedrive = Callable[[str], Redrive | None]
@@ -70,20 +72,18 @@ class DeadLetterService:
         self._clock = clock
         self._handler_for = handler_for
 
-    async def list(self, which: DeadLetterFilter, limit: int, cursor: str | None) -> DeadLetterPage:
-        """Return one page, newest first, without the bytes."""
-        before, before_id = _position(cursor)
-        rows = await self._page(which, before, before_id, limit + 1)
-        items = [dict(row) for row in rows[:limit]]
-        more = len(rows) > limit
-        return DeadLetterPage(
-            items, f"{items[-1]['set_aside_at'].isoformat()}/{items[-1]['id']}" if more else None
+    async def list(self, which: DeadLetterFilter, before: tuple[datetime, UUID], limit: int) -> Sequence[Row]:
+        """Return some of the records before this time and id, the newest first, without their bytes."""
+        older_s = which.older_than_s
+        older = None if older_s is None else self._clock.now() - timedelta(seconds=older_s)
+        ids: Any = None if which.ids is None else [*which.ids]
+        return await self._db.fetch(
+            SQL["page"], *before, which.type, which.reason, older, ids, which.resolved, limit
         )
 
     async def retry(self, which: DeadLetterFilter) -> Retried:
         """Process up to 500 records again, one by one, so that a failing one does not stop the others."""
-        before, before_id = _position(None)
-        rows = await self._page(which, before, before_id, RETRY_MAX)
+        rows = await self.list(which, NEWEST, RETRY_MAX)
         outcomes = [await self._again(row["id"]) for row in rows if row["kept"]]
         return Retried(outcomes.count(True), outcomes.count(False))
 
@@ -108,27 +108,6 @@ class DeadLetterService:
     async def _mark(self, row: Row, resolution: str | None, reason: str | None, detail: str | None) -> None:
         await self._db.execute(SQL["retried"], row["id"], self._clock.now(), resolution, reason, detail)
 
-    async def _page(
-        self, which: DeadLetterFilter, before: datetime, before_id: UUID, limit: int
-    ) -> "Sequence[Row]":
-        older = (
-            None if which.older_than_s is None else self._clock.now() - timedelta(seconds=which.older_than_s)
-        )
-        ids: Any = None if which.ids is None else [*which.ids]
-        return await self._db.fetch(
-            SQL["page"], before, before_id, which.type, which.reason, older, ids, which.resolved, limit
-        )
-
 
 async def _no_handler(_: Row) -> None:
     raise Poison("no_way_back", "this service has no handler for records of this source")
-
-
-def _position(cursor: str | None) -> tuple[datetime, UUID]:
-    if cursor is None:
-        return datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1)
-    at, _, found = cursor.partition("/")
-    try:
-        return datetime.fromisoformat(at), UUID(found)
-    except ValueError:
-        raise Poison("bad_cursor", "not a cursor of this list") from None

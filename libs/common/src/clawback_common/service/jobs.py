@@ -126,12 +126,11 @@ async def page(
     *,
     job: str | None = None,
     outcome: str | None = None,
-    before: tuple[datetime, UUID] | None = None,
+    before: tuple[datetime | None, UUID | None] = (None, None),
     limit: int = 100,
 ) -> list[Record]:
     """Return runs, newest first; `before` is start time and id of the last run of the previous page."""
-    started_at, run_id = before or (None, None)
-    rows = await db.fetch(_SQL["page"], job, outcome, started_at, run_id, limit)
+    rows = await db.fetch(_SQL["page"], job, outcome, *before, limit)
     return [Record(**{**row, "counts": orjson.loads(row["counts"])}) for row in rows]
 
 

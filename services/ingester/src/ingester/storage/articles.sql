@@ -248,7 +248,7 @@ CROSS JOIN LATERAL (
 LIMIT $2
 
 -- name: revoked_page
-SELECT article_id, order_no, reason, ordered_at
+SELECT article_id, order_no AS "order", reason, ordered_at AS revoked_at
 FROM article
 WHERE state = 'revoked' AND article_id > $1
 ORDER BY article_id

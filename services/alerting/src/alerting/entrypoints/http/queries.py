@@ -22,33 +22,18 @@ from alerting.entrypoints.http.schemas import (
 )
 from alerting.storage import alerts, channels, consents, messages, silences
 from alerting.use_cases.service import Service
-from clawback_common.http.paging import (
-    Cursor,
-    Limit,
-    Page,
-    decode_cursor,
-    decode_instant,
-    decode_newest_first,
-    encode_cursor,
-    next_by_time,
-)
+from clawback_common.http.paging import Cursor, Keyset, Limit, Page, newest_first
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
 from clawback_contracts.alert.v1 import Severity
 
-_END = datetime.max.replace(tzinfo=UTC)
+ALERTS = Keyset(last_at=datetime.max.replace(tzinfo=UTC), fingerprint="")
+SILENCES = newest_first("created_at", "silence_id")
 Fingerprint = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
 
 
 def _muting(alert: Alert, silenced: Sequence[tuple[UUID, Sequence[Matcher]]]) -> list[UUID]:
     return [one for one, matchers in silenced if all_match(matchers, alert.matched)]
-
-
-def _position(cursor: str | None) -> tuple[datetime, str]:
-    if cursor is None:
-        return _END, ""
-    at, key = decode_cursor(cursor, str, str)
-    return decode_instant(at), str(key)
 
 
 def queries(service: Service) -> list[Router]:
@@ -71,13 +56,12 @@ def _alerts(service: Service) -> Router:
     ) -> Page[AlertListed]:
         level = severity.value if severity else None
         found = await alerts.page(
-            service.db, _position(cursor), status=status, severity=level, name=name, limit=limit + 1
+            service.db, ALERTS.after(cursor), status=status, severity=level, name=name, limit=limit + 1
         )
-        last = found[limit - 1] if len(found) > limit else None
-        following = encode_cursor(last.last_at.isoformat(), last.fingerprint) if last else None
         silenced = await silences.in_force(service.db, service.clock.now())
-        items = [AlertListed.of(one, silenced_by=_muting(one, silenced)) for one in found[:limit]]
-        return Page(items=items, next_cursor=following)
+        return ALERTS.page(
+            found, limit, lambda one: AlertListed.of(one, silenced_by=_muting(one, silenced)), getattr
+        )
 
     @router.get("/{alert_id}", summary="One alert, with its notifications")
     async def one_alert(_: Reader, alert_id: Fingerprint) -> AlertWithNotifications:
@@ -107,12 +91,9 @@ def _silences(service: Service) -> Router:
         _: Reader, *, limit: Limit = 100, cursor: Cursor = None, ended: bool = False
     ) -> Page[SilenceAnswer]:
         rows = await silences.page(
-            service.db, decode_newest_first(cursor), service.clock.now(), ended_too=ended, limit=limit + 1
+            service.db, SILENCES.after(cursor), service.clock.now(), ended_too=ended, limit=limit + 1
         )
-        return Page(
-            items=[SilenceAnswer.model_validate(dict(row)) for row in rows[:limit]],
-            next_cursor=next_by_time(rows, limit, "created_at", "silence_id"),
-        )
+        return SILENCES.page(rows, limit, lambda row: SilenceAnswer.model_validate(dict(row)))
 
     return router
 

@@ -22,21 +22,14 @@ from analytics.storage import rollups, runs, values
 from analytics.storage.rollups import Counted, CountFilter
 from analytics.use_cases.service import Service
 from clawback_common.errors import Transient
-from clawback_common.http.paging import (
-    Cursor,
-    Limit,
-    Page,
-    bad_cursor,
-    decode_cursor,
-    decode_newest_first,
-    encode_cursor,
-    next_by_time,
-)
+from clawback_common.http.paging import Cursor, Keyset, Limit, Page, bad_cursor, newest_first
 from clawback_common.http.problem import Problem, field_error
 from clawback_common.http.routing import Router
 
 PRINTED = r"^[^\x00-\x1f\x7f]+$"
-BIGINT_END = 2**63
+RUNS = newest_first("ended_at", "run_id")
+DAYS = Keyset(day=date.max)
+COUNTS = Keyset(articles=0, value_id=0)
 FIRST_DAY, LAST_DAY = date.min, date.max
 Compute = Callable[[], Awaitable[list[Counted]]]
 
@@ -100,7 +93,7 @@ def _counts(service: Service) -> Router:
             DayCount(day=day, articles=articles, words=words)
             for day, articles, words in rows[: filters.limit]
         ]
-        following = encode_cursor(items[-1].day.isoformat()) if len(rows) > filters.limit else None
+        following = DAYS.cursor({"day": items[-1].day}) if len(rows) > filters.limit else None
         return Timeline(items=items, next_cursor=following)
 
     return router
@@ -111,9 +104,8 @@ def _runs(service: Service) -> Router:
 
     @router.get("/runs", summary="Completed and failed compliance runs, newest first")
     async def list_runs(_: Reader, limit: Limit = 20, cursor: Cursor = None) -> Page[RunEnded]:
-        rows = await runs.page(service.db, decode_newest_first(cursor), limit + 1)
-        items = [RunEnded.model_validate(dict(row)) for row in rows[:limit]]
-        return Page(items=items, next_cursor=next_by_time(rows, limit, "ended_at", "run_id"))
+        rows = await runs.page(service.db, RUNS.after(cursor), limit + 1)
+        return RUNS.page(rows, limit, lambda row: RunEnded.model_validate(dict(row)))
 
     return router
 
@@ -148,9 +140,8 @@ def _before(filters: CountFilter, cursor: str | None) -> CountFilter:
     if cursor is None:
         return filters
     try:
-        last = date.fromisoformat(decode_cursor(cursor, str)[0])
-        return filters._replace(until=min(filters.until, last - timedelta(days=1)))
-    except (ValueError, OverflowError):
+        return filters._replace(until=min(filters.until, DAYS.after(cursor)[0] - timedelta(days=1)))
+    except OverflowError:
         raise bad_cursor() from None
 
 
@@ -166,7 +157,11 @@ async def _values(
     kind = f"{what}:{cursor}" if cursor else what
     rows = await _cached(service, kind, more, lambda: rollups.values(service.db, dimension, more, after))
     shown = rows[: filters.limit]
-    following = encode_cursor(shown[-1][1], shown[-1][0]) if len(rows) > filters.limit else None
+    following = (
+        COUNTS.cursor({"articles": shown[-1][1], "value_id": shown[-1][0]})
+        if len(rows) > filters.limit
+        else None
+    )
     texts = await values.texts(service.db, [row[0] for row in shown])
     counted = [
         (*texts[number], {"articles": articles, "words": words})
@@ -180,9 +175,7 @@ def _last_row(cursor: str | None) -> Counted | None:
     """The last row of the previous page."""
     if cursor is None:
         return None
-    articles, number = decode_cursor(cursor, int, int)
-    if not 0 <= articles < BIGINT_END or not 0 <= number < BIGINT_END:
-        raise bad_cursor()
+    articles, number = COUNTS.after(cursor)
     return Counted(number, articles, 0)
 
 

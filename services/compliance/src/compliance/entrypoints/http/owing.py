@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from clawback_common.http.paging import Cursor, Limit, Page, decode_oldest_first, next_by_time
+from clawback_common.http.paging import Cursor, Limit, Page, oldest_first
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
 from clawback_common.postgres.pool import Row
@@ -11,6 +11,8 @@ from compliance.entrypoints.http.callers import Reader
 from compliance.entrypoints.http.holder_schemas import LastAnswer, Owed
 from compliance.storage import holders, obligations
 from compliance.use_cases.service import Service
+
+MOST_URGENT_FIRST = oldest_first("due_at", "revocation_id")
 
 
 def owing(service: Service) -> Router:
@@ -22,9 +24,8 @@ def owing(service: Service) -> Router:
         if await holders.one(service.db, name) is None:
             raise Problem(404, "There is no such holder.")
         now = service.clock.now()
-        rows = await obligations.owed(service.db, name, decode_oldest_first(cursor), limit + 1)
-        items = [_item(row, now) for row in rows[:limit]]
-        return Page(items=items, next_cursor=next_by_time(rows, limit, "due_at", "revocation_id"))
+        rows = await obligations.owed(service.db, name, MOST_URGENT_FIRST.after(cursor), limit + 1)
+        return MOST_URGENT_FIRST.page(rows, limit, lambda row: _item(row, now))
 
     return router
 

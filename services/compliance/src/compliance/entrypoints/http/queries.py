@@ -7,18 +7,7 @@ from uuid import UUID
 from fastapi import Path, Query
 
 from clawback_common.http.moments import Moment
-from clawback_common.http.paging import (
-    LIMIT_MAX,
-    Cursor,
-    Limit,
-    Page,
-    bad_cursor,
-    decode_cursor,
-    decode_instant,
-    decode_newest_first,
-    encode_cursor,
-    next_by_time,
-)
+from clawback_common.http.paging import LIMIT_MAX, Cursor, Keyset, Limit, Page, newest_first
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
 from clawback_common.postgres.pool import Row
@@ -45,7 +34,11 @@ from compliance.storage import articles, holders, notices, obligations, receipts
 from compliance.storage.revocations import CommittedFeed
 from compliance.use_cases.service import Service
 
-FOREVER = 2**63 - 1
+ORDERS = Keyset(seq=2**63 - 1)
+FEED = Keyset(seq=0)
+OVERDUE = Keyset(due_at=datetime.min.replace(tzinfo=UTC), revocation_id=UUID(int=0), holder="")
+RUNS = newest_first("asked_at", "run_id")
+HOLDERS = Keyset(name="")
 
 
 def queries(service: Service) -> list[Router]:
@@ -68,25 +61,10 @@ def _state(service: Service) -> Router:
         holder: Annotated[str | None, Query(max_length=100)] = None,
     ) -> Page[OverdueListed]:
         now = service.clock.now()
-        rows = await obligations.overdue(service.db, now, _overdue_after(cursor), holder, limit + 1)
-        items = [OverdueListed.of(row, now) for row in rows[:limit]]
-        last = items[-1] if len(rows) > limit else None
-        following = (
-            encode_cursor(last.due_at.isoformat(), str(last.revocation_id), last.holder) if last else None
-        )
-        return Page(items=items, next_cursor=following)
+        rows = await obligations.overdue(service.db, now, OVERDUE.after(cursor), holder, limit + 1)
+        return OVERDUE.page(rows, limit, lambda row: OverdueListed.of(row, now))
 
     return router
-
-
-def _overdue_after(cursor: str | None) -> tuple[datetime, UUID, str]:
-    if not cursor:
-        return datetime.min.replace(tzinfo=UTC), UUID(int=0), ""
-    at, order, holder = decode_cursor(cursor, str, str, str)
-    try:
-        return decode_instant(at), UUID(order), holder
-    except ValueError:
-        raise bad_cursor() from None
 
 
 def _orders(service: Service) -> Router:
@@ -112,13 +90,11 @@ def _orders(service: Service) -> Router:
         reason: ReasonCode | None = None,
     ) -> Page[OrderListed] | OrderFeed:
         if after is not None:
-            return await _feed(service, settled, int(decode_cursor(after, int)[0]) if after else 0, limit)
-        before = int(decode_cursor(cursor, int)[0]) if cursor else FOREVER
+            return await _feed(service, settled, FEED.after(after)[0], limit)
         rows = await revocations.page(
-            service.db, before, is_open=is_open, kind=kind, reason=reason, limit=limit + 1
+            service.db, ORDERS.after(cursor)[0], is_open=is_open, kind=kind, reason=reason, limit=limit + 1
         )
-        following = encode_cursor(rows[limit - 1]["seq"]) if len(rows) > limit else None
-        return Page[OrderListed](items=[OrderListed.of(row) for row in rows[:limit]], next_cursor=following)
+        return ORDERS.page(rows, limit, OrderListed.of)
 
     @router.get(
         "/revocations/{revocation_id}", summary="One order with its notices, obligations and receipts"
@@ -146,7 +122,7 @@ async def _feed(service: Service, settled: CommittedFeed, after: int, limit: int
     rows = await settled.feed(after, limit, service.clock.now())
     return OrderFeed(
         items=[OrderFed.of(row) for row in rows],
-        next_cursor=encode_cursor(rows[-1]["seq"] if rows else after),
+        next_cursor=FEED.cursor(rows[-1] if rows else {"seq": after}),
         caught_up=len(rows) < limit,
     )
 
@@ -191,11 +167,8 @@ def _records(service: Service) -> Router:
 
     @router.get("/runs", summary="Runs of the daily check, the newest first")
     async def list_runs(_: Reader, limit: Limit = 100, cursor: Cursor = None) -> Page[RunAnswer]:
-        rows = await runs.page(service.db, decode_newest_first(cursor), limit + 1)
-        return Page(
-            items=[RunAnswer.of(row) for row in rows[:limit]],
-            next_cursor=next_by_time(rows, limit, "asked_at", "run_id"),
-        )
+        rows = await runs.page(service.db, RUNS.after(cursor), limit + 1)
+        return RUNS.page(rows, limit, RunAnswer.of)
 
     @router.get("/runs/{run_id}", summary="One run, with the definition of each of its figures")
     async def one_run(_: Reader, run_id: UUID) -> RunExplained:
@@ -208,14 +181,11 @@ def _records(service: Service) -> Router:
     async def list_holders(
         _: Reader, *, limit: Limit = 100, cursor: Cursor = None, left: bool = False
     ) -> Page[HolderListed]:
-        after = str(decode_cursor(cursor, str)[0]) if cursor else ""
-        rows = await holders.page(service.db, after, left_too=left, limit=limit + 1)
-        following = encode_cursor(rows[limit - 1]["name"]) if len(rows) > limit else None
+        rows = await holders.page(service.db, HOLDERS.after(cursor)[0], left_too=left, limit=limit + 1)
         sums = await obligations.owed_sums(
             service.db, [row["name"] for row in rows[:limit]], service.clock.now()
         )
-        items = [HolderListed.owing(row, sums[row["name"]]) for row in rows[:limit]]
-        return Page(items=items, next_cursor=following)
+        return HOLDERS.page(rows, limit, lambda row: HolderListed.owing(row, sums[row["name"]]))
 
     @router.get("/holders/{name}", summary="One holder with its changes")
     async def one_holder(_: Reader, name: str) -> HolderDetail:
@@ -239,13 +209,9 @@ def history(service: Service) -> Router:
         now = service.clock.now()
         until = end or now + timedelta(seconds=1)
         since = start or until - timedelta(days=limit)
-        if cursor:
-            before, first = decode_cursor(cursor, str, str)
-            until, since = decode_instant(before), decode_instant(first)
+        days = Keyset(day=until, since=since)
+        until, since = days.after(cursor)
         rows = await revocations.history(service.db, since, until, now, limit + 1)
-        last = rows[limit - 1] if len(rows) > limit else None
-        following = encode_cursor(last["day"].isoformat(), since.isoformat()) if last else None
-        items = [HistoryDay.model_validate(dict(row)) for row in rows[:limit]]
-        return Page(items=items, next_cursor=following)
+        return days.page([{**row, "since": since} for row in rows], limit, HistoryDay.model_validate)
 
     return router

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from fastapi import Header, Query, Request, Response
 
 from clawback_common.http.auth import Caller
-from clawback_common.http.paging import Cursor, Limit, Page, decode_newest_first, next_by_time
+from clawback_common.http.paging import Cursor, Limit, Page, newest_first
 from clawback_common.http.problem import Problem, field_error
 from clawback_common.http.routing import Router
 from clawback_common.telemetry import traceparent
@@ -43,6 +43,7 @@ from compliance.use_cases.requests import (
 )
 from compliance.use_cases.service import Service
 
+REQUESTS = newest_first("made_at", "request_id")
 Key = Annotated[str | None, Header(max_length=200)]
 
 
@@ -145,14 +146,9 @@ def _deciding(service: Service) -> Router:
             bool, Query(description="Include requests that are carried out or were refused")
         ] = False,
     ) -> Page[RequestListed]:
-        rows = await requests.page(
-            service.db, decode_newest_first(cursor), finished_too=finished, limit=limit + 1
-        )
+        rows = await requests.page(service.db, REQUESTS.after(cursor), finished_too=finished, limit=limit + 1)
         now = service.clock.now()
-        return Page(
-            items=[RequestListed.of(row, now) for row in rows[:limit]],
-            next_cursor=next_by_time(rows, limit, "made_at", "request_id"),
-        )
+        return REQUESTS.page(rows, limit, lambda row: RequestListed.of(row, now))
 
     @router.get("/requests/{request_id}", summary="One request: its articles, reason, author and progress")
     async def one_request(_: Reader, request_id: UUID) -> RequestDetail:

@@ -5,17 +5,7 @@ from typing import Annotated
 
 from fastapi import Path
 
-from clawback_common.http.paging import (
-    LIMIT_MAX,
-    Cursor,
-    Limit,
-    Page,
-    decode_cursor,
-    decode_instant,
-    decode_oldest_first,
-    encode_cursor,
-    next_by_time,
-)
+from clawback_common.http.paging import LIMIT_MAX, Cursor, Keyset, Limit, Page, oldest_first
 from clawback_common.http.routing import Router
 from clawback_contracts.envelope import ArticleId
 from compliance.entrypoints.http.callers import Reader
@@ -23,7 +13,8 @@ from compliance.entrypoints.http.order_schemas import NoticeAnswer, ReceiptAnswe
 from compliance.storage import notices, receipts
 from compliance.use_cases.service import Service
 
-_BEGINNING = datetime.min.replace(tzinfo=UTC)
+RECEIPTS = Keyset(received_at=datetime.min.replace(tzinfo=UTC), id=0)
+NOTICES = oldest_first("received_at", "notice_id")
 Article = Annotated[ArticleId, Path()]
 
 
@@ -54,16 +45,8 @@ async def receipts_page(
     Raises:
         Problem: 422 if the cursor does not belong to this list.
     """
-    after = (_BEGINNING, 0)
-    if cursor:
-        at, number = decode_cursor(cursor, str, int)
-        after = decode_instant(at), number
-    rows = await receipts.of_article(service.db, article_id, after, limit + 1)
-    last = rows[limit - 1] if len(rows) > limit else None
-    return Page(
-        items=[ReceiptAnswer.model_validate(dict(row)) for row in rows[:limit]],
-        next_cursor=encode_cursor(last["received_at"].isoformat(), last["id"]) if last else None,
-    )
+    rows = await receipts.of_article(service.db, article_id, RECEIPTS.after(cursor), limit + 1)
+    return RECEIPTS.page(rows, limit, lambda row: ReceiptAnswer.model_validate(dict(row)))
 
 
 async def notices_page(
@@ -74,8 +57,5 @@ async def notices_page(
     Raises:
         Problem: 422 if the cursor does not belong to this list.
     """
-    rows = await notices.of_article(service.db, article_id, decode_oldest_first(cursor), limit + 1)
-    return Page(
-        items=[NoticeAnswer.model_validate(dict(row)) for row in rows[:limit]],
-        next_cursor=next_by_time(rows, limit, "received_at", "notice_id"),
-    )
+    rows = await notices.of_article(service.db, article_id, NOTICES.after(cursor), limit + 1)
+    return NOTICES.page(rows, limit, lambda row: NoticeAnswer.model_validate(dict(row)))

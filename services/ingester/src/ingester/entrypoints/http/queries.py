@@ -9,17 +9,7 @@ from fastapi import Depends, Path, Query
 from fastapi.responses import Response
 
 from clawback_common.http.moments import Moment
-from clawback_common.http.paging import (
-    Cursor,
-    Fields,
-    Limit,
-    Page,
-    decode_cursor,
-    decode_instant,
-    encode_cursor,
-    page,
-    project,
-)
+from clawback_common.http.paging import Cursor, Fields, Keyset, Limit, Page, page, project
 from clawback_common.http.problem import Problem, field_error
 from clawback_common.http.routing import Router
 from clawback_common.postgres.pool import Row
@@ -38,6 +28,8 @@ from ingester.storage import articles, feeds
 from ingester.use_cases.service import Service
 
 OneId = Annotated[ArticleId, Path()]
+BY_ID = Keyset(article_id="")
+CALLS = Keyset(id=2**63 - 1)
 PAGE_BYTES_MAX = 4 * 1024 * 1024
 """A page ends with the article that reaches this size, whatever the limit; the cursor continues after it."""
 ARTICLE_FIELDS = tuple(ArticleRead.model_fields)
@@ -108,10 +100,9 @@ def _texts(service: Service) -> Router:
 async def _by_id(
     service: Service, cursor: str | None, limit: int
 ) -> tuple[list[Mapping[str, Any]], str | None]:
-    after = str(decode_cursor(cursor, str)[0]) if cursor else ""
-    rows = await articles.page(service.db, after, limit, PAGE_BYTES_MAX)
+    rows = await articles.page(service.db, BY_ID.after(cursor)[0], limit, PAGE_BYTES_MAX)
     more = rows and rows[-1]["followed"]
-    return [_read(row) for row in rows], encode_cursor(rows[-1]["article_id"]) if more else None
+    return [_read(row) for row in rows], BY_ID.cursor(rows[-1]) if more else None
 
 
 async def _by_publication(
@@ -124,14 +115,12 @@ async def _by_publication(
             "published_after."
         )
         raise Problem(422, words, errors=[field_error("published_after", "too_long_ago", words)])
-    after, after_id = since, 2**63 - 1
-    if cursor:
-        at, after_id = decode_cursor(cursor, str, int)
-        after = max(since, decode_instant(at))
-    rows = await articles.published_page(service.db, after, after_id, limit, PAGE_BYTES_MAX)
-    last = rows[-1] if rows and rows[-1]["followed"] else None
-    following = encode_cursor(last["sent_at"].isoformat(), last["id"]) if last else None
-    return [_read(row) for row in rows if row["article_id"] is not None], following
+    publications = Keyset(sent_at=since, id=2**63 - 1)
+    after, after_id = publications.after(cursor)
+    rows = await articles.published_page(service.db, max(since, after), after_id, limit, PAGE_BYTES_MAX)
+    more = rows and rows[-1]["followed"]
+    items = [_read(row) for row in rows if row["article_id"] is not None]
+    return items, publications.cursor(rows[-1]) if more else None
 
 
 def _read(row: Row) -> Mapping[str, Any]:
@@ -170,19 +159,8 @@ def _ids(service: Service) -> Router:
     async def list_revoked(
         _: Reader, limit: Limit = 100, cursor: Cursor = None
     ) -> Page[ArticleRevokedListed]:
-        after = str(decode_cursor(cursor, str)[0]) if cursor else ""
-        rows = await articles.revoked_page(service.db, after, limit + 1)
-        items = [
-            ArticleRevokedListed(
-                article_id=row["article_id"],
-                order=row["order_no"],
-                reason=row["reason"],
-                revoked_at=row["ordered_at"],
-            )
-            for row in rows[:limit]
-        ]
-        following = encode_cursor(items[-1].article_id) if len(rows) > limit else None
-        return Page(items=items, next_cursor=following)
+        rows = await articles.revoked_page(service.db, BY_ID.after(cursor)[0], limit + 1)
+        return BY_ID.page(rows, limit, lambda row: ArticleRevokedListed.model_validate(dict(row)))
 
     @router.get("/admin/articles/stats", summary="Articles by state")
     async def stats(_: Counting) -> dict[str, int]:
@@ -204,9 +182,7 @@ def _feeds(service: Service) -> Router:
 
     @router.get("/admin/api-calls", summary="Calls to providers, the newest first")
     async def calls(_: Inspecting, limit: Limit = 100, cursor: Cursor = None) -> Page[ApiCall]:
-        before = int(decode_cursor(cursor, int)[0]) if cursor else 2**63 - 1
-        rows = await feeds.calls_page(service.db, before, limit + 1)
-        items = [ApiCall.model_validate(dict(row)) for row in rows[:limit]]
-        return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(rows) > limit else None)
+        rows = await feeds.calls_page(service.db, CALLS.after(cursor)[0], limit + 1)
+        return CALLS.page(rows, limit, lambda row: ApiCall.model_validate(dict(row)))
 
     return router

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Query
 
-from clawback_common.http.paging import Cursor, Limit, Page, decode_newest_first, next_by_time
+from clawback_common.http.paging import Cursor, Limit, Page, newest_first
 from clawback_common.http.problem import Problem
 from clawback_common.http.routing import Router
 from retention.entrypoints.http.callers import Reader
@@ -20,6 +20,8 @@ from retention.entrypoints.http.schemas import (
 from retention.storage import answers, holds, sweeps
 from retention.use_cases.service import Service
 
+SWEEPS = newest_first("requested_at", "sweep_id")
+HOLDS = newest_first("placed_at", "hold_id")
 ClassName = Annotated[str | None, Query(max_length=50)]
 
 
@@ -57,14 +59,12 @@ def _sweeps(service: Service) -> Router:
         data_class: ClassName = None,
         state: SweepState | None = None,
     ) -> Page[SweepListed]:
-        rows = await sweeps.page(service.db, decode_newest_first(cursor), limit + 1, data_class, state)
+        rows = await sweeps.page(service.db, SWEEPS.after(cursor), limit + 1, data_class, state)
         given = await answers.of_sweeps(service.db, [row["sweep_id"] for row in rows[:limit]])
-        return Page(
-            items=[
-                SweepListed.of(row, [one for one in given if one["sweep_id"] == row["sweep_id"]])
-                for row in rows[:limit]
-            ],
-            next_cursor=next_by_time(rows, limit, "requested_at", "sweep_id"),
+        return SWEEPS.page(
+            rows,
+            limit,
+            lambda row: SweepListed.of(row, [one for one in given if one["sweep_id"] == row["sweep_id"]]),
         )
 
     @router.get("/sweeps/{sweep_id}", summary="One sweep with all answers of its owners")
@@ -89,13 +89,8 @@ def _holds(service: Service) -> Router:
         data_class: ClassName = None,
         ended: Annotated[bool, Query(description="Include holds that have ended")] = False,
     ) -> Page[HoldListed]:
-        rows = await holds.page(
-            service.db, decode_newest_first(cursor), limit + 1, data_class, ended_too=ended
-        )
-        return Page(
-            items=[HoldListed.model_validate(dict(row)) for row in rows[:limit]],
-            next_cursor=next_by_time(rows, limit, "placed_at", "hold_id"),
-        )
+        rows = await holds.page(service.db, HOLDS.after(cursor), limit + 1, data_class, ended_too=ended)
+        return HOLDS.page(rows, limit, lambda row: HoldListed.model_validate(dict(row)))
 
     @router.get("/holds/{hold_id}", summary="One hold with its ids and its history")
     async def one_hold(_: Reader, hold_id: UUID) -> HoldDetail:
