@@ -6,13 +6,14 @@ from uuid import UUID
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from clawback_contracts import cloudevents, examples
+from clawback_contracts import cloudevents
 from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted
 from clawback_contracts.cloudevents import Unreadable
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.envelope import ArticleId, Instant, event_id, major
 from clawback_contracts.revocation.receipts import receipt
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Outcome
+from clawback_testing import examples
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 REVOKED = examples.load(ArticleRevoked)["full"]

@@ -26,7 +26,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from clawback_contracts import cloudevents, generate
+from clawback_contracts import cloudevents
 from clawback_contracts.article.v1 import ArticlePublished, Source
 from clawback_contracts.envelope import Event
 from clawback_contracts.revocation.v1 import (
@@ -37,8 +37,9 @@ from clawback_contracts.revocation.v1 import (
     Reason,
 )
 from clawback_contracts.signatures import HEADER, Signature, Signer, signed_bytes
+from contracts.generator.files import CONTRACTS
 
-FILE = generate.CONTRACTS / "examples" / "consumer.py"
+FILE = CONTRACTS / "examples" / "consumer.py"
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 ID = "metabase:1"
 
@@ -137,7 +138,7 @@ def readable(store: sqlite3.Connection) -> bool:
 
 
 def test_the_readme_shows_the_very_file_that_runs() -> None:
-    readme = (generate.CONTRACTS / "README.md").read_text(encoding="utf-8")
+    readme = (CONTRACTS / "README.md").read_text(encoding="utf-8")
     shown = readme.split("```python\n", 1)[1].split("```", 1)[0]
     assert shown == FILE.read_text(encoding="utf-8")
 
