@@ -99,6 +99,29 @@ def test_invalid_other_headers_do_not_hide_the_type() -> None:
     assert isinstance(cloudevents.read("revocations.v1", headers, REVOKED["value"]), ArticleRevoked)
 
 
+@pytest.mark.parametrize(
+    ("raw", "read"),
+    [
+        (None, {}),
+        ([("a", b"1"), ("b", "ü".encode())], {"a": "1", "b": "ü"}),
+        ([("a", None), ("b", b"\xff"), ("c", b"")], {"c": ""}),
+        ([("a", b"1"), ("a", b"2")], {"a": "2"}),
+        ([("a", b"1"), ("a", None)], {}),
+        ([("a", b"1"), ("a", b"\xff")], {}),
+        ([("a", b"\xff"), ("a", b"2")], {"a": "2"}),
+    ],
+)
+def test_invalid_text_counts_as_missing_and_the_last_of_several_counts(
+    raw: list[tuple[str, bytes | None]] | None, read: dict[str, str]
+) -> None:
+    assert cloudevents.attributes(raw) == read
+    assert cloudevents.attribute(raw or [], "a") == read.get("a")
+
+
+def test_only_the_wanted_headers_are_read() -> None:
+    assert cloudevents.attributes([("a", b"1"), ("b", b"2")], only={"b", "c"}) == {"b": "2"}
+
+
 def test_a_dead_letter_is_read_from_any_groups_topic() -> None:
     letter = examples.load(DeadLetter)["full"]
     for topic in ("ingester.dlq.v1", "compliance.dlq.v1"):

@@ -5,18 +5,23 @@ import math
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import jsonschema
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from clawback_contracts import cloudevents
 from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.envelope import Event
 from clawback_contracts.registry import ANSWER, BODIES, EVENTS, QUESTION
 from clawback_contracts.revocation.v1 import ArticleRemoved
+from clawback_contracts.signatures import Signer
 from clawback_contracts.topics import load_topics
 from contracts.generator import schemas
 from contracts.generator.__main__ import main
@@ -192,6 +197,15 @@ def test_asyncapi_describes_writers_readers_and_retention_of_every_topic() -> No
         for action, parties in (("send", topic.writers), ("receive", topic.readers)):
             for who in parties:
                 assert document["operations"][f"{who}.{action}.{name}"]["action"] == action
+
+
+def test_asyncapi_describes_the_headers_that_a_record_has() -> None:
+    described = the_document()["components"]["schemas"]["headers"]
+    signer = Signer(Ed25519PrivateKey.generate())
+    written = cloudevents.headers(uuid4(), "search", "a.v1", "key", b"{}", datetime.now(UTC), "00-1", signer)
+    assert set(described["properties"]) == {name for name, _ in written}
+    required = cloudevents.headers(uuid4(), "search", "a.v1", "key", b"{}", datetime.now(UTC))
+    assert set(described["required"]) == {name for name, _ in required}
 
 
 def test_asyncapi_points_to_a_schema_for_every_event() -> None:

@@ -8,16 +8,17 @@ from aiokafka import ConsumerRecord
 from pydantic import TypeAdapter, ValidationError
 
 from clawback_common.errors import Poison
-from clawback_common.kafka.authentication import Authentication, signed_part
-from clawback_common.kafka.envelope import Received, read_headers
+from clawback_common.kafka.authentication import Authentication
+from clawback_common.kafka.envelope import Received
 from clawback_common.messaging.quarantine import Bad, instant
 from clawback_common.subjects import subjects_of
 from clawback_common.telemetry import describe
 from clawback_common.telemetry.tracing import valid_traceparent
+from clawback_contracts.cloudevents import ID, TRACEPARENT, TYPE, attributes, signed
 from clawback_contracts.envelope import Event, major
 from clawback_contracts.signatures import HEADER
 
-NEEDED = frozenset(("ce_id", "ce_type", "traceparent", HEADER))
+NEEDED = frozenset((ID, TYPE, TRACEPARENT, HEADER))
 """The headers that are read of a valid record; of an invalid one, all are kept."""
 EVENT_ID_CHARS_MAX = 200
 """By contract the event id is a UUID; it becomes part of an index."""
@@ -49,11 +50,11 @@ class Decoder:
         good: list[Received[Any]] = []
         bad: list[Bad] = []
         for record in records:
-            headers = read_headers(record.headers, only=NEEDED)
+            headers = attributes(record.headers, only=NEEDED)
             try:
                 value = self._value(record, headers)
-                signed = signed_part(record, headers) if HEADER in headers else None
-                sender = self._authentication.sender(signed)
+                signature = signed(headers, record.key, record.value)
+                sender = self._authentication.sender(signature)
                 self._authentication.require(record.topic, value, sender)
             except Poison as error:
                 bad.append(self.refused(record, error))
@@ -63,13 +64,13 @@ class Decoder:
                 good.append(
                     Received(
                         value,
-                        headers["ce_id"],
-                        valid_traceparent(headers.get("traceparent")),
+                        headers[ID],
+                        valid_traceparent(headers.get(TRACEPARENT)),
                         record.topic,
                         record.partition,
                         record.offset,
                         sender,
-                        signed,
+                        signature,
                         record.timestamp,
                     )
                 )
@@ -77,8 +78,8 @@ class Decoder:
 
     def refused(self, record: ConsumerRecord[Any, Any], error: Poison) -> Bad:
         """Return the unchanged record, for the quarantine."""
-        headers = read_headers(record.headers)
-        sender = self._authentication.sender(signed_part(record, headers))
+        headers = attributes(record.headers)
+        sender = self._authentication.sender(signed(headers, record.key, record.value))
         subjects = subjects_of(record.key, record.value, content=self._content)
         return Bad(
             error,
@@ -87,10 +88,10 @@ class Decoder:
             partition=record.partition,
             offset=record.offset,
             at=instant(record.timestamp),
-            event_id=headers.get("ce_id"),
+            event_id=headers.get(ID),
             subjects=subjects.ids,
             identified=subjects.named_in_body or not self._content,
-            type=headers.get("ce_type"),
+            type=headers.get(TYPE),
             key=record.key,
             value=record.value,
             headers=headers,
@@ -100,12 +101,12 @@ class Decoder:
     def _value(self, record: ConsumerRecord[Any, Any], headers: Mapping[str, str]) -> Event:
         if record.value is None:
             raise Poison("null_value")
-        ce_id = headers.get("ce_id")
+        ce_id = headers.get(ID)
         if not ce_id:
             raise Poison("header_missing", "ce_id is missing, null or not UTF-8")
         if len(ce_id) > EVENT_ID_CHARS_MAX or "\0" in ce_id:
             raise Poison("header_invalid", f"ce_id has more than {EVENT_ID_CHARS_MAX} characters, or NUL")
-        adapter = self._adapter(headers.get("ce_type"))
+        adapter = self._adapter(headers.get(TYPE))
         if len(record.value) > self._value_bytes_max:
             raise Poison("value_too_large", f"{len(record.value)} bytes")
         try:
