@@ -107,7 +107,7 @@ MUTANTS = (
     ),
     Mutant(
         "a holder that reports everything as held",
-        (Change(ANSWERS, "Holding.HELD if one in held else Holding.GONE", "Holding.HELD"),),
+        (Change(ANSWERS, "Holding.HELD if one in held else Holding.GONE for one", "Holding.HELD for one"),),
         at(TESTS, "test_every_id_of_a_holdings_question_is_answered_with_held_or_gone"),
     ),
     Mutant(

@@ -1,4 +1,4 @@
-"""What a downstream holder answers: the receipt for an order, and which articles it holds."""
+"""What a holder answers: the receipt for an order, and which articles it holds."""
 
 from collections.abc import Container, Mapping
 from datetime import datetime
@@ -36,7 +36,12 @@ def receipt_for(
     return cloudevents.write(answer, answer.receipt_id, holder, at, cause, signer)
 
 
-def holdings(question: HoldingsQuestion, held: Container[str]) -> HoldingsAnswer:
-    """Return the answer to a holdings question, given the ids of which any copy is stored."""
-    ids = question.article_ids
-    return HoldingsAnswer(items={one: Holding.HELD if one in held else Holding.GONE for one in ids})
+def holdings(
+    question: HoldingsQuestion, held: Container[str], orders: Mapping[str, int] | None = None
+) -> HoldingsAnswer:
+    """Return the answer to a holdings question, given the ids of which any copy is stored.
+
+    ``orders``: our own stores only, as in ``HoldingsAnswer.orders``.
+    """
+    items = {one: Holding.HELD if one in held else Holding.GONE for one in question.article_ids}
+    return HoldingsAnswer(items=items, orders=None if orders is None else dict(orders))
