@@ -47,22 +47,22 @@ def test_a_type_is_split_into_its_name_and_major_version(ce_type: str, split: tu
 @pytest.mark.parametrize(
     ("topic", "headers", "value", "reason"),
     [
-        ("revocations.v1", [], REVOKED["value"], "bad_headers"),
-        ("revocations.v1", [("ce_type", None)], REVOKED["value"], "bad_headers"),
-        ("revocations.v1", [("ce_type", b"\xff\xfe")], REVOKED["value"], "bad_headers"),
-        ("revocations.v1", [("ce_type", b"revoked")], REVOKED["value"], "bad_headers"),
-        ("revocations.v1", [("ce_type", b"x.v" + b"9" * 5000)], REVOKED["value"], "bad_headers"),
-        ("revocations.v1", [("ce_type", b"clawback.else.v1")], REVOKED["value"], "unknown_type"),
-        ("revocations.v1", [("ce_type", TYPE[1][:-1] + b"2")], REVOKED["value"], "unknown_type"),
+        ("revocations.v1", [], REVOKED["value"], "header_missing"),
+        ("revocations.v1", [("ce_type", None)], REVOKED["value"], "header_missing"),
+        ("revocations.v1", [("ce_type", b"\xff\xfe")], REVOKED["value"], "header_missing"),
+        ("revocations.v1", [("ce_type", b"revoked")], REVOKED["value"], "type_unknown"),
+        ("revocations.v1", [("ce_type", b"x.v" + b"9" * 5000)], REVOKED["value"], "type_unknown"),
+        ("revocations.v1", [("ce_type", b"clawback.else.v1")], REVOKED["value"], "type_unknown"),
+        ("revocations.v1", [("ce_type", TYPE[1][:-1] + b"2")], REVOKED["value"], "version_unknown"),
         ("articles.v1", [TYPE], REVOKED["value"], "wrong_topic"),
         ("revocations.v1", [TYPE], None, "null_value"),
-        ("revocations.v1", [TYPE], b"", "bad_body"),
-        ("revocations.v1", [TYPE], b"<html>", "bad_body"),
-        ("revocations.v1", [TYPE], b"\xff", "bad_body"),
-        ("revocations.v1", [TYPE], b"[]", "bad_body"),
-        ("revocations.v1", [TYPE], b"null", "bad_body"),
-        ("revocations.v1", [TYPE], b"{}", "bad_body"),
-        ("revocations.v1", [TYPE], b"[" * 100_000, "bad_body"),
+        ("revocations.v1", [TYPE], b"", "value_invalid"),
+        ("revocations.v1", [TYPE], b"<html>", "value_invalid"),
+        ("revocations.v1", [TYPE], b"\xff", "value_invalid"),
+        ("revocations.v1", [TYPE], b"[]", "value_invalid"),
+        ("revocations.v1", [TYPE], b"null", "value_invalid"),
+        ("revocations.v1", [TYPE], b"{}", "value_invalid"),
+        ("revocations.v1", [TYPE], b"[" * 100_000, "value_invalid"),
     ],
 )
 def test_garbage_is_unreadable_for_a_reason(
@@ -226,4 +226,4 @@ def test_a_number_beyond_json_is_refused_at_any_depth(extra: str, number: str) -
     value = f'{fields}, "extra": {extra.format(number)}}}'.encode()
     with pytest.raises(Unreadable) as refused:
         cloudevents.read(ArticlePublished.TOPIC, [("ce_type", ArticlePublished.TYPE.encode())], value)
-    assert str(refused.value) == "bad_body: extra: value_error"
+    assert str(refused.value) == "value_invalid: extra: value_error"

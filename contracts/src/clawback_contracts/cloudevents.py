@@ -131,6 +131,18 @@ def signed(attributes: Mapping[str, str], key: bytes | None, value: bytes | None
     return Signed(signature, content)
 
 
+def event_of(ce_type: str | None, known: Mapping[str, type[Event]]) -> type[Event]:
+    """Return the event of a type, of those that the reader knows, or raise ``Unreadable``."""
+    if not ce_type:
+        raise Unreadable("header_missing", "ce_type is missing, null or not UTF-8")
+    if ce_type in known:
+        return known[ce_type]
+    found = major(ce_type)
+    if found and any(one.rpartition(".v")[0] == found[0] for one in known):
+        raise Unreadable("version_unknown", f"major version {found[1]} of a known type")
+    raise Unreadable("type_unknown", "ce_type is not a type of this topic")
+
+
 def _of_a_writer(topic: str, ce_type: str) -> bool:
     """Return whether this is a single-writer topic for events of this type."""
     known = topic_named(topic)
@@ -139,18 +151,14 @@ def _of_a_writer(topic: str, ce_type: str) -> bool:
 
 def read(topic: str, headers: Headers, value: bytes | None) -> Event:
     """Return the event in a Kafka record, without unknown fields, or raise ``Unreadable``."""
-    ce_type = attribute(headers, TYPE)
-    if ce_type is None or major(ce_type) is None:
-        raise Unreadable("bad_headers", "ce_type is missing, or has no major version")
-    if ce_type not in EVENTS:
-        raise Unreadable("unknown_type", "ce_type is an unknown event or an unknown major version")
-    if not topic.endswith(EVENTS[ce_type].TOPIC.removeprefix("{group}")) and not _of_a_writer(topic, ce_type):
+    event = event_of(attribute(headers, TYPE), EVENTS)
+    if not topic.endswith(event.TOPIC.removeprefix("{group}")) and not _of_a_writer(topic, event.TYPE):
         raise Unreadable("wrong_topic", "this event does not belong on this topic")
     if value is None:
         raise Unreadable("null_value", "an event has a body")
     try:
-        return EVENTS[ce_type].model_validate_json(value)
+        return event.model_validate_json(value)
     except ValidationError as error:
         broken = error.errors(include_input=False, include_url=False, include_context=False)[:5]
         rules = "; ".join(f"{'.'.join(map(str, rule['loc'])) or 'body'}: {rule['type']}" for rule in broken)
-        raise Unreadable("bad_body", rules) from None
+        raise Unreadable("value_invalid", rules) from None
