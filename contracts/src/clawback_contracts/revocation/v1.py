@@ -95,7 +95,7 @@ class _Order(Event):
 
 
 class _Restriction(_Order):
-    """The fields that orders have which notices ask for."""
+    """The fields of orders that notices ask for."""
 
     reason: ReasonCode
     notice_ids: tuple[UUID, ...] = ()
