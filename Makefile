@@ -106,8 +106,7 @@ walls: setup
 .PHONY: contracts-check
 contracts-check: setup
 	$(call say,contracts)
-	@$(PY) -m clawback_contracts.generate --check
-	@$(PY) -m tests.openapi.documents --check
+	@$(PY) -m contracts.generator --check
 
 .PHONY: test-unit
 test-unit: setup ## Unit tests
@@ -154,8 +153,7 @@ bench: setup ## The benchmarks; a table, and .run/bench.json
 
 .PHONY: contracts
 contracts: setup ## Generate schemas, AsyncAPI and OpenAPI again
-	@$(PY) -m clawback_contracts.generate
-	@$(PY) -m tests.openapi.documents
+	@$(PY) -m contracts.generator
 
 .PHONY: lock
 lock: $(UV) ## Pin the requirements again, with hashes

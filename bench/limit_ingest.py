@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaProducer
 
 from bench import by_hand
 from clawback_common.postgres import Database
+from clawback_contracts import cloudevents
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.envelope import event_id
 from ingester.gateways.providers.metabase.values import Page
@@ -113,21 +114,10 @@ def _message(row: Any, document: str, source_order: int | None, now: datetime) -
             "received_at": now,
         }
     )
-    identity = str(event_id("article", row["article_id"], row["version"], 0))
-    attributes = {
-        "ce_specversion": "1.0",
-        "ce_id": identity,
-        "ce_source": "/bench/by-hand",
-        "ce_type": ArticlePublished.TYPE,
-        "ce_time": now.isoformat(),
-        "ce_subject": row["article_id"],
-        "content-type": "application/json",
-    }
-    return {
-        "key": row["article_id"].encode(),
-        "value": head[:-1] + b"," + document.encode()[1:],
-        "headers": [(name, value.encode()) for name, value in attributes.items()],
-    }
+    article_id, value = row["article_id"], head[:-1] + b"," + document.encode()[1:]
+    identity = event_id("article", article_id, row["version"], 0)
+    headers = cloudevents.headers(identity, "/bench/by-hand", ArticlePublished.TYPE, article_id, value, now)
+    return {"key": article_id.encode(), "value": value, "headers": headers}
 
 
 if __name__ == "__main__":

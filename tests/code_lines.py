@@ -15,7 +15,14 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent
 AREAS = {
     "product": ("contracts/src", "libs/common/src", "services/*/src"),
-    "tools": ("libs/testing/src", "deploy/local/src", "tests/simulator/src", "tests/story/src", "bench"),
+    "tools": (
+        "contracts/generator",
+        "libs/testing/src",
+        "deploy/local/src",
+        "tests/simulator/src",
+        "tests/story/src",
+        "bench",
+    ),
 }
 SHORT_LINES = 25
 NO_CODE = {

@@ -19,10 +19,11 @@ from aiokafka.helpers import create_ssl_context
 
 from clawback_contracts import cloudevents
 from clawback_contracts.article.v1 import ArticlePublished
-from clawback_contracts.holder.v1 import Holding, HoldingsAnswer, HoldingsQuestion
-from clawback_contracts.revocation.folding import ORDERS, AnyOrder, OrderHead, Status, keeps_copy, status_of
-from clawback_contracts.revocation.receipts import addressed, receipt
-from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, ArticleWithheld, Outcome
+from clawback_contracts.holder.answers import holdings, receipt_for
+from clawback_contracts.holder.copies import CopyState, accepts, may_be_shown, with_order, with_version
+from clawback_contracts.holder.v1 import HoldingsQuestion
+from clawback_contracts.revocation.folding import ORDERS, AnyOrder, Status
+from clawback_contracts.revocation.v1 import Outcome
 from clawback_contracts.signatures import Signer
 
 log = logging.getLogger("consumer")
@@ -31,33 +32,40 @@ KEY = os.environ.get("SIGNING_KEY_FILE")
 SIGNER = Signer.of(Path(KEY)) if KEY else None
 TABLE = "article (article_id TEXT PRIMARY KEY, last_order INT, status TEXT, version INT, content TEXT)"
 LOOK = "SELECT last_order, status, version, content FROM article WHERE article_id = ?"
-READ = "SELECT content FROM article WHERE article_id = ? AND status = 'live'"  # what readers may be shown
 WRITE = "REPLACE INTO article VALUES (?, ?, ?, ?, ?)"
 
 
+def load(store: sqlite3.Connection, article_id: str) -> tuple[CopyState, str | None]:
+    """The state of an article, and its content while it is held."""
+    order, status, version, content = store.execute(LOOK, (article_id,)).fetchone() or (0, "live", 0, None)
+    return CopyState(article_id, order, Status(status), version, held=content is not None), content
+
+
+def save(store: sqlite3.Connection, state: CopyState, content: str | None) -> None:
+    """Keeps the state for ever, and the content only while it is held."""
+    store.execute(WRITE, (*state[:4], content if state.held else None))
+
+
 def hold(store: sqlite3.Connection, new: ArticlePublished, body: bytes) -> None:
-    """Numbers decide, not arrival: takes a text that is newer than the orders and versions seen so far."""
-    order, status, version, _ = store.execute(LOOK, (new.key,)).fetchone() or (0, "live", 0, None)
-    newer = new.after_order == order and status == "live" and new.version > version
-    if new.after_order > order or newer:
-        store.execute(WRITE, (new.key, new.after_order, "live", new.version, body.decode()))
+    """Stores a version that is newer than the orders and versions seen so far."""
+    state, _ = load(store, new.key)
+    if accepts(state, new):
+        save(store, with_version(state, new), body.decode())
 
 
 def obey(store: sqlite3.Connection, new: AnyOrder) -> Outcome:
-    """Removes or hides what came before the order, whatever arrived first, and says what became of the copy."""
-    order, status, version, held = store.execute(LOOK, (new.key,)).fetchone() or (0, "live", 0, None)
-    if new.order > order or (new.order == order and isinstance(new, ArticleRevoked)):
-        kept = held if keeps_copy(OrderHead(new.key, order, Status(status)), new) else None
-        store.execute(WRITE, (new.key, new.order, status_of(new), version, kept))
-    if new.order < order:
-        return Outcome.SUPERSEDED
-    match new:
-        case ArticleReinstated():
-            return Outcome.REINSTATED
-        case ArticleWithheld():
-            return Outcome.WITHHELD
-        case ArticleRevoked():
-            return Outcome.REMOVED if held else Outcome.ALREADY_REMOVED if version else Outcome.NEVER_HELD
+    """Applies an order, and says what became of the copy."""
+    state, content = load(store, new.key)
+    after, outcome = with_order(state, new)
+    save(store, after, content)
+    return outcome
+
+
+def shown(store: sqlite3.Connection, article_id: str) -> str | None:
+    """What readers may be shown of an article."""
+    state, content = load(store, article_id)
+    article = content and ArticlePublished.model_validate_json(content)
+    return content if article and may_be_shown(state, article, datetime.now(UTC)) else None
 
 
 async def follow(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, store: sqlite3.Connection) -> None:
@@ -78,14 +86,9 @@ async def follow(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, store: 
                 if isinstance(event, ArticlePublished):
                     hold(store, event, record.value)
                 elif isinstance(event, ORDERS):
-                    outcome = obey(store, event)
-                    if addressed(event, HOLDER):
-                        said = receipt(event, HOLDER, {"content": outcome}, at=datetime.now(UTC))
-                        answers.append(
-                            cloudevents.write(
-                                said, said.receipt_id, HOLDER, said.answered_at, record.headers, SIGNER
-                            )
-                        )
+                    outcomes, now = {"content": obey(store, event)}, datetime.now(UTC)
+                    if said := receipt_for(event, HOLDER, outcomes, now, record.headers, SIGNER):
+                        answers.append(said)
         await asyncio.gather(*[await producer.send(**answer) for answer in answers])
         with suppress(CommitFailedError, IllegalStateError):  # rebalanced away: the next owner folds it again
             await consumer.commit()
@@ -98,17 +101,16 @@ class Holdings(BaseHTTPRequestHandler):
         """Says of each id that it is held or gone; what is no such question gets a 422."""
         try:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            asked = HoldingsQuestion.model_validate_json(body).article_ids
+            asked = HoldingsQuestion.model_validate_json(body)
         except ValueError:
             self.send_error(422)
             return
         with closing(sqlite3.connect(DATABASE)) as store:
-            rows = {key: store.execute(LOOK, (key,)).fetchone() for key in asked}
-        items = {key: Holding.HELD if row and row[3] else Holding.GONE for key, row in rows.items()}
+            held = {article_id for article_id in asked.article_ids if load(store, article_id)[0].held}
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.end_headers()
-        self.wfile.write(HoldingsAnswer(items=items).model_dump_json().encode())
+        self.wfile.write(holdings(asked, held).model_dump_json().encode())
 
 
 def connection() -> dict[str, object]:

@@ -6,13 +6,14 @@ from uuid import UUID
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from clawback_contracts import cloudevents, examples
+from clawback_contracts import cloudevents
 from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted
 from clawback_contracts.cloudevents import Unreadable
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.envelope import ArticleId, Instant, event_id, major
 from clawback_contracts.revocation.receipts import receipt
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Outcome
+from clawback_testing import examples
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 REVOKED = examples.load(ArticleRevoked)["full"]
@@ -46,22 +47,22 @@ def test_a_type_is_split_into_its_name_and_major_version(ce_type: str, split: tu
 @pytest.mark.parametrize(
     ("topic", "headers", "value", "reason"),
     [
-        ("revocations.v1", [], REVOKED["value"], "bad_headers"),
-        ("revocations.v1", [("ce_type", None)], REVOKED["value"], "bad_headers"),
-        ("revocations.v1", [("ce_type", b"\xff\xfe")], REVOKED["value"], "bad_headers"),
-        ("revocations.v1", [("ce_type", b"revoked")], REVOKED["value"], "bad_headers"),
-        ("revocations.v1", [("ce_type", b"x.v" + b"9" * 5000)], REVOKED["value"], "bad_headers"),
-        ("revocations.v1", [("ce_type", b"clawback.else.v1")], REVOKED["value"], "unknown_type"),
-        ("revocations.v1", [("ce_type", TYPE[1][:-1] + b"2")], REVOKED["value"], "unknown_type"),
+        ("revocations.v1", [], REVOKED["value"], "header_missing"),
+        ("revocations.v1", [("ce_type", None)], REVOKED["value"], "header_missing"),
+        ("revocations.v1", [("ce_type", b"\xff\xfe")], REVOKED["value"], "header_missing"),
+        ("revocations.v1", [("ce_type", b"revoked")], REVOKED["value"], "type_unknown"),
+        ("revocations.v1", [("ce_type", b"x.v" + b"9" * 5000)], REVOKED["value"], "type_unknown"),
+        ("revocations.v1", [("ce_type", b"clawback.else.v1")], REVOKED["value"], "type_unknown"),
+        ("revocations.v1", [("ce_type", TYPE[1][:-1] + b"2")], REVOKED["value"], "version_unknown"),
         ("articles.v1", [TYPE], REVOKED["value"], "wrong_topic"),
         ("revocations.v1", [TYPE], None, "null_value"),
-        ("revocations.v1", [TYPE], b"", "bad_body"),
-        ("revocations.v1", [TYPE], b"<html>", "bad_body"),
-        ("revocations.v1", [TYPE], b"\xff", "bad_body"),
-        ("revocations.v1", [TYPE], b"[]", "bad_body"),
-        ("revocations.v1", [TYPE], b"null", "bad_body"),
-        ("revocations.v1", [TYPE], b"{}", "bad_body"),
-        ("revocations.v1", [TYPE], b"[" * 100_000, "bad_body"),
+        ("revocations.v1", [TYPE], b"", "value_invalid"),
+        ("revocations.v1", [TYPE], b"<html>", "value_invalid"),
+        ("revocations.v1", [TYPE], b"\xff", "value_invalid"),
+        ("revocations.v1", [TYPE], b"[]", "value_invalid"),
+        ("revocations.v1", [TYPE], b"null", "value_invalid"),
+        ("revocations.v1", [TYPE], b"{}", "value_invalid"),
+        ("revocations.v1", [TYPE], b"[" * 100_000, "value_invalid"),
     ],
 )
 def test_garbage_is_unreadable_for_a_reason(
@@ -96,6 +97,29 @@ def test_an_unreadable_body_is_described_by_its_fields_without_values() -> None:
 def test_invalid_other_headers_do_not_hide_the_type() -> None:
     headers = [("ce_id", b"\xff"), ("other", None), TYPE]
     assert isinstance(cloudevents.read("revocations.v1", headers, REVOKED["value"]), ArticleRevoked)
+
+
+@pytest.mark.parametrize(
+    ("raw", "read"),
+    [
+        (None, {}),
+        ([("a", b"1"), ("b", "ü".encode())], {"a": "1", "b": "ü"}),
+        ([("a", None), ("b", b"\xff"), ("c", b"")], {"c": ""}),
+        ([("a", b"1"), ("a", b"2")], {"a": "2"}),
+        ([("a", b"1"), ("a", None)], {}),
+        ([("a", b"1"), ("a", b"\xff")], {}),
+        ([("a", b"\xff"), ("a", b"2")], {"a": "2"}),
+    ],
+)
+def test_invalid_text_counts_as_missing_and_the_last_of_several_counts(
+    raw: list[tuple[str, bytes | None]] | None, read: dict[str, str]
+) -> None:
+    assert cloudevents.attributes(raw) == read
+    assert cloudevents.attribute(raw or [], "a") == read.get("a")
+
+
+def test_only_the_wanted_headers_are_read() -> None:
+    assert cloudevents.attributes([("a", b"1"), ("b", b"2")], only={"b", "c"}) == {"b": "2"}
 
 
 def test_a_dead_letter_is_read_from_any_groups_topic() -> None:
@@ -202,4 +226,4 @@ def test_a_number_beyond_json_is_refused_at_any_depth(extra: str, number: str) -
     value = f'{fields}, "extra": {extra.format(number)}}}'.encode()
     with pytest.raises(Unreadable) as refused:
         cloudevents.read(ArticlePublished.TOPIC, [("ce_type", ArticlePublished.TYPE.encode())], value)
-    assert str(refused.value) == "bad_body: extra: value_error"
+    assert str(refused.value) == "value_invalid: extra: value_error"

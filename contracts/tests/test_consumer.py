@@ -26,7 +26,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from clawback_contracts import cloudevents, generate
+from clawback_contracts import cloudevents
 from clawback_contracts.article.v1 import ArticlePublished, Source
 from clawback_contracts.envelope import Event
 from clawback_contracts.revocation.v1 import (
@@ -37,8 +37,9 @@ from clawback_contracts.revocation.v1 import (
     Reason,
 )
 from clawback_contracts.signatures import HEADER, Signature, Signer, signed_bytes
+from contracts.generator.files import CONTRACTS
 
-FILE = generate.CONTRACTS / "examples" / "consumer.py"
+FILE = CONTRACTS / "examples" / "consumer.py"
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 ID = "metabase:1"
 
@@ -133,11 +134,11 @@ def held_version(store: sqlite3.Connection) -> int | None:
 
 
 def readable(store: sqlite3.Connection) -> bool:
-    return store.execute(consumer.READ, (ID,)).fetchone() is not None
+    return consumer.shown(store, ID) is not None
 
 
 def test_the_readme_shows_the_very_file_that_runs() -> None:
-    readme = (generate.CONTRACTS / "README.md").read_text(encoding="utf-8")
+    readme = (CONTRACTS / "README.md").read_text(encoding="utf-8")
     shown = readme.split("```python\n", 1)[1].split("```", 1)[0]
     assert shown == FILE.read_text(encoding="utf-8")
 
@@ -238,14 +239,14 @@ def test_the_greater_number_wins(
             [published(1), withheld(1), revoked(2), reinstated(3)],
             ["withheld", "removed", "reinstated"],
             None,
-            True,
+            False,
             id="a reinstatement brings back nothing that was revoked",
         ),
         pytest.param(
             [published(1), withheld(3), reinstated(4)],
             ["withheld", "reinstated"],
             None,
-            True,
+            False,
             id="where an order is missing it may have been a revocation",
         ),
         pytest.param(

@@ -7,7 +7,7 @@ from uuid import UUID
 import jsonschema
 import pytest
 
-from clawback_contracts import cloudevents, examples, generate
+from clawback_contracts import cloudevents
 from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted
 from clawback_contracts.envelope import Event
 from clawback_contracts.registry import BODIES, EVENTS
@@ -19,9 +19,11 @@ from clawback_contracts.revocation.v1 import (
     ArticleWithheld,
     RevocationNoticed,
 )
+from clawback_testing import examples
+from contracts.generator import files, schemas
 
 CASES = [
-    pytest.param(event, message, id=f"{generate.short_name(event)}/{name}")
+    pytest.param(event, message, id=f"{schemas.short_name(event)}/{name}")
     for event in EVENTS.values()
     for name, message in sorted(examples.load(event).items())
 ]
@@ -29,7 +31,7 @@ each_example = pytest.mark.parametrize(("event", "message"), CASES)
 
 
 def schema_named(name: str) -> jsonschema.Draft202012Validator:
-    text = (generate.CONTRACTS / "schemas" / f"{name}.json").read_text()
+    text = (files.CONTRACTS / "schemas" / f"{name}.json").read_text()
     return jsonschema.Draft202012Validator(
         json.loads(text), format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
     )
@@ -37,9 +39,9 @@ def schema_named(name: str) -> jsonschema.Draft202012Validator:
 
 def test_no_example_and_no_schema_is_an_orphan() -> None:
     folders = {file.parent for file in examples.FOLDER.rglob("*.json")}
-    assert {f"{folder.parent.name}.{folder.name}" for folder in folders} == set(generate.models())
-    schemas = {file.name for file in (generate.CONTRACTS / "schemas").iterdir()}
-    assert schemas == {f"{name}.json" for name in generate.models()}
+    assert {f"{folder.parent.name}.{folder.name}" for folder in folders} == set(schemas.models())
+    committed = {file.name for file in (files.CONTRACTS / "schemas").iterdir()}
+    assert committed == {f"{name}.json" for name in schemas.models()}
 
 
 @pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
@@ -63,7 +65,7 @@ def test_the_full_example_is_exactly_what_the_producer_writes(event: type[Event]
 
 @each_example
 def test_every_example_fits_the_committed_schema(event: type[Event], message: cloudevents.Message) -> None:
-    schema_named(generate.short_name(event)).validate(json.loads(message["value"]))
+    schema_named(schemas.short_name(event)).validate(json.loads(message["value"]))
 
 
 @each_example

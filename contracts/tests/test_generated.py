@@ -5,35 +5,42 @@ import math
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import jsonschema
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from clawback_contracts import generate
+from clawback_contracts import cloudevents
 from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.article.v1 import ArticlePublished
-from clawback_contracts.compatibility import incompatibility
 from clawback_contracts.envelope import Event
 from clawback_contracts.registry import ANSWER, BODIES, EVENTS, QUESTION
 from clawback_contracts.revocation.v1 import ArticleRemoved
+from clawback_contracts.signatures import Signer
 from clawback_contracts.topics import load_topics
+from contracts.generator import schemas
+from contracts.generator.__main__ import main
+from contracts.generator.compatibility import incompatibility
+from contracts.generator.files import CONTRACTS, write
 
-TOOLS = generate.CONTRACTS / "tools" / "asyncapi"
+TOOLS = CONTRACTS / "tools" / "asyncapi"
 Change = Callable[[dict[str, Any]], object]
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A folder with all generated files."""
-    generate.write(tmp_path)
+    write(tmp_path)
     return tmp_path
 
 
 def schema(event: type[Event]) -> str:
-    return generate.schema(generate.short_name(event), event)
+    return schemas.schema(schemas.short_name(event), event)
 
 
 def changed(event: type[Event], change: Change) -> str:
@@ -102,11 +109,11 @@ def test_a_schema_is_incompatible_when(event: type[Event], change: Change) -> No
 
 
 def test_the_committed_files_match_the_models(capsys: pytest.CaptureFixture[str]) -> None:
-    assert generate.main(["--check"]) == 0, capsys.readouterr().err
+    assert main(["--check"]) == 0, capsys.readouterr().err
 
 
 def test_the_models_are_compatible_with_every_committed_schema() -> None:
-    assert generate.incompatible_schemas(generate.CONTRACTS) == []
+    assert schemas.incompatible(CONTRACTS) == []
 
 
 def test_a_missing_a_stale_and_an_edited_file_are_each_named(
@@ -115,12 +122,12 @@ def test_a_missing_a_stale_and_an_edited_file_are_each_named(
     (checkout / "schemas" / "alert.raised.v1.json").unlink()
     (checkout / "schemas" / "gone.v1.json").write_text("{}")
     (checkout / "asyncapi.yaml").write_text("asyncapi: 3.0.0\n")
-    assert generate.main(["--check"], checkout) == 1
+    assert main(["--check"], checkout) == 1
     said = capsys.readouterr().err.splitlines()
     assert said == [
-        "schemas/gone.v1.json: no model has this schema",
-        "schemas/alert.raised.v1.json: differs from the models; run `make contracts`",
-        "asyncapi.yaml: differs from the models; run `make contracts`",
+        "schemas/gone.v1.json: nothing generates this file",
+        "schemas/alert.raised.v1.json: differs from the source; run `make contracts`",
+        "asyncapi.yaml: differs from the source; run `make contracts`",
     ]
 
 
@@ -130,16 +137,16 @@ def test_an_incompatible_schema_is_not_overwritten(
     file = checkout / "schemas" / "article.published.v1.json"
     promised = changed(ArticlePublished, lambda it: it["properties"].update(dear={"type": "string"}))
     file.write_text(promised)
-    assert generate.main([], checkout) == 1
+    assert main([], checkout) == 1
     assert "article.published.v1.json: older messages could no longer" in capsys.readouterr().err
     assert file.read_text() == promised
-    assert generate.main(["--before-release"], checkout) == 0
+    assert main(["--before-release"], checkout) == 0
     assert file.read_text() == schema(ArticlePublished)
 
 
 def test_generating_again_writes_what_check_accepts(tmp_path: Path) -> None:
-    assert generate.main([], tmp_path) == 0
-    assert generate.main(["--check"], tmp_path) == 0
+    assert main([], tmp_path) == 0
+    assert main(["--check"], tmp_path) == 0
 
 
 def _bounds(part: Any) -> Iterator[tuple[float, float]]:
@@ -153,16 +160,14 @@ def _bounds(part: Any) -> Iterator[tuple[float, float]]:
             yield from _bounds(inner)
 
 
-@pytest.mark.parametrize(
-    "file", sorted((generate.CONTRACTS / "schemas").iterdir()), ids=lambda file: file.name
-)
+@pytest.mark.parametrize("file", sorted((CONTRACTS / "schemas").iterdir()), ids=lambda file: file.name)
 def test_every_integer_is_exact_in_javascript(file: Path) -> None:
     beyond = [found for found in _bounds(json.loads(file.read_text())) if max(map(abs, found)) > 2**53 - 1]
     assert beyond == []
 
 
 def the_document() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((generate.CONTRACTS / "asyncapi.yaml").read_text())
+    loaded: dict[str, Any] = yaml.safe_load((CONTRACTS / "asyncapi.yaml").read_text())
     return loaded
 
 
@@ -183,7 +188,7 @@ def test_asyncapi_describes_writers_readers_and_retention_of_every_topic() -> No
     assert set(document["channels"]) - {"holdings"} == set(load_topics())
     for name, topic in load_topics().items():
         channel = document["channels"][name]
-        assert set(channel["messages"]) == {generate.short_name(EVENTS[kind]) for kind in topic.events}
+        assert set(channel["messages"]) == {schemas.short_name(EVENTS[kind]) for kind in topic.events}
         kafka = channel["bindings"]["kafka"]
         assert kafka["partitions"] == topic.partitions("production")
         kept = topic.config("production")
@@ -194,11 +199,20 @@ def test_asyncapi_describes_writers_readers_and_retention_of_every_topic() -> No
                 assert document["operations"][f"{who}.{action}.{name}"]["action"] == action
 
 
+def test_asyncapi_describes_the_headers_that_a_record_has() -> None:
+    described = the_document()["components"]["schemas"]["headers"]
+    signer = Signer(Ed25519PrivateKey.generate())
+    written = cloudevents.headers(uuid4(), "search", "a.v1", "key", b"{}", datetime.now(UTC), "00-1", signer)
+    assert set(described["properties"]) == {name for name, _ in written}
+    required = cloudevents.headers(uuid4(), "search", "a.v1", "key", b"{}", datetime.now(UTC))
+    assert set(described["required"]) == {name for name, _ in required}
+
+
 def test_asyncapi_points_to_a_schema_for_every_event() -> None:
     messages = the_document()["components"]["messages"]
     assert {message["name"] for message in messages.values()} == {*EVENTS, *BODIES}
     for message in messages.values():
-        assert (generate.CONTRACTS / message["payload"]["$ref"]).is_file()
+        assert (CONTRACTS / message["payload"]["$ref"]).is_file()
 
 
 def test_asyncapi_describes_the_holdings_query_and_its_answer() -> None:
@@ -216,7 +230,7 @@ def test_asyncapis_own_parser_accepts_the_document() -> None:
     npm, node = shutil.which("npm"), shutil.which("node")
     if npm is None or node is None:
         pytest.skip("no Node here: AsyncAPI's own parser did not look at the document")
-    workshop = generate.CONTRACTS.parent / ".run" / "cache" / "asyncapi"
+    workshop = CONTRACTS.parent / ".run" / "cache" / "asyncapi"
     workshop.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json", "check.mjs"):
         shutil.copy(TOOLS / name, workshop)
@@ -225,7 +239,7 @@ def test_asyncapis_own_parser_accepts_the_document() -> None:
         if subprocess.run(install, cwd=workshop, check=False, capture_output=True).returncode != 0:  # noqa: S603  # our own words
             pytest.skip("npm could not install AsyncAPI's own parser: it did not look at the document")
     looked = subprocess.run(  # noqa: S603  # our own words
-        [node, "check.mjs", generate.CONTRACTS / "asyncapi.yaml"],
+        [node, "check.mjs", CONTRACTS / "asyncapi.yaml"],
         cwd=workshop,
         check=False,
         capture_output=True,

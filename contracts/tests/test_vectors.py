@@ -9,14 +9,14 @@ from uuid import UUID, uuid5
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from clawback_contracts import generate
 from clawback_contracts.envelope import NAMESPACE, event_id
 from clawback_contracts.revocation.receipts import receipt_id
 from clawback_contracts.signatures import Signer
+from contracts.generator.files import CONTRACTS
 
 
 def published(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((generate.CONTRACTS / "vectors" / f"{name}.json").read_text())
+    found: dict[str, Any] = json.loads((CONTRACTS / "vectors" / f"{name}.json").read_text())
     assert len(found["vectors"]) > 1
     return found
 

@@ -9,9 +9,9 @@ from confluent_kafka import Producer as RdKafkaProducer
 from clawback_common.config.settings import CommonSettings
 from clawback_common.kafka.envelope import Message
 from clawback_common.kafka.producer import Producer, Sent
-from clawback_contracts import examples
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.envelope import event_id
+from clawback_testing import examples
 from clawback_testing.broker import Broker
 from tests.clients import clients
 from tests.clients.clients import NoSuchProgram, Record

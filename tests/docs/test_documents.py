@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clawback_common import alerts, retention
-from clawback_common.messaging import unconfirmed
+from clawback_common.messaging import answers, unconfirmed
 from clawback_contracts.topics import load_topics
 from clawback_local.services import SERVICES
 
@@ -31,7 +31,7 @@ def _alerts(service: str = "*") -> set[str]:
     if any(f"from {retention.__name__}" in source for source in sources):
         sources += [path.read_text() for path in Path(retention.__path__[0]).glob("*.py")]
     if any("unconfirmed.confirm" in source for source in sources):
-        sources.append(Path(unconfirmed.__file__).read_text())
+        sources += [Path(str(one.__file__)).read_text() for one in (answers, unconfirmed)]
     return {word for source in sources for word in _quoted(ast.parse(source)) if ALERT.fullmatch(word)}
 
 

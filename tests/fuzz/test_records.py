@@ -24,7 +24,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from clawback_common.kafka.decode import EVENT_ID_CHARS_MAX, VALUE_BYTES_MAX
-from clawback_contracts import examples
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticlePublished
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.envelope import Event
@@ -34,6 +33,7 @@ from clawback_contracts.topics import Topic, load_topics, topic_named
 from clawback_local import Stack
 from clawback_local.keys import SIGNERS
 from clawback_local.services import SUBMISSIONS
+from clawback_testing import examples
 from clawback_testing.broker import Broker, Raw
 from tests.fuzz.conftest import SERVICES
 

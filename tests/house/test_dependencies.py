@@ -55,16 +55,12 @@ def test_a_package_declares_what_it_imports_and_nothing_else(package: str) -> No
     known |= distributions()
     own = {path.name for path in (ROOT / package / "src").iterdir()}
     modules = set(imported(package)) - sys.stdlib_module_names - own - {"__future__"}
-    bringing = [
-        {one.lower().replace("_", "-") for one in known[module]} for module in modules - ONLY_IN_TOOLS
-    ]
+    bringing = [{one.lower().replace("_", "-") for one in known[module]} for module in modules]
     has = declared(package)
     assert [sorted(names) for names in bringing if not names & has] == []
     assert has - set().union(*bringing) - PLUGINS == set(), "nothing imports these"
 
 
-ONLY_IN_TOOLS = {"jsoncompat"}
-"""Imported by a command of developers alone: it generates and compares contracts."""
 PLUGINS = {"uvloop", "opentelemetry-exporter-otlp-proto-http"}
 """Used by name, or for what they bring."""
 

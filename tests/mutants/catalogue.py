@@ -92,13 +92,9 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
             Change(
                 f"{INGESTER}/use_cases/orders.py",
-                "for article_id, given in orders.items()\n    }",
-                "for article_id, given in orders.items()\n        if article_id in heads\n    }",
-            ),
-            Change(
-                f"{INGESTER}/use_cases/orders.py",
-                "    applied = [one for one in batch if one.value.order",
-                "    applied = [one for one in batch if one.value.article_id in rows and one.value.order",
+                "    rows = fold_all(heads, (one.value for one in batch), confirmed=confirmed)\n",
+                "    batch = [one for one in batch if one.value.article_id in heads]\n"
+                "    rows = fold_all(heads, (one.value for one in batch), confirmed=confirmed)\n",
             ),
         ),
         at(RULES, "test_an_article_revoked_before_it_came_is_not_stored_when_it_comes"),
@@ -108,9 +104,9 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 f"{INGESTER}/use_cases/orders.py",
-                "    heads = await articles.lock_or_create(tx, list(orders), now)\n",
-                "    early = await contents.remove(tx, await articles.months(tx, list(orders)))\n"
-                "    heads = await articles.lock_or_create(tx, list(orders), now)\n",
+                "    heads = await articles.lock_or_create(tx, sorted(traces), now)\n",
+                "    early = await contents.remove(tx, await articles.months(tx, sorted(traces)))\n"
+                "    heads = await articles.lock_or_create(tx, sorted(traces), now)\n",
             ),
             Change(
                 f"{INGESTER}/use_cases/orders.py",
@@ -135,10 +131,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "repeated order not answered",
         (
             Change(
-                f"{INGESTER}/use_cases/orders.py",
-                "            if addressed(one.value, events.HOLDER)\n",
-                "            if addressed(one.value, events.HOLDER)\n"
-                "            and one.value.order > rows[one.value.article_id].before.order_no\n",
+                f"{COMMON}/messaging/answers.py",
+                "if row.covers(order) and addressed(order, holder):",
+                "if row.covers(order) and addressed(order, holder) and order.order > row.before.order_no:",
             ),
         ),
         at(RULES, "test_an_order_that_comes_again_is_answered_again"),

@@ -15,8 +15,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMMON}/kafka/decode.py",
-                'valid_traceparent(headers.get("traceparent")),',
-                'headers.get("traceparent"),',
+                "valid_traceparent(headers.get(TRACEPARENT)),",
+                "headers.get(TRACEPARENT),",
             ),
             Change(
                 f"{COMMON}/messaging/quarantine.py",

@@ -123,6 +123,34 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "an order that waits to be confirmed is answered",
+        (
+            Change(
+                f"{COMMON}/messaging/answers.py",
+                "if row.covers(order) and addressed(order, holder):",
+                "if addressed(order, holder):",
+            ),
+        ),
+        at(
+            f"{INGESTER_TESTS}/test_unconfirmed.py",
+            "test_an_order_is_not_answered_before_it_is_confirmed",
+        ),
+    ),
+    Mutant(
+        "an order that compliance issued is reported as forged",
+        (
+            Change(
+                f"{COMMON}/messaging/unconfirmed.py",
+                "known = {(one.value.order, one.value.revocation_id) for one in issued}",
+                "known = set[object]()",
+            ),
+        ),
+        at(
+            f"{INGESTER_TESTS}/test_unconfirmed.py",
+            "test_an_order_behind_a_lost_one_is_applied_when_compliance_has_confirmed_both",
+        ),
+    ),
+    Mutant(
         "a reinstatement is believed whatever it reinstates",
         (
             Change(

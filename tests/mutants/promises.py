@@ -35,7 +35,7 @@ MUTANTS = (
         "contract whose break for old readers is not noticed",
         (
             Change(
-                f"{CONTRACTS}/compatibility.py",
+                "contracts/generator/compatibility.py",
                 'closed_old, seen_by_old, "serializer"',
                 'closed_old, closed_old, "serializer"',
             ),

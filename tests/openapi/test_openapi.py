@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.openapi.documents import documents, files, merged
+from contracts.generator.openapi import documents, merged
 
 DOCUMENTS = documents()
 TOLERANT = {
@@ -84,11 +84,6 @@ each = pytest.mark.parametrize("one", OPERATIONS, ids=lambda one: one.name)
 def test_all_five_services_describe_themselves() -> None:
     assert len(DOCUMENTS) == 5
     assert len(OPERATIONS) > 80
-
-
-def test_the_committed_documents_are_what_the_services_say() -> None:
-    differing = [path.name for path, text in files() if not path.exists() or path.read_text() != text]
-    assert differing == [], "run 'make contracts'"
 
 
 def test_one_document_has_the_operations_of_all_services_and_every_reference_leads_somewhere() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import httpx
 import pytest
 
-from clawback_contracts import examples
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.envelope import Event
 from clawback_contracts.holder.v1 import HoldingsAnswer
@@ -16,6 +15,7 @@ from clawback_contracts.registry import QUESTION
 from clawback_contracts.revocation.v1 import ArticleRemoved, RevocationNoticed
 from clawback_local import Stack
 from clawback_local.services import SUBMISSIONS
+from clawback_testing import examples
 from clawback_testing.broker import Broker, Raw
 from clawback_testing.waiting import until
 

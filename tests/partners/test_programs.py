@@ -20,12 +20,12 @@ import pytest
 import yaml
 
 from clawback_contracts.envelope import event_id
-from clawback_contracts.examples import FOLDER
 from clawback_contracts.revocation.receipts import receipt_id
 from clawback_local import Stack
 from clawback_local.order import ANY_PART
 from clawback_local.places import ROOT
 from clawback_story.world import OWN_SERVERS
+from clawback_testing.examples import FOLDER
 from clawback_testing.keys import write_signing_key
 from clawback_testing.waiting import until
 from tests.clients.clients import NoSuchProgram, install_kafkajs

@@ -5,44 +5,31 @@ import https from "node:https";
 import path from "node:path";
 import crypto from "node:crypto";
 import { call, eventId, kafka, producerOf, record, signature, signingKey } from "./clawback.mjs";
+import { accepts, isOrder, unknown, withOrder, withVersion } from "./copies.mjs";
 
 const { HOLDER, GROUP, STORE, COMPLIANCE_URL, OPERATOR_KEY, HOLDINGS_PORT, HOLDINGS_CERTFILE } = process.env;
 const REMOVED = "clawback.revocation.removed.v1";
-const ORDERS = {
-  "clawback.revocation.revoked.v1": "revoked",
-  "clawback.revocation.withheld.v1": "withheld",
-  "clawback.revocation.reinstated.v1": "live",
-};
 
 // One file an article, which stays when its content goes: it has the numbers that keep late copies out.
 const file = (id) => path.join(STORE, crypto.createHash("sha256").update(id).digest("hex"));
-const unknown = { order: 0, status: "live", version: 0, content: null };
 function load(id) {
-  return fs.existsSync(file(id)) ? JSON.parse(fs.readFileSync(file(id), "utf8")) : unknown;
+  return fs.existsSync(file(id)) ? JSON.parse(fs.readFileSync(file(id), "utf8")) : { state: unknown };
 }
-function save(id, row) {
-  fs.writeFileSync(`${file(id)}.new`, JSON.stringify({ id, ...row }), { flush: true });
+function save(id, state, content) {
+  fs.writeFileSync(`${file(id)}.new`, JSON.stringify({ id, state, ...(state.held && { content }) }), { flush: true });
   fs.renameSync(`${file(id)}.new`, file(id));
 }
 
 function hold(article) {
-  const row = load(article.article_id);
-  const newer = article.after_order === row.order && row.status === "live" && article.version > row.version;
-  if (article.after_order > row.order || newer) {
-    save(article.article_id, { order: article.after_order, status: "live", version: article.version, content: article });
-  }
+  const { state } = load(article.article_id);
+  if (accepts(state, article)) save(article.article_id, withVersion(state, article), article);
 }
 
-function obey(order, status) {
-  const row = load(order.article_id);
-  if (order.order > row.order || (order.order === row.order && status === "revoked")) {
-    const follows = order.previous_order === row.order;
-    const stays = { revoked: false, withheld: row.status !== "revoked", live: row.status === "withheld" }[status];
-    save(order.article_id, { ...row, order: order.order, status, content: follows && stays ? row.content : null });
-  }
-  if (order.order < row.order) return "superseded";
-  if (status !== "revoked") return status === "live" ? "reinstated" : "withheld";
-  return row.content ? "removed" : row.version ? "already_removed" : "never_held";
+function obey(type, order) {
+  const { state: before, content } = load(order.article_id);
+  const { state, outcome } = withOrder(before, type, order);
+  save(order.article_id, state, content);
+  return outcome;
 }
 
 function receipt(order, outcome, traceparent) {
@@ -64,9 +51,9 @@ function take({ headers, value, offset }) {
   const type = String(headers.ce_type);
   try {
     if (type === "clawback.article.published.v1") hold(JSON.parse(value));
-    if (!(type in ORDERS)) return [];
+    if (!isOrder(type)) return [];
     const order = JSON.parse(value);
-    const outcome = obey(order, ORDERS[type]);
+    const outcome = obey(type, order);
     const addressed = !order.holders || order.holders.includes(HOLDER);
     return addressed ? [receipt(order, outcome, headers.traceparent && String(headers.traceparent))] : [];
   } catch (error) {
@@ -97,7 +84,7 @@ function answerForHoldings() {
     request.on("end", () => {
       try {
         const ids = JSON.parse(Buffer.concat(chunks).toString()).article_ids;
-        const items = Object.fromEntries(ids.map((id) => [id, load(id).content ? "held" : "gone"]));
+        const items = Object.fromEntries(ids.map((id) => [id, load(id).state.held ? "held" : "gone"]));
         response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ items }));
       } catch {
         response.writeHead(422).end();

@@ -1,17 +1,21 @@
-"""CloudEvents 1.0 in Kafka's binary binding: the attributes are headers, the event is the JSON body."""
+"""CloudEvents 1.0 in Kafka's binary binding: the attributes are headers, the event is the JSON body.
 
-from collections.abc import Iterable
+The only code that writes or reads these headers.
+"""
+
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 from uuid import UUID
 
 from pydantic import ValidationError
 
 from clawback_contracts.envelope import Event, major
 from clawback_contracts.registry import EVENTS
-from clawback_contracts.signatures import Signer
+from clawback_contracts.signatures import HEADER, Signature, Signer, signed_bytes
 from clawback_contracts.topics import topic_named
 
+ID, TYPE, TRACEPARENT = "ce_id", "ce_type", "traceparent"
 Headers = Iterable[tuple[str, bytes | None]]
 
 
@@ -45,33 +49,98 @@ def write(
 
     ``signer``: signs the record, so that consumers can authenticate the sender.
     """
-    attributes = {
+    value = event.model_dump_json().encode()
+    traceparent = attribute(cause, TRACEPARENT)
+    written = headers(ce_id, source, event.TYPE, event.key, value, time, traceparent, signer)
+    return Message(topic=event.TOPIC, key=event.key.encode(), value=value, headers=written)
+
+
+def headers(
+    ce_id: UUID,
+    source: str,
+    ce_type: str,
+    key: str,
+    value: bytes,
+    time: datetime,
+    traceparent: str | None = None,
+    signer: Signer | None = None,
+) -> list[tuple[str, bytes]]:
+    """Return the headers of a record, and a signature when there is a signer."""
+    named = {
         "ce_specversion": "1.0",
-        "ce_id": str(ce_id),
+        ID: str(ce_id),
         "ce_source": source,
-        "ce_type": event.TYPE,
+        TYPE: ce_type,
         "ce_time": time.isoformat(),
-        "ce_subject": event.key,
+        "ce_subject": key,
         "content-type": "application/json",
     }
-    if (traceparent := attribute(cause, "traceparent")) is not None:
-        attributes["traceparent"] = traceparent
-    value = event.model_dump_json().encode()
-    headers = [(name, text.encode()) for name, text in attributes.items()]
-    if signer is not None:
-        headers.append(signer.sign(str(ce_id), event.TYPE, event.key, value))
-    return Message(topic=event.TOPIC, key=event.key.encode(), value=value, headers=headers)
+    if traceparent:
+        named[TRACEPARENT] = traceparent
+    signature = [signer.sign(str(ce_id), ce_type, key, value)] if signer else []
+    return [(name, text.encode()) for name, text in named.items()] + signature
+
+
+def attributes(headers: Headers | None, only: Container[str] | None = None) -> dict[str, str]:
+    """Return headers as text. Null and non-UTF-8 values are left out, as if they were missing.
+
+    Args:
+        headers: as a consumer returns them; of several with the same name, the last counts.
+        only: the names that are wanted; None for all.
+    """
+    found: dict[str, str] = {}
+    for name, value in headers or ():
+        if only is not None and name not in only:
+            continue
+        try:
+            text = None if value is None else value.decode()
+        except UnicodeDecodeError:
+            text = None
+        if text is not None:
+            found[name] = text
+        else:
+            found.pop(name, None)
+    return found
 
 
 def attribute(headers: Headers, name: str) -> str | None:
     """Return one header as text; None when it is missing or not UTF-8."""
-    for found, value in headers:
-        if found == name and value is not None:
-            try:
-                return value.decode()
-            except UnicodeDecodeError:
-                return None
-    return None
+    return attributes(headers, (name,)).get(name)
+
+
+class Signed(NamedTuple):
+    """A signature, and the parts of the record that it covers."""
+
+    signature: Signature
+    content: bytes
+
+    def by(self, public_key: bytes) -> bool:
+        """Return whether the owner of this key signed it."""
+        return self.signature.fits(public_key, self.content)
+
+
+def signed(attributes: Mapping[str, str], key: bytes | None, value: bytes | None) -> Signed | None:
+    """Return a record's signature with the data that it covers; None without a well-formed one."""
+    signature = Signature.read(attributes.get(HEADER))
+    if signature is None or value is None:
+        return None
+    try:
+        content = signed_bytes(attributes.get(ID, ""), attributes.get(TYPE, ""), (key or b"").decode(), value)
+    except ValueError:
+        return None
+    return Signed(signature, content)
+
+
+def event_of(ce_type: str | None, known: Mapping[str, type[Event]]) -> type[Event]:
+    """Return the event of a type, of those that the reader knows, or raise ``Unreadable``."""
+    if not ce_type:
+        raise Unreadable("header_missing", "ce_type is missing, null or not UTF-8")
+    if ce_type in known:
+        return known[ce_type]
+    found = major(ce_type)
+    if found and any(one.rpartition(".v")[0] == found[0] for one in known):
+        raise Unreadable("version_unknown", f"major version {found[1]} of a known type")
+    raise Unreadable("type_unknown", "ce_type is not a type of this topic")
 
 
 def _of_a_writer(topic: str, ce_type: str) -> bool:
@@ -82,18 +151,14 @@ def _of_a_writer(topic: str, ce_type: str) -> bool:
 
 def read(topic: str, headers: Headers, value: bytes | None) -> Event:
     """Return the event in a Kafka record, without unknown fields, or raise ``Unreadable``."""
-    ce_type = attribute(headers, "ce_type")
-    if ce_type is None or major(ce_type) is None:
-        raise Unreadable("bad_headers", "ce_type is missing, or has no major version")
-    if ce_type not in EVENTS:
-        raise Unreadable("unknown_type", "ce_type is an unknown event or an unknown major version")
-    if not topic.endswith(EVENTS[ce_type].TOPIC.removeprefix("{group}")) and not _of_a_writer(topic, ce_type):
+    event = event_of(attribute(headers, TYPE), EVENTS)
+    if not topic.endswith(event.TOPIC.removeprefix("{group}")) and not _of_a_writer(topic, event.TYPE):
         raise Unreadable("wrong_topic", "this event does not belong on this topic")
     if value is None:
         raise Unreadable("null_value", "an event has a body")
     try:
-        return EVENTS[ce_type].model_validate_json(value)
+        return event.model_validate_json(value)
     except ValidationError as error:
         broken = error.errors(include_input=False, include_url=False, include_context=False)[:5]
         rules = "; ".join(f"{'.'.join(map(str, rule['loc'])) or 'body'}: {rule['type']}" for rule in broken)
-        raise Unreadable("bad_body", rules) from None
+        raise Unreadable("value_invalid", rules) from None

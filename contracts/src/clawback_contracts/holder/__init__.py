@@ -1,1 +1,1 @@
-"""Holders: systems that can hold a copy of an article, and their registration."""
+"""Holders: systems that can hold a copy of an article, their registration, and what they decide and answer."""

@@ -1,6 +1,6 @@
 """How a holder applies orders: by number, so that repeated and late orders change nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
@@ -48,6 +48,10 @@ class Folded(NamedTuple):
     def changed(self) -> bool:
         """Whether an order was applied."""
         return self.last is not None
+
+    def covers(self, order: AnyOrder) -> bool:
+        """Return whether the order was applied, now or before, or is superseded: then it can be answered."""
+        return order.order <= self.after.order_no
 
     @property
     def returns(self) -> bool:
@@ -120,9 +124,11 @@ def status_of(order: AnyOrder) -> Status:
             return Status.LIVE
 
 
-def by_article(orders: Iterable[AnyOrder]) -> dict[str, list[AnyOrder]]:
-    """Return the orders on each article, sorted by article id."""
+def fold_all(
+    heads: Mapping[str, OrderHead], orders: Iterable[AnyOrder], *, confirmed: bool
+) -> dict[str, Folded]:
+    """Apply the orders on each of these articles, as ``fold``; sorted by article id."""
     found: dict[str, list[AnyOrder]] = {}
     for order in orders:
         found.setdefault(order.article_id, []).append(order)
-    return dict(sorted(found.items()))
+    return {one: fold(heads[one], given, confirmed=confirmed) for one, given in sorted(found.items())}

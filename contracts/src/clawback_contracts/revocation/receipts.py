@@ -24,21 +24,30 @@ def outcomes_of(
     order: AnyOrder, row: Folded, emptied: Collection[str], purged: Collection[str]
 ) -> dict[str, Outcome]:
     """Return the outcome for each kind of copy, given the ids with just deleted content and quarantined records."""
+    last, ever_held = row.after.order_no, row.before.ever_held
     return {
-        CONTENT: _outcome(order, row, emptied, ever_held=row.before.ever_held),
-        QUARANTINE: _outcome(order, row, purged, ever_held=False),
+        CONTENT: outcome_of(order, last, removed=order.article_id in emptied, ever_held=ever_held),
+        QUARANTINE: outcome_of(order, last, removed=order.article_id in purged, ever_held=False),
     }
 
 
-def _outcome(order: AnyOrder, row: Folded, removed: Collection[str], *, ever_held: bool) -> Outcome:
+def outcome_of(order: AnyOrder, last_order: int, *, removed: bool, ever_held: bool) -> Outcome:
+    """Return the outcome of an order for one kind of copy.
+
+    Args:
+        order: the order.
+        last_order: the last order that the holder has applied, this one included.
+        removed: whether a revocation removes a copy now.
+        ever_held: whether a copy was held at any time.
+    """
     match order:
-        case _ if order.order < row.after.order_no:
+        case _ if order.order < last_order:
             return Outcome.SUPERSEDED
         case ArticleReinstated():
             return Outcome.REINSTATED
         case ArticleWithheld():
             return Outcome.WITHHELD
-        case ArticleRevoked() if order.article_id in removed:
+        case ArticleRevoked() if removed:
             return Outcome.REMOVED
         case ArticleRevoked() if ever_held:
             return Outcome.ALREADY_REMOVED

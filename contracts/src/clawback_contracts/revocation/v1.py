@@ -76,32 +76,53 @@ class RevocationNoticed(Event):
     """The poll of a feed that found it."""
 
 
-class ArticleRevoked(Event):
-    """An order: nobody may hold this article. Apply by ``order``, remove, answer, however often it is delivered."""
+class _Order(Event):
+    """The fields that all orders have."""
 
-    TYPE: ClassVar[str] = "clawback.revocation.revoked.v1"
     TOPIC: ClassVar[str] = "revocations.v1"
     KEY: ClassVar[str] = "article_id"
 
     article_id: ArticleId
     order: Order
+    previous_order: OrderBefore | None = None
+    """The last order on the article before this one. None: the sender does not specify it."""
     revocation_id: UUID
-    reason: ReasonCode
-    notice_ids: tuple[UUID, ...] = ()
-    """The notices that this sending answers."""
-    revoked_at: Instant | None = None
-    clock_started_at: Instant
-    """The deadline starts at the provider's time, else at the last complete poll before, else at the notice."""
-    due_at: Instant
+    """The identity of this order; of a reinstatement, that of the order that it ends."""
     ordered_at: Instant
     attempt: Attempt = 1
     """The number of this sending; an order is sent until every holder has answered."""
     holders: AddressedHolders = None
-    previous_order: OrderBefore | None = None
-    """The last order on the article before this one. None: the sender does not specify it."""
 
 
-class ArticleReinstated(Event):
+class _Restriction(_Order):
+    """The fields of orders that notices ask for."""
+
+    reason: ReasonCode
+    notice_ids: tuple[UUID, ...] = ()
+    """The notices that this sending answers."""
+
+
+class ArticleRevoked(_Restriction):
+    """An order: nobody may hold this article. Apply by ``order``, remove, answer, however often it is delivered."""
+
+    TYPE: ClassVar[str] = "clawback.revocation.revoked.v1"
+
+    revoked_at: Instant | None = None
+    clock_started_at: Instant
+    """The deadline starts at the provider's time, else at the last complete poll before, else at the notice."""
+    due_at: Instant
+
+
+class ArticleWithheld(_Restriction):
+    """An order: keep this article, but do not show, publish or count it, until a later order ends this state.
+
+    A revocation ends it: then the copy is removed. A reinstatement ends it: then the copy is in use again.
+    """
+
+    TYPE: ClassVar[str] = "clawback.revocation.withheld.v1"
+
+
+class ArticleReinstated(_Order):
     """An order: the article may be held again.
 
     What a revocation removed returns only when it is published again. A copy that was only withheld is in use again, if
@@ -109,43 +130,6 @@ class ArticleReinstated(Event):
     """
 
     TYPE: ClassVar[str] = "clawback.revocation.reinstated.v1"
-    TOPIC: ClassVar[str] = "revocations.v1"
-    KEY: ClassVar[str] = "article_id"
-
-    article_id: ArticleId
-    order: Order
-    revocation_id: UUID
-    """The id of the order that it ends: a revocation, or an order that withheld the article."""
-    ordered_at: Instant
-    attempt: Attempt = 1
-    holders: AddressedHolders = None
-    previous_order: OrderBefore | None = None
-    """The last order on the article before this one. None: the sender does not specify it."""
-
-
-class ArticleWithheld(Event):
-    """An order: keep this article, but do not show, publish or count it, until a later order ends this state.
-
-    A revocation ends it: then the copy is removed. A reinstatement ends it: then the copy is in use again.
-    """
-
-    TYPE: ClassVar[str] = "clawback.revocation.withheld.v1"
-    TOPIC: ClassVar[str] = "revocations.v1"
-    KEY: ClassVar[str] = "article_id"
-
-    article_id: ArticleId
-    order: Order
-    previous_order: OrderBefore | None = None
-    """The last order on the article before this one. None: the sender does not specify it."""
-    revocation_id: UUID
-    """The identity of this order."""
-    reason: ReasonCode
-    notice_ids: tuple[UUID, ...] = ()
-    """The notices that this sending answers."""
-    ordered_at: Instant
-    attempt: Attempt = 1
-    """The number of this sending."""
-    holders: AddressedHolders = None
 
 
 class CopyRemoval(Value):

@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
 from clawback_common.kafka.envelope import Message
+from clawback_contracts.cloudevents import TYPE, attribute
 from clawback_contracts.envelope import Event
 from clawback_contracts.topics import load_topics
 from clawback_testing.waiting import until
@@ -91,9 +92,7 @@ class Broker:
     async def events(self, topic: str, *kinds: type[Event]) -> list[Any]:
         """Return the events of these types on the topic."""
         by_type = {kind.TYPE: kind for kind in kinds}
-        named = [
-            (dict(record.headers)["ce_type"].decode(), record.value) for record in await self.read(topic)
-        ]
+        named = [(attribute(record.headers, TYPE), record.value) for record in await self.read(topic)]
         return [by_type[type_].model_validate_json(value) for type_, value in named if type_ in by_type]
 
     async def new_topic(self, partitions: int = 1, config: Mapping[str, str] | None = None) -> str:

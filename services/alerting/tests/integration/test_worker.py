@@ -19,11 +19,11 @@ from clawback_common.postgres import Database
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, Severity, fingerprint
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.envelope import Event, event_id
-from clawback_contracts.examples import load
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 from clawback_contracts.sweep.v1 import Action, SweepCompleted, SweepFailed, SweepRequested
 from clawback_local.ports import claimed
 from clawback_testing.broker import Broker, Raw
+from clawback_testing.examples import load
 from clawback_testing.waiting import until
 from services.alerting.tests.integration.processes import Around
 from services.alerting.tests.integration.sinks import MailSink, SmsSink

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from clawback_common.http.api_keys import Caller
-from clawback_common.kafka.envelope import Signed
+from clawback_contracts.cloudevents import Signed
 from clawback_contracts.revocation.v1 import ArticleRemoved, Outcome
 from clawback_contracts.signatures import Signature, Signer, signed_bytes
 from clawback_testing.keys import new_signer, public

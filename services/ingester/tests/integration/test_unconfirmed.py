@@ -27,7 +27,7 @@ async def arrive(world: World, *orders: AnyOrder) -> None:
 async def answer(world: World, *issued: AnyOrder) -> None:
     """Asks compliance, which has issued these orders."""
     (doubtful,) = await unconfirmed.due(world.db, world.clock.now())
-    await on_confirmed(world.service, doubtful, issued)
+    await on_confirmed(world.service, doubtful, world.received(issued))
     assert await world.db.fetchval("SELECT count(*) FROM unconfirmed_order") == 0
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from clawback_contracts import cloudevents
 from clawback_contracts.alert.v1 import AlertRaised
 from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted
 from clawback_contracts.envelope import Event
@@ -63,17 +64,10 @@ class Garbage:
     headers: Headers
 
 
-def headers(event: type[Event], **changes: bytes | None) -> Headers:
-    """Valid CloudEvents headers of an event, with changes; None omits one."""
-    sound: dict[str, bytes | None] = {
-        "ce_specversion": b"1.0",
-        "ce_id": str(uuid4()).encode(),
-        "ce_source": b"garbage",
-        "ce_type": event.TYPE.encode(),
-        "ce_time": datetime.now(UTC).isoformat().encode(),
-        "content-type": b"application/json",
-    }
-    return [(name, value) for name, value in {**sound, **changes}.items() if value is not None]
+def headers(event: type[Event], **changes: bytes) -> Headers:
+    """Valid CloudEvents headers of an event, with changes."""
+    sound = dict(cloudevents.headers(uuid4(), "garbage", event.TYPE, "garbage", b"", datetime.now(UTC)))
+    return list((sound | changes).items())
 
 
 def pieces(world: World, lane: Lane, withheld: str | None) -> list[Garbage]:

@@ -7,7 +7,8 @@ from fastapi import Depends
 
 from clawback_common.http.auth import Caller, reader
 from clawback_common.http.routing import Router
-from clawback_contracts.holder.v1 import Holding, HoldingsAnswer, HoldingsQuestion
+from clawback_contracts.holder import answers
+from clawback_contracts.holder.v1 import HoldingsAnswer, HoldingsQuestion
 
 Held = Callable[[Sequence[str]], Awaitable[tuple[set[str], dict[str, int]]]]
 """Returns the ids that are held, as content or in quarantine, and the last order applied to each id that has one."""
@@ -21,7 +22,6 @@ def holdings_router(service: str, held: Held) -> Router:
     @router.post("/holdings", summary="Which of these ids are held, in storage or in quarantine")
     async def holdings(_: _Reader, question: HoldingsQuestion) -> HoldingsAnswer:
         there, applied = await held(question.article_ids)
-        items = {one: Holding.HELD if one in there else Holding.GONE for one in question.article_ids}
-        return HoldingsAnswer(items=items, orders=applied)
+        return answers.holdings(question, there, applied)
 
     return router

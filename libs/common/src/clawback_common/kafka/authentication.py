@@ -1,17 +1,13 @@
 """Authentication of records: Kafka records no sender, so a record is signed with a key that we know."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
-
-from aiokafka import ConsumerRecord
+from typing import Self
 
 from clawback_common.config.settings import CommonSettings
 from clawback_common.errors import Poison
 from clawback_common.http.api_keys import ApiKeys, Caller
-from clawback_common.kafka.envelope import Signed
+from clawback_contracts.cloudevents import Signed
 from clawback_contracts.envelope import Event
-from clawback_contracts.signatures import HEADER, Signature, signed_bytes
 from clawback_contracts.topics import load_topics
 
 
@@ -58,17 +54,3 @@ class Authentication:
             raise Poison("not_authenticated", "no writer of this topic has signed it")
         if event.SENDER is not None and getattr(event, event.SENDER) != sender.subject:
             raise Poison("not_authenticated", f"its {event.SENDER} is not the signer")
-
-
-def signed_part(record: ConsumerRecord[Any, Any], headers: Mapping[str, str]) -> Signed | None:
-    """Return a record's signature with the data that it covers; None without a well-formed one."""
-    signature = Signature.read(headers.get(HEADER))
-    if signature is None or record.value is None:
-        return None
-    try:
-        content = signed_bytes(
-            headers.get("ce_id", ""), headers.get("ce_type", ""), (record.key or b"").decode(), record.value
-        )
-    except ValueError:
-        return None
-    return Signed(signature, content)

@@ -5,19 +5,20 @@ from typing import Any
 
 import orjson
 from aiokafka import ConsumerRecord
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from clawback_common.errors import Poison
-from clawback_common.kafka.authentication import Authentication, signed_part
-from clawback_common.kafka.envelope import Received, read_headers
+from clawback_common.kafka.authentication import Authentication
+from clawback_common.kafka.envelope import Received
 from clawback_common.messaging.quarantine import Bad, instant
 from clawback_common.subjects import subjects_of
 from clawback_common.telemetry import describe
 from clawback_common.telemetry.tracing import valid_traceparent
-from clawback_contracts.envelope import Event, major
+from clawback_contracts.cloudevents import ID, TRACEPARENT, TYPE, Unreadable, attributes, event_of, signed
+from clawback_contracts.envelope import Event
 from clawback_contracts.signatures import HEADER
 
-NEEDED = frozenset(("ce_id", "ce_type", "traceparent", HEADER))
+NEEDED = frozenset((ID, TYPE, TRACEPARENT, HEADER))
 """The headers that are read of a valid record; of an invalid one, all are kept."""
 EVENT_ID_CHARS_MAX = 200
 """By contract the event id is a UUID; it becomes part of an index."""
@@ -41,19 +42,18 @@ class Decoder:
         self._content = content
         self._authentication = authentication or Authentication.none()
         self._value_bytes_max = value_bytes_max
-        self._adapters: Mapping[str, TypeAdapter[Any]] = {event.TYPE: TypeAdapter(event) for event in events}
-        self._names = {name_version[0] for type_ in self._adapters if (name_version := major(type_))}
+        self._events = {event.TYPE: event for event in events}
 
     def decode(self, records: Iterable[ConsumerRecord[Any, Any]]) -> tuple[list[Received[Any]], list[Bad]]:
         """Return the records that can be decoded, in order, and those that cannot."""
         good: list[Received[Any]] = []
         bad: list[Bad] = []
         for record in records:
-            headers = read_headers(record.headers, only=NEEDED)
+            headers = attributes(record.headers, only=NEEDED)
             try:
                 value = self._value(record, headers)
-                signed = signed_part(record, headers) if HEADER in headers else None
-                sender = self._authentication.sender(signed)
+                signature = signed(headers, record.key, record.value)
+                sender = self._authentication.sender(signature)
                 self._authentication.require(record.topic, value, sender)
             except Poison as error:
                 bad.append(self.refused(record, error))
@@ -63,13 +63,13 @@ class Decoder:
                 good.append(
                     Received(
                         value,
-                        headers["ce_id"],
-                        valid_traceparent(headers.get("traceparent")),
+                        headers[ID],
+                        valid_traceparent(headers.get(TRACEPARENT)),
                         record.topic,
                         record.partition,
                         record.offset,
                         sender,
-                        signed,
+                        signature,
                         record.timestamp,
                     )
                 )
@@ -77,8 +77,8 @@ class Decoder:
 
     def refused(self, record: ConsumerRecord[Any, Any], error: Poison) -> Bad:
         """Return the unchanged record, for the quarantine."""
-        headers = read_headers(record.headers)
-        sender = self._authentication.sender(signed_part(record, headers))
+        headers = attributes(record.headers)
+        sender = self._authentication.sender(signed(headers, record.key, record.value))
         subjects = subjects_of(record.key, record.value, content=self._content)
         return Bad(
             error,
@@ -87,10 +87,10 @@ class Decoder:
             partition=record.partition,
             offset=record.offset,
             at=instant(record.timestamp),
-            event_id=headers.get("ce_id"),
+            event_id=headers.get(ID),
             subjects=subjects.ids,
             identified=subjects.named_in_body or not self._content,
-            type=headers.get("ce_type"),
+            type=headers.get(TYPE),
             key=record.key,
             value=record.value,
             headers=headers,
@@ -100,16 +100,19 @@ class Decoder:
     def _value(self, record: ConsumerRecord[Any, Any], headers: Mapping[str, str]) -> Event:
         if record.value is None:
             raise Poison("null_value")
-        ce_id = headers.get("ce_id")
+        ce_id = headers.get(ID)
         if not ce_id:
             raise Poison("header_missing", "ce_id is missing, null or not UTF-8")
         if len(ce_id) > EVENT_ID_CHARS_MAX or "\0" in ce_id:
             raise Poison("header_invalid", f"ce_id has more than {EVENT_ID_CHARS_MAX} characters, or NUL")
-        adapter = self._adapter(headers.get("ce_type"))
+        try:
+            event = event_of(headers.get(TYPE), self._events)
+        except Unreadable as error:
+            raise Poison(error.reason, error.detail) from None
         if len(record.value) > self._value_bytes_max:
             raise Poison("value_too_large", f"{len(record.value)} bytes")
         try:
-            value: Event = adapter.validate_json(record.value)
+            value = event.model_validate_json(record.value)
         except ValidationError as error:
             raise Poison("value_invalid", describe(error).partition(": ")[2][:500]) from None
         if record.key is None or record.key != value.key.encode():
@@ -117,17 +120,6 @@ class Decoder:
         if b"\\u0000" in record.value and _holds_nul(orjson.loads(record.value)):
             raise Poison("nul_character", "a text holds the character NUL")
         return value
-
-    def _adapter(self, ce_type: str | None) -> TypeAdapter[Any]:
-        if not ce_type:
-            raise Poison("header_missing", "ce_type is missing, null or not UTF-8")
-        adapter = self._adapters.get(ce_type)
-        if adapter is not None:
-            return adapter
-        name_version = major(ce_type)
-        if name_version and name_version[0] in self._names:
-            raise Poison("version_unknown", f"major version {name_version[1]} of a known type")
-        raise Poison("type_unknown", "ce_type is not a type of this topic")
 
 
 def _holds_nul(parsed: object) -> bool:

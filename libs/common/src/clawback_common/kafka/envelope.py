@@ -1,16 +1,16 @@
-"""CloudEvents in Kafka headers: written from an event, read from received records."""
+"""A message to send, and a record that was received."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from clawback_common.http.api_keys import Caller
+from clawback_contracts import cloudevents
+from clawback_contracts.cloudevents import Signed
 from clawback_contracts.envelope import Event
-from clawback_contracts.signatures import Signature, Signer
-
-Headers = list[tuple[str, bytes]]
+from clawback_contracts.signatures import Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,57 +33,18 @@ class Message:
         value = event.model_dump_json(exclude_none=True).encode()
         return cls(event_id, topic or event.TOPIC, event.key, event.TYPE, value, at, traceparent)
 
-    def headers(self, source: str, signer: Signer | None = None) -> Headers:
-        """Return the headers of CloudEvents 1.0, Kafka binary binding, and a signature when there is a signer."""
-        headers = [
-            ("ce_specversion", b"1.0"),
-            ("ce_id", str(self.event_id).encode()),
-            ("ce_source", f"/clawback/{source}".encode()),
-            ("ce_type", self.type.encode()),
-            ("ce_time", self.at.isoformat().encode()),
-            ("ce_subject", self.key.encode()),
-            ("content-type", b"application/json"),
-        ]
-        if self.traceparent:
-            headers.append(("traceparent", self.traceparent.encode()))
-        if signer:
-            headers.append(signer.sign(str(self.event_id), self.type, self.key, self.value))
-        return headers
-
-
-def read_headers(
-    raw: Iterable[tuple[str, bytes | None]] | None, only: Container[str] | None = None
-) -> dict[str, str]:
-    """Return headers as text. Null and non-UTF-8 values are left out, as if they were missing.
-
-    Args:
-        raw: as the consumer returns them.
-        only: the names that are wanted; None for all.
-    """
-    headers: dict[str, str] = {}
-    for name, value in raw or ():
-        if only is not None and name not in only:
-            continue
-        try:
-            text = None if value is None else value.decode()
-        except UnicodeDecodeError:
-            text = None
-        if text is not None:
-            headers[name] = text
-        else:  # the last of several with the same name counts
-            headers.pop(name, None)
-    return headers
-
-
-class Signed(NamedTuple):
-    """A signature, and the parts of the record that it covers."""
-
-    signature: Signature
-    content: bytes
-
-    def by(self, public_key: bytes) -> bool:
-        """Return whether the owner of this key signed it."""
-        return self.signature.fits(public_key, self.content)
+    def headers(self, source: str, signer: Signer | None = None) -> list[tuple[str, bytes]]:
+        """Return the headers of the record, and a signature when there is a signer."""
+        return cloudevents.headers(
+            self.event_id,
+            f"/clawback/{source}",
+            self.type,
+            self.key,
+            self.value,
+            self.at,
+            self.traceparent,
+            signer,
+        )
 
 
 T_co = TypeVar("T_co", covariant=True)

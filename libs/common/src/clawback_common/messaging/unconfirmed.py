@@ -4,9 +4,8 @@ Either an order between the two is missing, or compliance did not issue the new 
 once, and then applies the orders that compliance returns.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +14,7 @@ from pydantic import AnyHttpUrl
 from clawback_common.alerts import messages
 from clawback_common.errors import Transient
 from clawback_common.http.client import sibling
+from clawback_common.kafka.envelope import Batch, Received
 from clawback_common.messaging import incidents
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database, Queries, Transaction
@@ -22,7 +22,7 @@ from clawback_common.postgres.columns import columns
 from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.feed import order_listed
-from clawback_contracts.revocation.folding import AnyOrder
+from clawback_contracts.revocation.folding import AnyOrder, Folded
 
 SQL = Queries.load(__package__, "unconfirmed")
 FAILED_AGAIN = timedelta(seconds=30)
@@ -33,45 +33,28 @@ _NONE_KNOWN = 404
 
 
 async def put(
-    tx: Transaction, orders: Sequence[AnyOrder], traceparents: Mapping[str, str | None], now: datetime
-) -> None:
-    """Store these orders, one per article; of two on one article, the one with the greater number."""
+    tx: Transaction, rows: Iterable[Folded], traceparents: Mapping[str, str | None], now: datetime
+) -> list[str]:
+    """Store the unconfirmed orders of these results, one per article; of two, the one with the greater number.
+
+    Returns:
+        The ids of their articles.
+    """
+    orders = [row.unconfirmed for row in rows if row.unconfirmed]
+    ids = [order.article_id for order in orders]
     if orders:
         await tx.execute(
             SQL["put"],
             *columns(orders, "article_id order revocation_id"),
-            [traceparents.get(order.article_id) for order in orders],
+            [traceparents.get(article_id) for article_id in ids],
             now,
         )
+    return ids
 
 
 async def due(db: Database, now: datetime) -> list[Row]:
     """Return up to 50 orders that are due to be confirmed; each is due again in ten seconds if it is not answered."""
     return await db.fetch(SQL["due"], now)
-
-
-async def ask(
-    db: Database,
-    now: datetime,
-    issuer: Callable[[str], Awaitable[list[AnyOrder]]],
-    confirmed: Callable[[Row, list[AnyOrder]], Awaitable[None]],
-) -> None:
-    """Ask for the orders that are due. An article whose answer fails is asked again later and does not stop the others.
-
-    Raises:
-        Transient: an answer failed. After several failures the issuer may be unavailable, and the round ends.
-    """
-    failures: list[Transient] = []
-    for doubtful in await due(db, now):
-        try:
-            await confirmed(doubtful, await issuer(doubtful["article_id"]))
-        except Transient as error:
-            failures.append(error)
-            await db.execute(SQL["ask_later"], doubtful["article_id"], now + FAILED_AGAIN)
-            if len(failures) >= FAILURES_MAX:
-                break
-    if failures:
-        raise failures[0]
 
 
 async def answered(tx: Transaction, article_id: str, order_no: int) -> bool:
@@ -116,28 +99,43 @@ async def confirm(
     db: Database,
     now: datetime,
     settings: CompliancePeer,
-    confirmed: Callable[[Row, list[AnyOrder]], Awaitable[None]],
+    confirmed: Callable[[Row, Batch[AnyOrder]], Awaitable[None]],
 ) -> None:
     """Ask compliance for the orders on articles with unconfirmed orders, and pass each answer to `confirmed`.
 
+    An article whose answer fails is asked again later and does not stop the others.
+
     Raises:
-        Transient: as `ask`.
+        Transient: an answer failed. After several failures compliance may be unavailable, and the round ends.
     """
-    issuer = partial(issued, settings.compliance_url, settings.compliance_api_key_file)
-    await ask(db, now, issuer, confirmed)
+    failures: list[Transient] = []
+    for doubtful in await due(db, now):
+        article_id, trace = doubtful["article_id"], doubtful["traceparent"]
+        try:
+            orders = await issued(settings.compliance_url, settings.compliance_api_key_file, article_id)
+            await confirmed(doubtful, [Received(one, "", trace, one.TOPIC, -1, -1) for one in orders])
+        except Transient as error:
+            failures.append(error)
+            await db.execute(SQL["ask_later"], article_id, now + FAILED_AGAIN)
+            if len(failures) >= FAILURES_MAX:
+                break
+    if failures:
+        raise failures[0]
 
 
-def was_issued(doubtful: Row, orders: Sequence[AnyOrder]) -> bool:
-    """Return whether compliance has issued the unconfirmed order."""
-    wanted = (doubtful["order_no"], doubtful["revocation_id"])
-    return any((order.order, order.revocation_id) == wanted for order in orders)
-
-
-async def report_not_issued(
-    tx: Transaction, outbox: OrdersOutbox, service: str, doubtful: Row, now: datetime
+async def report_unless_issued(
+    tx: Transaction,
+    outbox: OrdersOutbox,
+    service: str,
+    doubtful: Row,
+    issued: Batch[AnyOrder],
+    now: datetime,
 ) -> None:
     """Open an incident and raise an alert for an order that compliance did not issue."""
     article_id, order_no = doubtful["article_id"], doubtful["order_no"]
+    known = {(one.value.order, one.value.revocation_id) for one in issued}
+    if (order_no, doubtful["revocation_id"]) in known:
+        return
     incident_id = event_id("order_not_issued", article_id, order_no)
     await incidents.open_all(
         tx, "order_not_issued", [(incident_id, article_id, f"compliance did not issue order {order_no}")], now

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from clawback_common.kafka.envelope import Message
@@ -44,45 +45,29 @@ def order_event(
     order: Order, notice_ids: Sequence[UUID] = (), holders: Sequence[str] | None = None
 ) -> AnyOrder:
     """Returns the order as the contract's event. ``holders``: those that must answer; None: all of them."""
-    named = None if holders is None or len(holders) > HOLDERS_MAX else tuple(holders)
-    match order.kind:
-        case Kind.REVOKED:
-            return ArticleRevoked(
-                article_id=order.article_id,
-                order=order.order_no,
-                previous_order=order.previous_order,
-                revocation_id=order.revocation_id,
-                reason=order.reason,
-                notice_ids=tuple(notice_ids),
-                revoked_at=order.revoked_at,
-                clock_started_at=order.clock_started_at,
-                due_at=order.due_at,
-                ordered_at=order.ordered_at,
-                attempt=order.attempts,
-                holders=named,
-            )
-        case Kind.WITHHELD:
-            return ArticleWithheld(
-                article_id=order.article_id,
-                order=order.order_no,
-                previous_order=order.previous_order,
-                revocation_id=order.revocation_id,
-                reason=order.reason,
-                notice_ids=tuple(notice_ids),
-                ordered_at=order.ordered_at,
-                attempt=order.attempts,
-                holders=named,
-            )
-        case Kind.REINSTATED:
-            return ArticleReinstated(
-                article_id=order.article_id,
-                order=order.order_no,
-                previous_order=order.previous_order,
-                revocation_id=order.lifts or order.revocation_id,
-                ordered_at=order.ordered_at,
-                attempt=order.attempts,
-                holders=named,
-            )
+    shared: dict[str, Any] = {
+        "article_id": order.article_id,
+        "order": order.order_no,
+        "previous_order": order.previous_order,
+        "ordered_at": order.ordered_at,
+        "attempt": order.attempts,
+        "holders": None if holders is None or len(holders) > HOLDERS_MAX else tuple(holders),
+    }
+    if order.kind is Kind.REINSTATED:
+        return ArticleReinstated(**shared, revocation_id=order.lifts or order.revocation_id)
+    shared |= {
+        "revocation_id": order.revocation_id,
+        "reason": order.reason,
+        "notice_ids": tuple(notice_ids),
+    }
+    if order.kind is Kind.WITHHELD:
+        return ArticleWithheld(**shared)
+    return ArticleRevoked(
+        **shared,
+        revoked_at=order.revoked_at,
+        clock_started_at=order.clock_started_at,
+        due_at=order.due_at,
+    )
 
 
 def run_ended(event: RunCompleted | RunFailed, traceparent: str | None) -> Message:

@@ -1,6 +1,6 @@
 """Creates the events that the ingester sends."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 
 import orjson
@@ -9,15 +9,7 @@ from clawback_common.kafka.envelope import Message
 from clawback_common.postgres.pool import Row
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.envelope import event_id
-from clawback_contracts.revocation import receipts
-from clawback_contracts.revocation.folding import AnyOrder
-from clawback_contracts.revocation.v1 import (
-    Outcome,
-    RevocationNoticed,
-)
-
-HOLDER = "ingester"
-SERVICE = "ingester"
+from clawback_contracts.revocation.v1 import RevocationNoticed
 
 
 def published(row: Row, traceparent: str | None, at: datetime) -> Message:
@@ -42,14 +34,6 @@ def published(row: Row, traceparent: str | None, at: datetime) -> Message:
         at,
         traceparent,
     )
-
-
-def receipt(
-    order: AnyOrder, outcomes: Mapping[str, Outcome], at: datetime, traceparent: str | None
-) -> Message:
-    """Returns ArticleRemoved: our receipt for one sending of an order."""
-    answer = receipts.receipt(order, HOLDER, outcomes, at=at)
-    return Message.of(answer, answer.receipt_id, at=at, traceparent=traceparent)
 
 
 def notices(noticed: Iterable[RevocationNoticed], at: datetime, traceparent: str | None) -> list[Message]:

@@ -78,8 +78,11 @@ def _noticing(service: Service) -> Router:
         if preview:
             response.status_code = 200
             return await _previewed(service, body.ids, caller)
-        made = await notices_requested(_request(service, body, caller, idempotency_key), service)
-        return await answered(service, made.request_id)
+        made = _request(
+            service, body, caller, idempotency_key, RequestKind.REVOKE, body.ids, body.reason, body.revoked_at
+        )
+        known = await notices_requested(made, service)
+        return await answered(service, known.request_id)
 
     return router
 
@@ -104,16 +107,23 @@ def _own_providers_alone(ids: list[str], caller: Caller) -> None:
 
 
 def _request(
-    service: Service, body: NoticeBody, caller: Caller, idempotency_key: str | None
+    service: Service,
+    body: NoticeBody | ReinstatementBody,
+    caller: Caller,
+    idempotency_key: str | None,
+    kind: RequestKind,
+    ids: list[str],
+    reason: str,
+    revoked_at: datetime | None = None,
 ) -> rules.Request:
     now = service.clock.now()
     return rules.Request(
         request_id=event_id("request", caller.subject, idempotency_key or uuid4()),
-        kind=RequestKind.REVOKE,
+        kind=kind,
         entry="http",
-        article_ids=tuple(body.ids),
-        reason=body.reason,
-        revoked_at=body.revoked_at,
+        article_ids=tuple(ids),
+        reason=reason,
+        revoked_at=revoked_at,
         note=body.note,
         made_by=caller.subject,
         made_at=now,
@@ -214,20 +224,8 @@ def _reinstating(service: Service) -> Router:
     async def reinstate(
         body: ReinstatementBody, caller: Officer, idempotency_key: Key = None
     ) -> RequestAnswer:
-        now = service.clock.now()
-        made = rules.Request(
-            request_id=event_id("request", caller.subject, idempotency_key or uuid4()),
-            kind=RequestKind.REINSTATE,
-            entry="http",
-            article_ids=tuple(dict.fromkeys(body.article_ids)),
-            reason="reinstatement",
-            note=body.note,
-            made_by=caller.subject,
-            made_at=now,
-            expires_at=now + service.request_expiry,
-            body_sha256=hashlib.sha256(body.model_dump_json().encode()).digest(),
-            traceparent=traceparent(),
-        )
+        ids = list(dict.fromkeys(body.article_ids))
+        made = _request(service, body, caller, idempotency_key, RequestKind.REINSTATE, ids, "reinstatement")
         await requested(made, service)
         return await answered(service, made.request_id)
 

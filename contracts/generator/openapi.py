@@ -1,15 +1,9 @@
-"""``python -m tests.openapi.documents``: writes the OpenAPI documents of the five services, and one of all.
-
-They lie in ``contracts/openapi``, so that a change of an API is seen in a review. ``--check`` writes nothing, and ends
-with 1 where a file differs from what the services say.
-"""
+"""The OpenAPI documents of the five services, and one of all: a changed API is seen in a review."""
 
 import json
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import alerting.service
@@ -27,7 +21,7 @@ from clawback_common.clock import SystemClock
 from clawback_common.http.probes import Probes
 from clawback_common.service.api import application
 
-FOLDER = Path(__file__).parents[2] / "contracts" / "openapi"
+FOLDER = "openapi"
 ALL = "all"
 ABSENT: Any = None
 """A server, which the description of an API does not need."""
@@ -111,28 +105,8 @@ def _renamed(service: str, document: Document, shared: set[str]) -> Document:
     return found
 
 
-def files() -> Iterator[tuple[Path, str]]:
-    """Each file, and what belongs into it."""
+def files() -> Iterator[tuple[str, str]]:
+    """Yield the path of each document under ``contracts``, and its text."""
     for name, document in {**documents(), ALL: merged()}.items():
-        yield (
-            FOLDER / f"{name}.json",
-            json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n",
-        )
-
-
-def main(arguments: list[str]) -> int:
-    """Writes or compares. Gives the exit code."""
-    differing = [(path, text) for path, text in files() if not path.exists() or path.read_text() != text]
-    if "--check" in arguments:
-        for path, _ in differing:
-            sys.stdout.write(f"{path.relative_to(FOLDER.parents[1])} differs: run 'make contracts'\n")
-        return int(bool(differing))
-    FOLDER.mkdir(exist_ok=True)
-    for path, text in differing:
-        path.write_text(text)
-        sys.stdout.write(f"written: {path.relative_to(FOLDER.parents[1])}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+        text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False)
+        yield f"{FOLDER}/{name}.json", text + "\n"

@@ -1,13 +1,14 @@
-"""The example messages of this checkout: producer tests emit them, consumer tests accept them."""
+"""The example messages of the contracts: producer tests emit them, consumer tests accept them."""
 
 import json
 from pathlib import Path
 
 from clawback_contracts.cloudevents import Message
 from clawback_contracts.envelope import Event
+from clawback_local.places import ROOT
 
-FOLDER = Path(__file__).parents[2] / "examples"
-"""``<event>/v1/<name>.json``; a wheel contains none."""
+FOLDER = ROOT / "contracts" / "examples"
+"""``<event>/v1/<name>.json``."""
 
 
 def folder(event: type[Event]) -> Path:

@@ -8,14 +8,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import jsoncompat
+
 Schema = dict[str, Any]
 
 
 def incompatibility(released: str, current: str) -> str | None:
     """Return how ``current`` is incompatible with ``released``, or None when it is compatible."""
-    # Only the generator needs the checker; consumers do not install it.
-    import jsoncompat  # noqa: PLC0415
-
     old, new = ({"$defs": {}, **json.loads(text)} for text in (released, current))
     rest = _without_new_options(old, new)
     shared = {**rest, "$defs": {name: rest["$defs"][name] for name in old["$defs"] if name in rest["$defs"]}}

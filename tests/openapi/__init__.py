@@ -1,1 +1,0 @@
-"""The descriptions of the five APIs."""
