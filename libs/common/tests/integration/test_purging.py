@@ -11,7 +11,7 @@ from clawback_common.postgres import Database
 from clawback_common.retention.purging import COMMON, QUARANTINE, Aged, purge
 from clawback_common.service.worker import Worker, WorkerSpec
 from clawback_testing.clock import FakeClock
-from clawback_testing.workers import Objects
+from clawback_testing.workers import objects
 
 pytestmark = pytest.mark.integration
 
@@ -54,7 +54,7 @@ async def test_a_table_that_fails_stops_no_other(
 
     monkeypatch.setattr(database, "execute", failing)
     spec = WorkerSpec([], purges=[QUARANTINE, Aged("page", "at", timedelta(days=5))])
-    objects = Objects(CommonSettings(), database, clock, OrdersOutbox())
-    await Worker("svc", objects, spec, [], 0)._tidy()
+    service = objects(CommonSettings(), database, clock, OrdersOutbox())
+    await Worker("svc", service, spec, [], 0)._tidy()
     assert (await left(database, "incident"), await left(database, "page")) == (2, 1)
     assert COMMON[0].table == "outbox_orders", "the first that fails"

@@ -28,7 +28,7 @@ from clawback_testing.broker import Broker
 from clawback_testing.keys import write_api_keys, write_signing_key
 from clawback_testing.listening import AT, Ping, Recorder, listening, ping
 from clawback_testing.waiting import until
-from clawback_testing.workers import Objects
+from clawback_testing.workers import objects
 
 pytestmark = pytest.mark.integration
 
@@ -52,8 +52,8 @@ async def working(
 ) -> AsyncIterator[Running]:
     """Run a worker that is ready, and shut it down after the block."""
     settings = context.settings.model_copy(update={"check_topics": False, "drain_timeout_s": 5})
-    objects = Objects(settings, context.db, context.clock, context.outbox)
-    worker = Worker(context.service, objects, spec, migrations, 0)
+    service = objects(settings, context.db, context.clock, context.outbox)
+    worker = Worker(context.service, service, spec, migrations, 0)
     running = Running(worker)
     running.task = asyncio.create_task(worker.run(running.stopping))
     try:
@@ -126,7 +126,7 @@ async def test_a_worker_without_a_signing_key_is_refused(
 ) -> None:
     settings = context.settings.model_copy(update=update)
     with pytest.raises(Stop, match=said_is):
-        Worker("svc", Objects(settings, context.db, context.clock, context.outbox), WorkerSpec([]), [], 0)
+        Worker("svc", objects(settings, context.db, context.clock, context.outbox), WorkerSpec([]), [], 0)
 
 
 async def test_a_database_with_pending_migrations_is_refused(broker: Broker, context: BusContext) -> None:

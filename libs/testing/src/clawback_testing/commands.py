@@ -4,10 +4,10 @@ from typing import Any, TypeVar
 
 from clawback_common.service.cli import parser_of, run_role
 from clawback_common.service.definition import ServiceDefinition
+from clawback_common.service.objects import ServiceObjects
 from clawback_common.service.process import ShutdownEvent
-from clawback_common.service.worker import Service
 
-T = TypeVar("T", bound=Service)
+T = TypeVar("T", bound=ServiceObjects[Any])
 
 
 async def command(definition: ServiceDefinition[Any, T], service: T, *arguments: str) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -12,6 +12,7 @@ from clawback_common.config.settings import ServiceSettings
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database
 from clawback_common.service.definition import ServiceDefinition
+from clawback_common.service.objects import ServiceObjects
 from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.work import work
 from clawback_common.service.worker import Worker
@@ -22,13 +23,10 @@ READY_S_MAX = 60.0
 DRAINED_S_MAX = 20.0
 
 
-class Objects(NamedTuple):
+def objects(settings: Any, db: Database, clock: Clock, orders: OrdersOutbox) -> ServiceObjects[Any]:
     """What a worker needs, of a service that does not exist."""
-
-    settings: Any
-    db: Database
-    clock: Clock
-    orders: OrdersOutbox
+    absent: Any = None
+    return ServiceObjects(settings=settings, db=db, clock=clock, orders=orders, sweeper=absent)
 
 
 @asynccontextmanager

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from clawback_contracts.sweep.v1 import Hold
+from clawback_common.errors import Poison
+from clawback_contracts.sweep.v1 import Hold, SweepRequested
 
 Span = tuple[datetime | None, datetime | None]
 """Start, and end (exclusive); None: unlimited."""
@@ -43,3 +44,27 @@ class LegalHolds:
         return dated is not None and any(
             (start is None or start <= dated) and (end is None or dated < end) for start, end in self.spans
         )
+
+
+@dataclass(frozen=True, slots=True)
+class SweepLimit:
+    """The limit of a sweep: everything dated before, unless it is held."""
+
+    before: datetime
+    held: LegalHolds
+
+    @classmethod
+    def of(cls, request: SweepRequested) -> "SweepLimit":
+        """Return the limit of a request.
+
+        Raises:
+            Poison: it has none.
+        """
+        if request.before is None:
+            raise Poison("limit_missing", "the request has no 'before', so no record is old")
+        return cls(request.before, LegalHolds.of(request.holds))
+
+    @property
+    def arrays(self) -> tuple[object, ...]:
+        """The parameters of a query: the limit, held ids, and starts and ends of held spans."""
+        return (self.before, self.held.ids, self.held.froms, self.held.untils)

@@ -20,10 +20,10 @@ from clawback_common.messaging import incidents
 from clawback_common.postgres.pool import Row
 from clawback_common.service.dead_letters import dead_letter_service
 from clawback_common.service.definition import ServiceDefinition
+from clawback_common.service.objects import ServiceObjects
 from clawback_common.service.process import ShutdownEvent, serve
-from clawback_common.service.worker import Service
 
-T = TypeVar("T", bound=Service)
+T = TypeVar("T", bound=ServiceObjects[Any])
 
 
 def application(definition: ServiceDefinition[Any, T], service: T, probes: Probes) -> FastAPI:
@@ -64,7 +64,7 @@ def _common(definition: ServiceDefinition[Any, T], service: T) -> Iterator[Route
         yield holdings_router(definition.name, partial(definition.held, service))
 
 
-async def _close(service: Service, incident_id: UUID, by: str, note: str) -> Row | None:
+async def _close(service: ServiceObjects[Any], incident_id: UUID, by: str, note: str) -> Row | None:
     async with service.db.transaction() as tx:
         return await incidents.close(tx, incident_id, by, note, service.clock.now())
 

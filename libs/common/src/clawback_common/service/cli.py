@@ -9,11 +9,11 @@ from clawback_common.postgres import Database
 from clawback_common.postgres.migrate import migrate
 from clawback_common.service import dead_letters
 from clawback_common.service.definition import Command, OfflineCommand, ServiceDefinition
+from clawback_common.service.objects import ServiceObjects
 from clawback_common.service.process import ExitCode, ShutdownEvent, load_or_exit, run
 from clawback_common.service.work import work
-from clawback_common.service.worker import Service
 
-T = TypeVar("T", bound=Service)
+T = TypeVar("T", bound=ServiceObjects[Any])
 Phase = Literal["pre", "post"]
 PHASES: dict[str, tuple[Phase, ...]] = {"pre": ("pre",), "post": ("post",), "all": ("pre", "post")}
 EXIT_CODES = (

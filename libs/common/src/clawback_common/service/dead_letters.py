@@ -9,10 +9,10 @@ from clawback_common.kafka.gaps import accept_gaps
 from clawback_common.kafka.subscription import group_of
 from clawback_common.messaging.dead_letters import DeadLetterService, redrive_by_subscription
 from clawback_common.service.definition import ServiceDefinition
+from clawback_common.service.objects import ServiceObjects
 from clawback_common.service.process import ExitCode
-from clawback_common.service.worker import Service
 
-T = TypeVar("T", bound=Service)
+T = TypeVar("T", bound=ServiceObjects[Any])
 Print = Callable[[str], object]
 
 

@@ -12,8 +12,9 @@ from clawback_common.kafka.subscription import Subscription
 from clawback_common.messaging.dead_letters import SourceRedrive
 from clawback_common.postgres.migrate import Migration, of_service
 from clawback_common.postgres.pool import Row
+from clawback_common.service.objects import ServiceObjects
 from clawback_common.service.process import ShutdownEvent
-from clawback_common.service.worker import Service, WorkerSpec
+from clawback_common.service.worker import WorkerSpec
 
 if TYPE_CHECKING:
     from clawback_common.http.app import Lifespan
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 S = TypeVar("S", bound=ServiceSettings)
-T = TypeVar("T", bound=Service)
+T = TypeVar("T", bound=ServiceObjects[Any])
 
 
 def _no_arguments(_: ArgumentParser) -> None:

@@ -10,10 +10,11 @@ from clawback_common.errors import Transient
 from clawback_common.postgres.migrate import require_migrated
 from clawback_common.service.definition import ServiceDefinition
 from clawback_common.service.loops import Loop
+from clawback_common.service.objects import ServiceObjects
 from clawback_common.service.process import ShutdownEvent, loop_forever
-from clawback_common.service.worker import Service, Worker
+from clawback_common.service.worker import Worker
 
-T = TypeVar("T", bound=Service)
+T = TypeVar("T", bound=ServiceObjects[Any])
 _log = structlog.stdlib.get_logger(__name__)
 
 

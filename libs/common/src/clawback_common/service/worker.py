@@ -10,14 +10,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from clawback_common.alerts import messages
 from clawback_common.alerts.condition import consumer_gap
-from clawback_common.clock import Clock
-from clawback_common.config.settings import CommonSettings, ServiceSettings
+from clawback_common.config.settings import CommonSettings
 from clawback_common.config.tls import ServerCertificate
 from clawback_common.errors import ClawbackError, Stop, Transient
 from clawback_common.http.probe_app import probe_app
@@ -35,12 +34,12 @@ from clawback_common.messaging.outbox import news, orders
 from clawback_common.messaging.outbox.delays import OutboxDelays
 from clawback_common.messaging.outbox.lost_log import log_of
 from clawback_common.messaging.outbox.relay import Lane, Relay, Render
-from clawback_common.postgres import Database
 from clawback_common.postgres.migrate import Migration, require_migrated
 from clawback_common.retention import purging
 from clawback_common.retention.purging import Aged
 from clawback_common.service.leases import Leadership
 from clawback_common.service.loops import Loop
+from clawback_common.service.objects import ServiceObjects
 from clawback_common.service.priority import Priority
 from clawback_common.service.process import ShutdownEvent, loop_forever, serve, tune_gc
 from clawback_common.telemetry import describe
@@ -86,33 +85,13 @@ class WorkerSpec:
     """Topics, besides the topic of alerts, to which the priority lane sends lost records again."""
 
 
-class Service(Protocol):
-    """The objects of a service that the common code needs."""
-
-    @property
-    def settings(self) -> ServiceSettings:
-        """Its configuration."""
-
-    @property
-    def db(self) -> Database:
-        """Its own database."""
-
-    @property
-    def clock(self) -> Clock:
-        """The clock."""
-
-    @property
-    def orders(self) -> orders.OrdersOutbox:
-        """The outbox of messages that must not wait."""
-
-
 class Worker:
     """One worker process of a service."""
 
     def __init__(
         self,
         name: str,
-        service: Service,
+        service: ServiceObjects[Any],
         spec: WorkerSpec,
         migrations: Sequence[Migration],
         port: int,

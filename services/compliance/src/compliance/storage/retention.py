@@ -9,15 +9,16 @@ from functools import partial
 from clawback_common.clock import Clock
 from clawback_common.errors import Poison
 from clawback_common.postgres import Database, Transaction
-from clawback_common.retention import LegalHolds, Progress, SweepCounts, require_action
+from clawback_common.retention import Progress, SweepCounts, require_action
 from clawback_common.retention.archive import ArchiveFolder
+from clawback_common.retention.holds import SweepLimit
 from clawback_contracts.sweep.v1 import Action, Archive, SweepRequested
 from compliance.storage import sweeps
-from compliance.storage.sweeps import Limit, Slice
+from compliance.storage.sweeps import Slice
 
 ARCHIVES_MAX = 1_000
 """Archives named in one answer; the sweep's folder has all of them."""
-Take = Callable[[Transaction, Limit], Awaitable[Slice]]
+Take = Callable[[Transaction, SweepLimit], Awaitable[Slice]]
 Remove = Callable[[Transaction, Slice], Awaitable[int]]
 
 
@@ -46,7 +47,7 @@ class Records:
 
     async def count(self, request: SweepRequested) -> SweepCounts:
         """Counts what would be archived and deleted."""
-        going, held, kept = await sweeps.tally(self.db, _limit(request))
+        going, held, kept = await sweeps.tally(self.db, SweepLimit.of(request))
         return SweepCounts(going + held + kept, going, held, kept)
 
     async def remove(self, request: SweepRequested, progress: Progress) -> SweepCounts:
@@ -61,7 +62,7 @@ class Records:
                 "archive_missing",
                 "ARCHIVE_URL is not set, and records are only deleted after they are archived",
             )
-        limit = _limit(request)
+        limit = SweepLimit.of(request)
         await self._all_of(sweeps.lock_orders, sweeps.delete_orders, limit, request, progress)
         for kind in sweeps.ALONE:
             take, remove = partial(_lock_alone, kind), partial(_delete_alone, kind)
@@ -72,13 +73,13 @@ class Records:
         return SweepCounts(removed + left + held + kept, removed, held, kept, archives[:ARCHIVES_MAX])
 
     async def _all_of(
-        self, take: Take, remove: Remove, limit: Limit, request: SweepRequested, progress: Progress
+        self, take: Take, remove: Remove, limit: SweepLimit, request: SweepRequested, progress: Progress
     ) -> None:
         while await self._slice(take, remove, limit, request, progress):
             pass
 
     async def _slice(
-        self, take: Take, remove: Remove, limit: Limit, request: SweepRequested, progress: Progress
+        self, take: Take, remove: Remove, limit: SweepLimit, request: SweepRequested, progress: Progress
     ) -> bool:
         """Archives and deletes one slice. Returns whether more may follow.
 
@@ -110,15 +111,9 @@ class Records:
         return await asyncio.to_thread(self.folder.write, name, taken.records, self.clock.now())
 
 
-async def _lock_alone(kind: str, tx: Transaction, limit: Limit) -> Slice:
+async def _lock_alone(kind: str, tx: Transaction, limit: SweepLimit) -> Slice:
     return await sweeps.lock_alone(tx, kind, limit)
 
 
 async def _delete_alone(kind: str, tx: Transaction, taken: Slice) -> int:
     return await sweeps.delete_alone(tx, kind, taken)
-
-
-def _limit(request: SweepRequested) -> Limit:
-    if request.before is None:
-        raise Poison("limit_missing", "the request has no 'before', so no record is old")
-    return Limit(request.before, LegalHolds.of(request.holds))

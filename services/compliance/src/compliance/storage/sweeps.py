@@ -2,33 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import orjson
 
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
-from clawback_common.retention import LegalHolds
 from clawback_common.retention.archive import Record
+from clawback_common.retention.holds import SweepLimit
 
 SQL = Queries.load(__package__, "sweeps")
 SLICE = 1_000
 """Orders, or other records, per transaction and archive."""
 ALONE = ("receipts", "runs", "holder_changes", "notice_requests")
 """Kinds of records that are deleted without an order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """The limit of a sweep: everything that was closed before, unless it is held."""
-
-    before: datetime
-    held: LegalHolds
-
-    @property
-    def arrays(self) -> tuple[object, ...]:
-        """Returns the parameters for the queries."""
-        return (self.before, self.held.ids, self.held.froms, self.held.untils)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +25,13 @@ class Slice:
     keys: tuple[object, ...]
 
 
-async def tally(db: Querier, limit: Limit) -> tuple[int, int, int]:
+async def tally(db: Querier, limit: SweepLimit) -> tuple[int, int, int]:
     """Returns the number of records to delete, of held orders, and of orders in force, which are kept."""
     row = await db.fetchrow(SQL["tally"], *limit.arrays)
     return (row["going"], row["held"], row["kept"]) if row else (0, 0, 0)
 
 
-async def lock_orders(tx: Transaction, limit: Limit) -> Slice:
+async def lock_orders(tx: Transaction, limit: SweepLimit) -> Slice:
     """Locks orders and returns them with their notices, obligations and receipts."""
     rows = await tx.fetch(SQL["lock_orders"], *limit.arrays, SLICE)
     keys = (
@@ -61,7 +47,7 @@ async def delete_orders(tx: Transaction, taken: Slice) -> int:
     return int(await tx.fetchval(SQL["delete_orders"], *taken.keys))
 
 
-async def lock_alone(tx: Transaction, kind: str, limit: Limit) -> Slice:
+async def lock_alone(tx: Transaction, kind: str, limit: SweepLimit) -> Slice:
     """Locks records of one of the kinds in ``ALONE``."""
     rows = await tx.fetch(SQL[f"lock_{kind}"], *limit.arrays, SLICE)
     return Slice(_records(rows), ([row["key"] for row in rows],))

@@ -4,11 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from clawback_common.alerts.publisher import AlertPublisher
-from clawback_common.clock import Clock
 from clawback_common.kafka.catchup import CatchUp
-from clawback_common.messaging.outbox.orders import OrdersOutbox
-from clawback_common.postgres import Database
-from clawback_common.retention import Sweeper
+from clawback_common.service.objects import ServiceObjects
 from clawback_common.service.waking import Waker
 from compliance.domain.deadline import Deadlines
 from compliance.gateways.ingester import Ingester
@@ -19,19 +16,14 @@ GROUP = "compliance"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class Service(ServiceObjects[Settings]):
     """The objects of compliance."""
 
-    settings: Settings
-    db: Database
-    clock: Clock
-    orders: OrdersOutbox
     ingester: Ingester
     holdings: HoldingsClient
     """The client for holdings checks."""
     verifiers: Waker
     """Woken after a commit that leaves removals to verify."""
-    sweeper: Sweeper
     alert_publisher: AlertPublisher
     own_orders: CatchUp | None = None
     """The progress of reading our own topic of orders; None: there is no broker, as in tests of the use cases."""

@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from clawback_common.clock import Clock
-from clawback_common.errors import Poison
 from clawback_common.postgres import Database, Transaction
 from clawback_common.retention import (
     AGE_MIN,
     AgedTableClass,
-    LegalHolds,
     Progress,
     SweepCounts,
     require_action,
 )
+from clawback_common.retention.holds import LegalHolds, SweepLimit
 from clawback_common.retention.partitions import (
     LOCKING,
     Month,
@@ -26,10 +25,9 @@ from clawback_common.retention.partitions import (
 from clawback_common.retry import retrying
 from clawback_contracts.sweep.v1 import Action, SweepRequested
 from ingester.storage import sweeps
-from ingester.storage.sweeps import Limit
 
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
-Slice = Callable[[Transaction, Limit], Awaitable[int]]
+Slice = Callable[[Transaction, SweepLimit], Awaitable[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ class Articles:
 
     async def count(self, request: SweepRequested) -> SweepCounts:
         """Counts old documents, held ones, and ids that are kept."""
-        limit = _limit(request)
+        limit = SweepLimit.of(request)
         found, held = await sweeps.tally(self.db, limit)
         return SweepCounts(found, found - held, held, await self._kept(limit, held))
 
@@ -66,7 +64,7 @@ class Articles:
         Each step can be repeated: deleted rows are not found again.
         """
         require_action(request, self.action)
-        limit = _limit(request)
+        limit = SweepLimit.of(request)
         await sweeps.raise_floor(self.db, limit.before, self.clock.now())
         await wait_for_writers(self.db, "article")
         for month in await self.months.over(limit.before):
@@ -88,7 +86,7 @@ class Articles:
             reopened += more
         return reopened
 
-    async def _remove_month(self, month: Month, limit: Limit, progress: Progress) -> None:
+    async def _remove_month(self, month: Month, limit: SweepLimit, progress: Progress) -> None:
         if month.attached and not month.pending:
             await self._hold(month.start, month_after(month.start), limit.held)
             await retrying(LOCKING, lambda: self._empty(month, progress))
@@ -114,7 +112,7 @@ class Articles:
             await empty(tx, month.name)
             await progress.note(tx, removed=max(0, found - held))
 
-    async def _remove_rest(self, limit: Limit, progress: Progress) -> None:
+    async def _remove_rest(self, limit: SweepLimit, progress: Progress) -> None:
         """Deletes old documents in the month of the limit, and in the partition before the first month."""
         await self._hold(BEGINNING, limit.before, limit.held)
         deleted = 1
@@ -123,7 +121,7 @@ class Articles:
                 deleted, held = await sweeps.remove(tx, limit)
                 await progress.note(tx, removed=deleted - held)
 
-    async def _repeat(self, some: Slice, limit: Limit, progress: Progress, counted: str) -> None:
+    async def _repeat(self, some: Slice, limit: SweepLimit, progress: Progress, counted: str) -> None:
         deleted = 1
         while (
             deleted
@@ -132,7 +130,7 @@ class Articles:
                 deleted = await some(tx, limit)
                 await progress.note(tx, None, **{counted: deleted})
 
-    async def _kept(self, limit: Limit, held: int) -> int:
+    async def _kept(self, limit: SweepLimit, held: int) -> int:
         """Returns the number of ids that are kept without a document; held articles still have theirs."""
         return max(0, await sweeps.count_retained(self.db, limit.before) - held)
 
@@ -140,9 +138,3 @@ class Articles:
 def api_calls(db: Database) -> AgedTableClass:
     """Returns the class ``api_calls``."""
     return AgedTableClass(db=db, name="api_calls", table="api_call", key="id", dated_by="started_at")
-
-
-def _limit(request: SweepRequested) -> Limit:
-    if request.before is None:
-        raise Poison("limit_missing", "the request has no 'before', so no record is old")
-    return Limit(request.before, LegalHolds.of(request.holds))

@@ -1,12 +1,11 @@
 """Queries of a sweep of articles, step by step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.retention.floor import require_not_in_future
-from clawback_common.retention.holds import LegalHolds
+from clawback_common.retention.holds import LegalHolds, SweepLimit
 
 SQL = Queries.load(__package__, "sweeps")
 SLICE = 1_000
@@ -15,19 +14,6 @@ REOPENED_MAX = 10_000
 """Identity rows checked per statement."""
 Place = tuple[datetime, str]
 """The key of a document: its retention date and its id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """The limit of a sweep: everything dated before, unless it is held."""
-
-    before: datetime
-    held: LegalHolds
-
-    @property
-    def arrays(self) -> tuple[object, ...]:
-        """Returns the parameters of the queries: the limit, held ids, and starts and ends of held spans."""
-        return (self.before, self.held.ids, self.held.froms, self.held.untils)
 
 
 async def retention_floor(db: Querier) -> datetime | None:
@@ -61,7 +47,7 @@ async def reopen(db: Querier, since: datetime, after: str) -> tuple[int, str | N
     return (row["reopened"], row["last"]) if row else (0, None)
 
 
-async def tally(db: Querier, limit: Limit) -> tuple[int, int]:
+async def tally(db: Querier, limit: SweepLimit) -> tuple[int, int]:
     """Returns the number of old documents, and how many of them are held."""
     row = await db.fetchrow(SQL["tally"], *limit.arrays)
     return (row["found"], row["held"]) if row else (0, 0)
@@ -96,7 +82,7 @@ async def count_month(tx: Transaction, start: datetime, end: datetime) -> tuple[
     return (row["found"], row["held"]) if row else (0, 0)
 
 
-async def remove(tx: Transaction, limit: Limit) -> tuple[int, int]:
+async def remove(tx: Transaction, limit: SweepLimit) -> tuple[int, int]:
     """Deletes a slice of old documents in a month that is kept. Returns how many, and how many were copied as held."""
     rows = await tx.fetch(SQL["old"], *limit.arrays, SLICE)
     ids = [row["article_id"] for row in rows]
@@ -105,17 +91,17 @@ async def remove(tx: Transaction, limit: Limit) -> tuple[int, int]:
     return len(rows), sum(row["held"] for row in rows)
 
 
-async def delete_released(tx: Transaction, limit: Limit) -> int:
+async def delete_released(tx: Transaction, limit: SweepLimit) -> int:
     """Deletes a slice of documents whose hold has ended. Returns how many."""
     return _count(await tx.execute(SQL["delete_released"], *limit.arrays, SLICE))
 
 
-async def delete_ids(tx: Transaction, limit: Limit) -> int:
+async def delete_ids(tx: Transaction, limit: SweepLimit) -> int:
     """Deletes a slice of identity rows that are not kept. Returns how many."""
     return _count(await tx.execute(SQL["delete_ids"], *limit.arrays, SLICE))
 
 
-async def delete_quarantined(tx: Transaction, limit: Limit) -> int:
+async def delete_quarantined(tx: Transaction, limit: SweepLimit) -> int:
     """Deletes a slice of old quarantine records. Returns how many."""
     return _count(await tx.execute(SQL["delete_quarantined"], *limit.arrays, SLICE))
 
