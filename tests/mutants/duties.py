@@ -14,10 +14,9 @@ RETENTION_TESTS = "services/retention/tests/integration"
 
 STALE = """RETURNING new.article_id, new.withheld,
     (SELECT x.day FROM facet AS x WHERE x.article_id = new.article_id) AS day,
-    (SELECT x.cell_id FROM facet AS x WHERE x.article_id = new.article_id) AS cell_id,
+    (SELECT x.filter_key_id FROM facet AS x WHERE x.article_id = new.article_id) AS filter_key_id,
     (SELECT x.words FROM facet AS x WHERE x.article_id = new.article_id) AS words,
-    (SELECT x.source_id FROM facet AS x WHERE x.article_id = new.article_id) AS source_id,
-    (SELECT x.topic_ids FROM facet AS x WHERE x.article_id = new.article_id) AS topic_ids"""
+    (SELECT x.value_ids FROM facet AS x WHERE x.article_id = new.article_id) AS value_ids"""
 """A query inside of the statement sees what was there before the statement waited."""
 
 MUTANTS = (
@@ -26,8 +25,8 @@ MUTANTS = (
         (
             Change(
                 f"{ANALYTICS}/storage/facets.sql",
-                "RETURNING new.article_id, new.withheld, coalesce(old.withheld, false), old.day, old.cell_id, "
-                "old.words, old.source_id,\n          old.topic_ids",
+                "RETURNING new.article_id, new.withheld, coalesce(old.withheld, false), old.day, old.filter_key_id, "
+                "old.words,\n          old.value_ids",
                 STALE,
             ),
         ),
