@@ -1,6 +1,7 @@
 """The counts.
 
-Every transaction locks in this order: facets, rollup rows, values, and the version of the counts last.
+Every transaction locks in this order: facets, rollup rows, values, and the version of the counts last. What is deleted
+afterwards is already locked by then, or was created by the transaction.
 """
 
 from collections.abc import Mapping, Sequence
@@ -67,8 +68,6 @@ async def apply(tx: Transaction, delta: Delta, made: Sequence[int] = ()) -> None
     )
     if unneeded:
         await tx.execute(VALUES["delete_unreferenced"], sorted(unneeded))
-    if changes:
-        await tx.execute(SQL["new_cache_version"])
 
 
 async def _count(tx: Transaction, changes: Sequence[Change], withheld_refs: Mapping[int, int]) -> list[Row]:

@@ -1,7 +1,8 @@
 -- name: add
 -- Changes the counts in a fixed order; a value knows its dimension. Then changes the reference counts of values: by
--- created and emptied rollup rows ($1 to $5), and by withheld articles ($6, $7). Returns the number of these values that
--- were deleted meanwhile, in every row, and the rows whose count is now 0.
+-- created and emptied rollup rows ($1 to $5), and by withheld articles ($6, $7). Last, because concurrent transactions
+-- wait here for each other, changes the version of the counts; in this statement, so that no round trip is made while
+-- they wait. Returns the number of values that were deleted meanwhile, in every row, and the rows whose count is now 0.
 WITH counted AS (
     INSERT INTO rollup AS r (dimension, day, filter_key_id, value_id, articles, words)
     SELECT v.dimension, d.*
@@ -26,6 +27,9 @@ WITH counted AS (
     SELECT v.id, n.by FROM value AS v JOIN needed AS n ON n.value_id = v.id ORDER BY v.id FOR NO KEY UPDATE OF v
 ), referred AS (
     UPDATE value AS v SET refs = v.refs + l.by FROM locked AS l WHERE v.id = l.id RETURNING v.id
+), versioned AS (
+    UPDATE cache_version SET version = gen_random_uuid()
+    WHERE cardinality($1) > 0 AND (SELECT count(*) FROM referred) >= 0  -- the count makes it wait for the values
 )
 SELECT g.deleted, d.dimension, d.day, d.filter_key_id, d.value_id
 FROM (SELECT cardinality($1) - (SELECT count(*) FROM counted)
@@ -37,10 +41,6 @@ LEFT JOIN (SELECT * FROM counted WHERE emptied) AS d ON true
 DELETE FROM rollup AS r
 USING unnest($1::smallint[], $2::date[], $3::bigint[], $4::bigint[]) AS d (dimension, day, filter_key_id, value_id)
 WHERE (r.dimension, r.day, r.filter_key_id, r.value_id) = (d.dimension, d.day, d.filter_key_id, d.value_id) AND r.articles = 0
-
--- name: new_cache_version
--- Called last before the commit, because concurrent counting transactions wait here for each other.
-UPDATE cache_version SET version = gen_random_uuid()
 
 -- name: cache_version
 SELECT version FROM cache_version
