@@ -1,7 +1,7 @@
 """What the hand-written contestants share for counting: the job, with the statements of analytics.
 
-Ids, facets, rollups. It omits what makes the counts reliable: the retention floor, the cache version, the deletion of
-unreferenced values, and retries.
+Ids, facets, rollups. It omits what makes the counts reliable: the retention floor, the deletion of unreferenced
+values, and retries.
 """
 
 from collections.abc import Sequence

@@ -296,12 +296,12 @@ async def test_two_workers_that_count_the_same_values_in_another_order_do_not_de
 
 
 async def test_only_a_change_of_a_count_creates_a_new_cache_version(world: World) -> None:
-    marks = [await rollups.cache_version(world.db)]
+    versions = [await rollups.cache_version(world.db)]
     article = world.article(A)
 
     async def changed() -> bool:
-        marks.append(await rollups.cache_version(world.db))
-        return marks[-1] not in marks[:-1]
+        versions.append(await rollups.cache_version(world.db))
+        return versions[-1] not in versions[:-1]
 
     await world.publish(article)
     assert await changed()

@@ -20,7 +20,8 @@ RETURNING new.article_id, new.withheld, coalesce(old.withheld, false), old.day, 
 
 -- name: too_old
 -- How many of these dates are before the floor; only queried when some articles were not accepted.
-SELECT count(*) FROM unnest($1::timestamptz[]) AS d (retention_date) WHERE d.retention_date < (SELECT before FROM retention_floor)
+SELECT count(*) FROM unnest($1::timestamptz[]) AS d (retention_date)
+WHERE d.retention_date < (SELECT before FROM retention_floor)
 
 -- name: lock_or_create
 -- Locks the rows in the order of their ids, creates missing ones, and changes none: the condition is evaluated after
