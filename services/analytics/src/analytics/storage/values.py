@@ -87,34 +87,34 @@ class ValueIds:
         found, missing = _split(self._values, (term for one in batch for term in one.terms))
         if not missing:
             return BatchIds(filter_keys, found, ())
-        labels = _labels(one for one in batch if not missing.isdisjoint(one.terms))
         terms = sorted(missing)
-        dimensions, texts = [term[0] for term in terms], [term[1] for term in terms]
         # Read before inserting: an insert that conflicts with an existing row uses up an id.
-        new = {
-            (row["dimension"], row["text"]): row["id"]
-            for row in await tx.fetch(SQL["find"], dimensions, texts)
-        }
+        new = await _find(tx, terms)
         unknown = [term for term in terms if term not in new]
         made: list[Row] = []
         if unknown:
-            keys = [term[0] for term in unknown], [term[1] for term in unknown]
-            made = await tx.fetch(SQL["insert"], *keys, [labels[term] for term in unknown])
-            rows = await tx.fetch(SQL["find"], *keys)
-            if len(rows) < len(unknown):
-                raise Conflict("a value was deleted meanwhile")
-            new |= {(row["dimension"], row["text"]): row["id"] for row in rows}
+            labels = _labels(missing, batch)
+            columns = zip(*((*term, labels[term]) for term in unknown), strict=True)
+            made = await tx.fetch(SQL["insert"], *columns)
+            new |= await _find(tx, unknown)
+        if len(new) < len(terms):
+            raise Conflict("a value was deleted meanwhile")
         tx.on_commit(lambda: _remember(self._values, new))
         found.update(new)
         return BatchIds(filter_keys, found, [row["id"] for row in made])
 
 
-def _labels(batch: Iterable[ArticleFacts]) -> dict[Term, str | None]:
+async def _find(tx: Transaction, terms: Sequence[Term]) -> dict[Term, int]:
+    rows = await tx.fetch(SQL["find"], *zip(*terms, strict=True))
+    return {(row["dimension"], row["text"]): row["id"] for row in rows}
+
+
+def _labels(terms: set[Term], batch: Iterable[ArticleFacts]) -> dict[Term, str | None]:
     """Returns for each term the first label in the batch."""
-    labels: dict[Term, str | None] = {}
+    labels: dict[Term, str | None] = dict.fromkeys(terms)
     for one in batch:
-        for term, label in one.terms.items():
-            labels[term] = labels.get(term) or label
+        for term in terms & one.terms.keys():
+            labels[term] = labels[term] or one.terms[term]
     return labels
 
 

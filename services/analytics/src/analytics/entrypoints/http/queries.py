@@ -92,7 +92,6 @@ def _counts(service: Service) -> Router:
         await service.orders_applied()
 
     router = Router(prefix="/analytics", tags=["analytics"], dependencies=[Depends(require_orders_applied)])
-
     for name, answer in ROUTES:
         router.add_api_route(
             f"/{name}",
@@ -106,10 +105,7 @@ def _counts(service: Service) -> Router:
     async def timeline(_: Reader, filters: Filters, cursor: Cursor = None) -> Page[DayCount]:
         more = _before(filters, cursor)._replace(limit=filters.limit + 1)
         rows = await _cached(service, "timeline", more, lambda: rollups.days(service.db, more))
-        items = [
-            DayCount(day=day, articles=articles, words=words)
-            for day, articles, words in rows[: filters.limit]
-        ]
+        items = [DayCount(day=row[0], articles=row[1], words=row[2]) for row in rows[: filters.limit]]
         following = encode_cursor(items[-1].day.isoformat()) if len(rows) > filters.limit else None
         return Page(items=items, next_cursor=following)
 
