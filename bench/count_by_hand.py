@@ -1,7 +1,7 @@
 """What the hand-written contestants share for counting: the job, with the statements of analytics.
 
-Ids, facets, rollups. It omits what makes the counts reliable: the retention floor, the cache version, the deletion of
-unreferenced values, and retries.
+Ids, facets, rollups. It omits what makes the counts reliable: the retention floor, the deletion of unreferenced
+values, and retries.
 """
 
 from collections.abc import Sequence
@@ -19,25 +19,29 @@ class Words:
     """The ids of values, looked up once."""
 
     def __init__(self) -> None:
-        self.cells: dict[FilterKey, int] = {}
+        self.filter_keys: dict[FilterKey, int] = {}
         self.values: dict[Term, int] = {}
 
     async def learn(self, connection: Any, batch: Sequence[ArticleFacts]) -> None:
         """Looks up or creates the ids for a batch."""
-        cells = {one.filter_key for one in batch if one.filter_key not in self.cells}
-        if cells:
-            by_digest = {values._digest(filter_key): filter_key for filter_key in cells}  # noqa: SLF001 - the same digest
+        keys = {one.filter_key for one in batch if one.filter_key not in self.filter_keys}
+        if keys:
+            by_digest = {values._digest(filter_key): filter_key for filter_key in keys}  # noqa: SLF001 - the same digest
             digests = sorted(by_digest)
             made = [by_digest[digest] for digest in digests]
             licences = [orjson.dumps(filter_key[2]).decode() for filter_key in made]
             await connection.execute(
-                values.SQL["insert_cells"], digests, [c[0] for c in made], [c[1] for c in made], licences
+                values.SQL["insert_filter_keys"],
+                digests,
+                [k[0] for k in made],
+                [k[1] for k in made],
+                licences,
             )
-            rows = await connection.fetch(values.SQL["cells"], digests)
-            self.cells.update({by_digest[row["digest"]]: row["id"] for row in rows})
+            rows = await connection.fetch(values.SQL["filter_keys"], digests)
+            self.filter_keys.update({by_digest[row["digest"]]: row["id"] for row in rows})
         missing = {term for one in batch for term in one.terms if term not in self.values}
         if missing:
-            labels = {term: label for one in batch for term, label in one.labels.items() if term in missing}
+            labels = {term: label for one in batch for term, label in one.terms.items() if term in missing}
             terms = sorted(labels)
             numbers, texts = [term[0] for term in terms], [term[1] for term in terms]
             await connection.fetch(values.SQL["insert"], numbers, texts, [labels[term] for term in terms])
@@ -46,8 +50,8 @@ class Words:
 
     def facets(self, one: ArticleFacts) -> Facets:
         """Returns the facets of an article."""
-        source_id, *topic_ids = [self.values[term] for term in one.terms]
-        return Facets(one.day, self.cells[one.filter_key], one.words, source_id, tuple(topic_ids))
+        value_ids = [self.values[term] for term in one.terms]
+        return Facets(one.day, self.filter_keys[one.filter_key], one.words, value_ids)
 
 
 async def count(connection: Any, articles: Sequence[ArticlePublished], words: Words) -> None:
@@ -61,12 +65,11 @@ async def count(connection: Any, articles: Sequence[ArticlePublished], words: Wo
             list(by_id),
             [one.version for one in batch],
             [one.after_order for one in batch],
-            [one.kept_from for one in batch],
+            [one.retention_date for one in batch],
             [one.day for one in by_id.values()],
-            [one.cell_id for one in by_id.values()],
+            [one.filter_key_id for one in by_id.values()],
             [one.words for one in by_id.values()],
-            [one.source_id for one in by_id.values()],
-            [f"{{{','.join(map(str, one.topic_ids))}}}" for one in by_id.values()],
+            [f"{{{','.join(map(str, one.value_ids))}}}" for one in by_id.values()],
         )
         delta = Delta()
         _take_away(delta, rows)
@@ -85,24 +88,10 @@ async def uncount(connection: Any, rows: Sequence[Any]) -> None:
 def _take_away(delta: Delta, rows: Sequence[Any]) -> None:
     for row in rows:
         if row["day"] is not None:
-            before = Facets(
-                row["day"], row["cell_id"], row["words"], row["source_id"], tuple(row["topic_ids"])
-            )
-            delta.subtract(before)
+            delta.subtract(Facets(row["day"], row["filter_key_id"], row["words"], row["value_ids"]))
 
 
 async def _apply(connection: Any, delta: Delta) -> None:
     changes = delta.changes
     if changes:
-        dimensions, days, cells, numbers = zip(*(change.key for change in changes), strict=True)
-        await connection.fetch(
-            rollups.SQL["add"],
-            dimensions,
-            days,
-            cells,
-            numbers,
-            [change.articles for change in changes],
-            [change.words for change in changes],
-            [],
-            [],
-        )
+        await connection.fetch(rollups.SQL["add"], *zip(*changes, strict=True), [], [])

@@ -5,6 +5,7 @@ from tests.mutants.mutant import Change, Mutant, at
 INGESTER = "services/ingester/src/ingester"
 INGESTER_SWEEPS = "services/ingester/tests/integration/test_sweep.py"
 ANALYTICS = "services/analytics/src/analytics"
+ANALYTICS_DIMENSIONS = "services/analytics/tests/integration/test_dimensions.py"
 ANALYTICS_RULES = "services/analytics/tests/integration/test_rules.py"
 ANALYTICS_SWEEPS = "services/analytics/tests/integration/test_sweeps.py"
 ALERTING = "services/alerting/src/alerting"
@@ -14,10 +15,9 @@ RETENTION_TESTS = "services/retention/tests/integration"
 
 STALE = """RETURNING new.article_id, new.withheld,
     (SELECT x.day FROM facet AS x WHERE x.article_id = new.article_id) AS day,
-    (SELECT x.cell_id FROM facet AS x WHERE x.article_id = new.article_id) AS cell_id,
+    (SELECT x.filter_key_id FROM facet AS x WHERE x.article_id = new.article_id) AS filter_key_id,
     (SELECT x.words FROM facet AS x WHERE x.article_id = new.article_id) AS words,
-    (SELECT x.source_id FROM facet AS x WHERE x.article_id = new.article_id) AS source_id,
-    (SELECT x.topic_ids FROM facet AS x WHERE x.article_id = new.article_id) AS topic_ids"""
+    (SELECT x.value_ids FROM facet AS x WHERE x.article_id = new.article_id) AS value_ids"""
 """A query inside of the statement sees what was there before the statement waited."""
 
 MUTANTS = (
@@ -26,8 +26,8 @@ MUTANTS = (
         (
             Change(
                 f"{ANALYTICS}/storage/facets.sql",
-                "RETURNING new.article_id, new.withheld, coalesce(old.withheld, false), old.day, old.cell_id, "
-                "old.words, old.source_id,\n          old.topic_ids",
+                "RETURNING new.article_id, new.withheld, coalesce(old.withheld, false), old.day, old.filter_key_id, "
+                "old.words,\n          old.value_ids",
                 STALE,
             ),
         ),
@@ -57,6 +57,39 @@ MUTANTS = (
             ),
         ),
         at(ANALYTICS_RULES, "test_a_newer_version_counts_instead_of_the_older_one"),
+    ),
+    Mutant(
+        "articles counted by the first dimensions alone",
+        (
+            Change(
+                f"{ANALYTICS}/domain/facets.py",
+                "    for dimension in DIMENSIONS.values():\n",
+                "    for dimension in [*DIMENSIONS.values()][:2]:\n",
+            ),
+        ),
+        at(ANALYTICS_DIMENSIONS, "test_the_worker_counts_by_a_new_dimension"),
+    ),
+    Mutant(
+        "count under a value that was deleted, not noticed",
+        (
+            Change(
+                f"{ANALYTICS}/storage/rollups.sql",
+                "cardinality($1) - (SELECT count(*) FROM counted)\n           + ",
+                "",
+            ),
+        ),
+        at(ANALYTICS_RULES, "test_a_value_deleted_by_another_worker_is_looked_up_again"),
+    ),
+    Mutant(
+        "change of a count that keeps the version",
+        (
+            Change(
+                f"{ANALYTICS}/storage/rollups.sql",
+                "    WHERE cardinality($1) > 0 AND",
+                "    WHERE cardinality($1) > 3 AND",
+            ),
+        ),
+        at(ANALYTICS_RULES, "test_only_a_change_of_a_count_creates_a_new_cache_version"),
     ),
     Mutant(
         "sweep that forgets a tombstone",

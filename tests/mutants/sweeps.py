@@ -102,7 +102,7 @@ MUTANTS = (
         ),
         at(
             "services/analytics/tests/integration/test_rules.py",
-            "test_an_existing_value_or_cell_uses_up_no_id",
+            "test_an_existing_value_or_filter_key_uses_up_no_id",
         ),
     ),
 )

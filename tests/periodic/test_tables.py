@@ -97,7 +97,11 @@ SERVICES = {
         analytics.service.SERVICE.all_migrations,
         ANALYTICS,
         {"facet": "articles", "rollup": "articles", "value": "articles"},
-        {"cell": "one row a source, language and licences", "generation": ONE_ROW, "floor": ONE_ROW},
+        {
+            "filter_key": "one row a source, language and licences",
+            "cache_version": ONE_ROW,
+            "retention_floor": ONE_ROW,
+        },
     ),
     "alerting": Service(
         alerting.service.SERVICE.all_migrations,

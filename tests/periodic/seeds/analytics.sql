@@ -1,13 +1,13 @@
 -- 200,000 rows a table, nearly all of them done with.
 
 -- name: facet
-INSERT INTO facet (article_id, version, order_no, revoked, withheld, withheld_locally, kept_from, day, cell_id,
-                   words, source_id, topic_ids)
+INSERT INTO facet (article_id, version, order_no, revoked, withheld, withheld_locally, retention_date, day,
+                   filter_key_id, words, value_ids)
 SELECT 'metabase:' || n, 1, 0, n % 1000 = 0, n % 1000 = 1, n % 1000 = 1, now() - n * interval '1 minute', CASE WHEN n % 1000 > 0 THEN now()::date END,
-       1, 1, 1, '{}' FROM generate_series(1, 200000) AS n
+       1, 1, '{1}' FROM generate_series(1, 200000) AS n
 
 -- name: rollup
-INSERT INTO rollup (dimension, day, cell_id, value_id, articles, words)
+INSERT INTO rollup (dimension, day, filter_key_id, value_id, articles, words)
 SELECT 1, now()::date, n, n, 1, 1 FROM generate_series(1, 200000) AS n
 
 -- name: value

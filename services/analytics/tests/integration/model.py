@@ -1,11 +1,12 @@
 """A model of the rules without a database: an ingester that publishes and an analytics that counts, as plain dicts."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from analytics.domain.dimensions import DIMENSIONS
 from analytics.storage.rollups import CountFilter
 from clawback_contracts.article.v1 import ArticlePublished, Licence, Source, Topic
 from clawback_contracts.revocation.folding import AnyOrder
@@ -35,7 +36,8 @@ class Shape:
     language: str
     source: str
     licences: tuple[str, ...]
-    topics: frozenset[str]
+    values: Mapping[str, frozenset[str]]
+    """By dimension."""
     words: int
 
 
@@ -114,7 +116,10 @@ class Model:
                 article.language or "",
                 article.source.key,
                 tuple(sorted(licence.name for licence in article.licences)),
-                frozenset(topic.name for topic in article.topics),
+                {
+                    name: frozenset(text for text, _ in one.values(article))
+                    for name, one in DIMENSIONS.items()
+                },
                 article.word_count or 0,
             )
 
@@ -155,7 +160,7 @@ class Model:
         return [row.shape for row in self.rows.values() if row.shape and not row.withheld]
 
     def answer(self, what: str, filters: CountFilter) -> dict[Any, tuple[int, int]]:
-        """Articles and words by topic, source or day, of the matching articles."""
+        """Articles and words by the values of a dimension, or by day, of the matching articles."""
         articles: Counter[Any] = Counter()
         words: Counter[Any] = Counter()
         for shape in self.counted:
@@ -166,7 +171,7 @@ class Model:
                 and (filters.licence is None or filters.licence in shape.licences)
             ):
                 continue
-            keys = {"topics": shape.topics, "sources": {shape.source}, "timeline": {shape.day}}[what]
+            keys: frozenset[Any] = frozenset({shape.day}) if what == "timeline" else shape.values[what]
             articles.update(keys)
             words.update(dict.fromkeys(keys, shape.words))
         return {key: (articles[key], words[key]) for key in articles}

@@ -191,15 +191,15 @@ async def test_a_later_order_ends_the_withholding(world: World) -> None:
 async def test_an_article_with_several_licences_counts_once_and_under_each(world: World) -> None:
     both = (Licence(name="Standard"), Licence(name="Premium"))
     await world.publish(world.article(A, licences=both), world.article(B))
-    cells = await world.db.fetch("SELECT licences FROM cell ORDER BY licences")
-    assert [row["licences"] for row in cells] == [["Premium", "Standard"], ["Standard"]]
+    keys = await world.db.fetch("SELECT licences FROM filter_key ORDER BY licences")
+    assert [row["licences"] for row in keys] == [["Premium", "Standard"], ["Standard"]]
     assert (await world.total(), await world.counted()) == (2, {"Markets": 2})
 
 
 async def test_no_content_is_stored(world: World) -> None:
     await world.publish(world.article(A))
     await world.order(world.revocation(A))
-    for table in ("facet", "value", "cell", "rollup", "outbox_orders", "quarantine", "incident"):
+    for table in ("facet", "value", "filter_key", "rollup", "outbox_orders", "quarantine", "incident"):
         sql = "SELECT coalesce(string_agg(t::text, ' '), '') FROM facet AS t".replace("facet", table)
         assert CANARY not in await world.db.fetchval(sql)
 
@@ -225,7 +225,7 @@ async def test_a_value_deleted_by_another_worker_is_looked_up_again(world: World
 async def count_in(service: Service, tx: object, article: ArticlePublished) -> None:
     """Counts an article as the use case does, in a transaction that stays open."""
     facts = newest([article])
-    numbers = await service.value_ids.numbers(tx, facts, await service.value_ids.cells(facts))  # type: ignore[arg-type]
+    numbers = await service.value_ids.numbers(tx, facts, await service.value_ids.filter_keys(facts))  # type: ignore[arg-type]
     delta = Delta()
     (row,) = await facets.save_accepted(tx, facts, [numbers.of(facts[0])])  # type: ignore[arg-type]
     if row.before:
@@ -297,12 +297,12 @@ async def test_two_workers_that_count_the_same_values_in_another_order_do_not_de
 
 
 async def test_only_a_change_of_a_count_creates_a_new_cache_version(world: World) -> None:
-    marks = [await rollups.cache_version(world.db)]
+    versions = [await rollups.cache_version(world.db)]
     article = world.article(A)
 
     async def changed() -> bool:
-        marks.append(await rollups.cache_version(world.db))
-        return marks[-1] not in marks[:-1]
+        versions.append(await rollups.cache_version(world.db))
+        return versions[-1] not in versions[:-1]
 
     await world.publish(article)
     assert await changed()
@@ -333,13 +333,13 @@ async def test_the_offset_is_saved_in_the_transaction_of_the_counts(world: World
     assert stored == {("articles.v1", 0): batch[-1].offset + 1}
 
 
-async def test_an_existing_value_or_cell_uses_up_no_id(world: World) -> None:
+async def test_an_existing_value_or_filter_key_uses_up_no_id(world: World) -> None:
     await world.publish(*(world.article(f"up:{n}") for n in range(3)))
     for _ in range(5):
         world.service.value_ids.forget()
-        world.service.value_ids._cells.clear()
+        world.service.value_ids._filter_keys.clear()
         await world.publish(*(world.article(f"up:{n}", version=2 + n) for n in range(3)))
-    for table in ("value", "cell"):
+    for table in ("value", "filter_key"):
         rows = await world.db.fetchval(f"SELECT count(*) FROM {table}")  # noqa: S608 - two names of ours
         used = await world.db.fetchval(
             "SELECT last_value FROM pg_sequences WHERE sequencename = $1", f"{table}_id_seq"
@@ -349,7 +349,7 @@ async def test_an_existing_value_or_cell_uses_up_no_id(world: World) -> None:
 
 async def test_ids_of_values_may_exceed_four_bytes(world: World) -> None:
     await world.db.execute("ALTER TABLE value ALTER COLUMN id RESTART WITH 3000000000")
-    await world.db.execute("ALTER TABLE cell ALTER COLUMN id RESTART WITH 3000000000")
+    await world.db.execute("ALTER TABLE filter_key ALTER COLUMN id RESTART WITH 3000000000")
     await world.publish(world.article("up:1"))
     assert await world.total() == 1
     await world.must_be_exact()

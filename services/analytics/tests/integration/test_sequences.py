@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics.domain.facets import SOURCE, TOPIC
+from analytics.domain.dimensions import DIMENSIONS
 from analytics.storage import rollups, values
 from analytics.storage.retention import Articles
 from analytics.storage.values import ValueIds
@@ -45,12 +45,11 @@ _steps = st.lists(
     min_size=6,
     max_size=24,
 )
-EMPTY = "TRUNCATE facet, rollup, value, cell, outbox_orders, incident, consumer_offset"
+EMPTY = "TRUNCATE facet, rollup, value, filter_key, outbox_orders, incident, consumer_offset"
 ROWS = """
     SELECT f.article_id, version, order_no, revoked, withheld, day, language, source, licences, words,
-           array(SELECT text FROM value WHERE id = ANY (topic_ids)) AS topics,
-           (SELECT text FROM value WHERE id = source_id) AS source_text
-    FROM facet AS f LEFT JOIN cell AS c ON c.id = f.cell_id
+           ARRAY(SELECT (dimension, text) FROM value WHERE id = ANY (value_ids)) AS terms
+    FROM facet AS f LEFT JOIN filter_key AS k ON k.id = f.filter_key_id
 """
 
 
@@ -63,7 +62,7 @@ ROWS = """
 @given(steps=_steps)
 async def test_any_sequence_is_counted_by_the_rules(world: World, steps: list[tuple[Any, ...]]) -> None:
     await world.db.execute(EMPTY)
-    await world.db.execute("UPDATE floor SET before = '-infinity'")
+    await world.db.execute("UPDATE retention_floor SET before = '-infinity'")
     model = Model(world)
     workers = [replace(world.service, value_ids=ValueIds(world.db)) for _ in range(2)]
     for step in steps:
@@ -163,13 +162,15 @@ async def _compare(world: World, model: Model) -> None:
     for row in await world.db.fetch(ROWS):
         shape = None
         if row["day"] is not None:
-            assert row["source_text"] == row["source"]
             shape = Shape(
                 row["day"],
                 row["language"],
                 row["source"],
                 tuple(row["licences"]),
-                frozenset(row["topics"]),
+                {
+                    name: frozenset(text for number, text in row["terms"] if number == one.id)
+                    for name, one in DIMENSIONS.items()
+                },
                 row["words"],
             )
         seen[row["article_id"]] = Row(row["version"], row["order_no"], row["revoked"], row["withheld"], shape)
@@ -186,8 +187,8 @@ def _comparable(row: Row) -> Row:
 async def _compare_with_the_ingester(world: World, model: Model) -> None:
     """At lag 0: the same articles, apart from those that a sweep has reached."""
     rows = await world.db.fetch(
-        "SELECT article_id FROM facet WHERE day IS NOT NULL AND NOT withheld AND kept_from >="
-        " (SELECT before FROM floor)"
+        "SELECT article_id FROM facet WHERE day IS NOT NULL AND NOT withheld AND retention_date >="
+        " (SELECT before FROM retention_floor)"
     )
     published = {
         event.article_id
@@ -200,7 +201,7 @@ async def _compare_with_the_ingester(world: World, model: Model) -> None:
 
 async def _compare_answers(world: World, model: Model) -> None:
     for filters in questions(world):
-        for what, dimension in (("topics", TOPIC), ("sources", SOURCE)):
+        for what, dimension in DIMENSIONS.items():
             rows = await rollups.values(world.db, dimension, filters)
             said = await values.texts(world.db, [int(str(row.key)) for row in rows])
             assert {said[row.key][0]: row[1:] for row in rows} == model.answer(what, filters)  # type: ignore[index]

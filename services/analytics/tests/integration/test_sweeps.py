@@ -136,8 +136,8 @@ async def test_a_sweep_waits_for_running_transactions(world: World, monkeypatch:
     monkeypatch.setattr("analytics.storage.retention.wait_for_writers", looking)
     facts = newest([world.article(OLD, published_at=world.ago(days=730))])
     async with world.db.transaction() as tx:
-        cells = await world.service.value_ids.cells(facts)
-        numbers = await world.service.value_ids.numbers(tx, facts, cells)
+        keys = await world.service.value_ids.filter_keys(facts)
+        numbers = await world.service.value_ids.numbers(tx, facts, keys)
         await facets.save_accepted(tx, facts, [numbers.of(facts[0])])
         delta = Delta()
         delta.add(numbers.of(facts[0]))

@@ -164,7 +164,7 @@ async def test_garbage_on_any_topic_affects_no_valid_record_and_leaks_nothing(
     told = [logged]
     for topic in ("analytics.dlq.v1", "alerts.v1", "removal-receipts.v1", "sweep-results.v1"):
         told += [repr(record) for record in await topics.read(topic)]
-    for table in ("facet", "value", "cell", "incident", "outbox_orders", "job_run", "sweep_task"):
+    for table in ("facet", "value", "filter_key", "incident", "outbox_orders", "job_run", "sweep_task"):
         sql = "SELECT coalesce(string_agg(t::text, ' '), '') FROM facet AS t".replace("facet", table)
         told.append(await world.db.fetchval(sql))
     assert not [text for text in told if CANARY in text]

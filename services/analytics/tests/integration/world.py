@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from analytics.domain.dimensions import DIMENSIONS, TOTAL
 from analytics.use_cases import counting, holdings
 from analytics.use_cases.orders import on_orders, on_unreadable_orders
 from analytics.use_cases.service import Service
@@ -22,12 +23,12 @@ CANARY = "zq-canary-4471"
 
 WRONG = """
     WITH facets AS (
-        SELECT 1 AS dimension, day, cell_id, source_id AS value_id, words, withheld FROM facet WHERE day IS NOT NULL
-        UNION ALL
-        SELECT 2, day, cell_id, unnest(topic_ids), words, withheld FROM facet WHERE day IS NOT NULL
+        SELECT dimension, day, filter_key_id, value_id, words, withheld
+        FROM facet CROSS JOIN LATERAL unnest(value_ids) AS f (value_id) LEFT JOIN value ON value.id = value_id
+        WHERE day IS NOT NULL
     ),
     truth AS (
-        SELECT dimension::smallint, day, cell_id, value_id, count(*)::int AS articles, sum(words)::bigint AS words
+        SELECT dimension, day, filter_key_id, value_id, count(*)::int AS articles, sum(words)::bigint AS words
         FROM facets WHERE NOT withheld GROUP BY 1, 2, 3, 4
     ),
     needed AS (
@@ -107,18 +108,21 @@ class World(ServiceWorld[Service]):
         }
         return SweepRequested(**(given | more))
 
-    async def counted(self) -> dict[str, int]:
-        """The number of articles by topic, from the rollups."""
+    async def counted(self, dimension: str = "topics") -> dict[str, int]:
+        """The number of articles by value, from the rollups."""
         rows = await self.db.fetch(
             "SELECT text, sum(articles)::int AS articles FROM rollup AS r JOIN value AS v ON v.id = value_id"
-            " WHERE r.dimension = 2 GROUP BY text"
+            " WHERE r.dimension = $1 GROUP BY text",
+            DIMENSIONS[dimension].id,
         )
         return {row["text"]: row["articles"] for row in rows}
 
     async def total(self) -> int:
         """The number of counted articles."""
         return int(
-            await self.db.fetchval("SELECT coalesce(sum(articles), 0) FROM rollup WHERE dimension = 1")
+            await self.db.fetchval(
+                "SELECT coalesce(sum(articles), 0) FROM rollup WHERE dimension = $1", TOTAL.id
+            )
         )
 
     async def held(self, *article_ids: str) -> set[str]:

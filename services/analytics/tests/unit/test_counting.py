@@ -6,12 +6,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.domain.counting import Change, Delta
-from analytics.domain.facets import SOURCE, TEXT_MAX, TOPIC, Facets, article_facts, newest
+from analytics.domain.counting import Delta
+from analytics.domain.dimensions import DIMENSIONS
+from analytics.domain.facets import TEXT_MAX, Facets, article_facts, newest
 from clawback_contracts.article.v1 import ArticlePublished, Licence, Source, Topic
 
 AT = datetime(2026, 3, 1, 23, 59, tzinfo=UTC)
 DAY = AT.date()
+SOURCE, TOPIC = DIMENSIONS["sources"].id, DIMENSIONS["topics"].id
 
 
 def article(
@@ -34,7 +36,7 @@ def article(
 def test_a_bare_article_is_counted_under_its_source_alone() -> None:
     found = article_facts(article())
     assert (found.day, found.filter_key, found.words) == (DAY, ("", "s", ()), 0)
-    assert found.terms == ((SOURCE, "s"),)
+    assert found.terms == {(SOURCE, "s"): None}
 
 
 def test_repeated_topics_and_licences_count_once() -> None:
@@ -44,21 +46,18 @@ def test_repeated_topics_and_licences_count_once() -> None:
             licences=(Licence(name="l2"), Licence(name="l1"), Licence(name="l2")),
         )
     )
-    assert found.terms == ((SOURCE, "s"), (TOPIC, "b"), (TOPIC, "a"))
-    assert found.labels[TOPIC, "b"] == "g"
+    assert found.terms == {(SOURCE, "s"): None, (TOPIC, "b"): "g", (TOPIC, "a"): None}
     assert found.filter_key[2] == ("l1", "l2")
 
 
 def test_a_topic_with_the_name_of_a_source_is_a_separate_value() -> None:
     found = article_facts(article(source=Source(key="s", name="S"), topics=(Topic(name="s"),)))
-    assert found.terms == ((SOURCE, "s"), (TOPIC, "s"))
-    assert found.labels == {(SOURCE, "s"): "S", (TOPIC, "s"): None}
+    assert found.terms == {(SOURCE, "s"): "S", (TOPIC, "s"): None}
 
 
 def test_a_text_is_truncated_at_the_limit_of_the_index() -> None:
     found = article_facts(article(topics=(Topic(name="x" * 9_000, group="y" * 9_000),)))
-    assert len(found.terms[1][1]) == TEXT_MAX
-    assert [len(label or "") for label in found.labels.values()] == [0, TEXT_MAX]
+    assert found.terms == {(SOURCE, "s"): None, (TOPIC, "x" * TEXT_MAX): "y" * TEXT_MAX}
 
 
 def test_the_latest_order_and_version_of_a_batch_counts_sorted_by_id() -> None:
@@ -69,13 +68,25 @@ def test_the_latest_order_and_version_of_a_batch_counts_sorted_by_id() -> None:
     ]
 
 
+def test_ids_of_dimensions_are_unique_and_unchanged() -> None:
+    ids = {one.name: one.id for one in DIMENSIONS.values()}
+    assert ids.items() >= {("sources", 1), ("topics", 2)}
+    assert len(set(ids.values())) == len(ids)
+
+
+def test_every_article_has_exactly_one_value_where_the_table_says_so() -> None:
+    full = article(source=Source(key="s", name="S"), topics=(Topic(name="a"), Topic(name="b")))
+    for dimension in DIMENSIONS.values():
+        if dimension.one_per_article:
+            assert [len(list(dimension.values(one))) for one in (article(), full)] == [1, 1]
+
+
 facets = st.builds(
     Facets,
     day=st.sampled_from([date(2026, 3, 1), date(2026, 3, 2)]),
-    cell_id=st.integers(1, 2),
+    filter_key_id=st.integers(1, 2),
     words=st.integers(0, 3),
-    source_id=st.integers(1, 2),
-    topic_ids=st.lists(st.integers(3, 5), unique=True, max_size=3).map(tuple),
+    value_ids=st.lists(st.integers(1, 5), unique=True, max_size=3),
     withheld=st.booleans(),
 )
 
@@ -91,21 +102,22 @@ def test_adding_and_subtracting_changes_nothing(some: list[Facets]) -> None:
 
 
 @given(st.lists(facets))
-def test_every_article_counts_once_under_its_source_and_changes_are_in_order(some: list[Facets]) -> None:
+def test_every_article_counts_once_under_each_of_its_values(some: list[Facets]) -> None:
     delta = Delta()
     for one in some:
         delta.add(one)
     counted = [one for one in some if not one.withheld]
-    assert sum(change.articles for change in delta.changes if change.key[0] == SOURCE) == len(counted)
-    assert sum(change.words for change in delta.changes if change.key[0] == SOURCE) == sum(
-        one.words for one in counted
-    )
-    assert [change.key for change in delta.changes] == sorted({change.key for change in delta.changes})
-    assert sum(delta.withheld_refs.values()) == sum(1 + len(one.topic_ids) for one in some if one.withheld)
+    for number in range(1, 6):
+        under = [one for one in counted if number in one.value_ids]
+        found = [change for change in delta.changes if change[2] == number]
+        assert sum(change[3] for change in found) == len(under)
+        assert sum(change[4] for change in found) == sum(one.words for one in under)
+    assert len({change[:3] for change in delta.changes}) == len(delta.changes)
+    assert sum(delta.withheld_refs.values()) == sum(len(one.value_ids) for one in some if one.withheld)
 
 
 def test_a_change_of_words_alone_is_a_change() -> None:
     delta = Delta()
-    delta.subtract(Facets(DAY, 1, 100, 1, ()))
-    delta.add(Facets(DAY, 1, 90, 1, ()))
-    assert delta.changes == [Change((SOURCE, DAY, 1, 1), 0, -10)]
+    delta.subtract(Facets(DAY, 1, 100, [1]))
+    delta.add(Facets(DAY, 1, 90, [1]))
+    assert delta.changes == [(DAY, 1, 1, 0, -10)]

@@ -37,15 +37,12 @@ LEFT JOIN sweep_answer AS a ON a.sweep_id = s.sweep_id AND a.owner = o.owner
 """
 MISCOUNTED = """
 WITH recount AS (
-    SELECT 1 AS dimension, day, cell_id, source_id AS value_id, count(*) AS articles, sum(words) AS words
-    FROM facet WHERE day IS NOT NULL AND NOT withheld GROUP BY 2, 3, 4
-    UNION ALL
-    SELECT 2, day, cell_id, topic.id, count(*), sum(words)
-    FROM facet CROSS JOIN LATERAL unnest(topic_ids) AS topic (id)
-    WHERE day IS NOT NULL AND NOT withheld GROUP BY 2, 3, 4
+    SELECT dimension, day, filter_key_id, value_id, count(*) AS articles, sum(words) AS words
+    FROM facet CROSS JOIN LATERAL unnest(value_ids) AS f (value_id) LEFT JOIN value ON value.id = value_id
+    WHERE day IS NOT NULL AND NOT withheld GROUP BY 1, 2, 3, 4
 )
 SELECT count(*) FROM recount AS c
-FULL JOIN rollup AS r USING (dimension, day, cell_id, value_id)
+FULL JOIN rollup AS r USING (dimension, day, filter_key_id, value_id)
 WHERE c.articles IS DISTINCT FROM r.articles OR c.words IS DISTINCT FROM r.words
 """
 """Recounts the facets and compares the result with the incrementally maintained rollups."""

@@ -1,30 +1,20 @@
 """How counts change: the previous facets of an article are subtracted and its current ones are added."""
 
 from datetime import date
-from typing import NamedTuple
 
-from analytics.domain.facets import SOURCE, TOPIC, Facets
+from analytics.domain.facets import Facets
 
-Key = tuple[int, date, int, int]
-"""The key of a rollup row: dimension, day, cell, value."""
-
-
-class Change(NamedTuple):
-    """The change of one rollup row."""
-
-    key: Key
-    articles: int
-    words: int
+Change = tuple[date, int, int, int, int]
+"""The change of one rollup row: day, filter key, value; by how many articles and words."""
 
 
 class Delta:
-    """The summed changes of one transaction, so that each row is updated once, in a fixed order."""
+    """The summed changes of one transaction, so that each row is updated once."""
 
-    __slots__ = ("_articles", "_withheld_refs", "_words")
+    __slots__ = ("_sums", "_withheld_refs")
 
     def __init__(self) -> None:
-        self._articles: dict[Key, int] = {}
-        self._words: dict[Key, int] = {}
+        self._sums: dict[tuple[date, int, int], list[int]] = {}
         self._withheld_refs: dict[int, int] = {}
 
     def add(self, facets: Facets) -> None:
@@ -37,16 +27,8 @@ class Delta:
 
     @property
     def changes(self) -> list[Change]:
-        """The rollup rows that change, sorted by key.
-
-        An article that is subtracted and added unchanged changes none.
-        """
-        words = self._words
-        return [
-            Change(key, articles, words[key])
-            for key, articles in sorted(self._articles.items())
-            if articles or words[key]
-        ]
+        """The rollup rows that change. An article that is subtracted and added unchanged changes none."""
+        return [(*key, articles, words) for key, (articles, words) in self._sums.items() if articles or words]
 
     @property
     def withheld_refs(self) -> dict[int, int]:
@@ -54,17 +36,16 @@ class Delta:
         return {value: by for value, by in self._withheld_refs.items() if by}
 
     def _change(self, facets: Facets, by: int) -> None:
-        day, cell_id, words, source_id, topic_ids, withheld = facets
+        day, filter_key_id, words, value_ids, withheld = facets
         if withheld:
-            for value in (source_id, *topic_ids):
+            for value in value_ids:
                 self._withheld_refs[value] = self._withheld_refs.get(value, 0) + by
             return
-        counts, sums = self._articles, self._words
         words *= by
-        key: Key = (SOURCE, day, cell_id, source_id)
-        counts[key] = counts.get(key, 0) + by
-        sums[key] = sums.get(key, 0) + words
-        for topic_id in topic_ids:
-            key = (TOPIC, day, cell_id, topic_id)
-            counts[key] = counts.get(key, 0) + by
-            sums[key] = sums.get(key, 0) + words
+        for value in value_ids:
+            found = self._sums.get((day, filter_key_id, value))
+            if found is None:
+                self._sums[day, filter_key_id, value] = [by, words]
+            else:
+                found[0] += by
+                found[1] += words

@@ -53,12 +53,11 @@ async def save_accepted(
         [one.article_id for one in batch],
         [one.version for one in batch],
         [one.after_order for one in batch],
-        [one.kept_from for one in batch],
+        [one.retention_date for one in batch],
         [facets.day for facets in numbered],
-        [facets.cell_id for facets in numbered],
+        [facets.filter_key_id for facets in numbered],
         [facets.words for facets in numbered],
-        [facets.source_id for facets in numbered],
-        [f"{{{','.join(map(str, facets.topic_ids))}}}" for facets in numbered],
+        [f"{{{','.join(map(str, facets.value_ids))}}}" for facets in numbered],
     )
     return [Accepted(row[0], row[1], _before(row, withheld=row[2])) for row in rows]
 
@@ -196,10 +195,10 @@ async def counts(db: Querier) -> dict[str, int]:
     Exact for a small table, otherwise PostgreSQL's estimates.
     """
     if not await estimates.is_small(db, "facet"):
-        found = await estimates.rows(db, ("facet_kept_from", "facet_withheld", "facet_revoked"))
+        found = await estimates.rows(db, ("facet_retention_date", "facet_withheld", "facet_revoked"))
         withheld = found["facet_withheld"]
         return {
-            "counted": max(0, found["facet_kept_from"] - withheld),
+            "counted": max(0, found["facet_retention_date"] - withheld),
             "withheld": withheld,
             "revoked": found["facet_revoked"],
         }
@@ -211,6 +210,4 @@ def _before(row: Row, *, withheld: bool) -> Facets | None:
     day = row["day"]
     if day is None:
         return None
-    return Facets(
-        day, row["cell_id"], row["words"], row["source_id"], tuple(row["topic_ids"] or ()), withheld
-    )
+    return Facets(day, row["filter_key_id"], row["words"], row["value_ids"], withheld)

@@ -3,25 +3,25 @@
 -- article is accepted if it knows a later order than the row, or if it knows the same order, the row is neither revoked
 -- nor withheld by an order, and its version is newer. Articles older than the floor are skipped. Returns the accepted
 -- rows, and what they were counted under before.
-INSERT INTO facet AS f (article_id, version, order_no, kept_from, day, cell_id, words, source_id, topic_ids)
-SELECT d.article_id, d.version, d.order_no, d.kept_from, d.day, d.cell_id, d.words, d.source_id, d.topic_ids::bigint[]
-FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::date[], $6::bigint[], $7::int[], $8::bigint[], $9::text[])
-     AS d (article_id, version, order_no, kept_from, day, cell_id, words, source_id, topic_ids)
-WHERE d.kept_from >= (SELECT before FROM floor)
+INSERT INTO facet AS f (article_id, version, order_no, retention_date, day, filter_key_id, words, value_ids)
+SELECT d.article_id, d.version, d.order_no, d.retention_date, d.day, d.filter_key_id, d.words, d.value_ids::bigint[]
+FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::date[], $6::bigint[], $7::int[], $8::text[])
+     AS d (article_id, version, order_no, retention_date, day, filter_key_id, words, value_ids)
+WHERE d.retention_date >= (SELECT before FROM retention_floor)
 ORDER BY d.article_id
 ON CONFLICT (article_id) DO UPDATE SET
     version = excluded.version, order_no = excluded.order_no, revoked = false, withheld_by_order = false,
-    withheld = f.withheld_locally OR f.unconfirmed, kept_from = excluded.kept_from,
-    day = excluded.day, cell_id = excluded.cell_id, words = excluded.words, source_id = excluded.source_id,
-    topic_ids = excluded.topic_ids
+    withheld = f.withheld_locally OR f.unconfirmed, retention_date = excluded.retention_date,
+    day = excluded.day, filter_key_id = excluded.filter_key_id, words = excluded.words, value_ids = excluded.value_ids
 WHERE excluded.order_no > f.order_no
    OR (excluded.order_no = f.order_no AND NOT f.revoked AND NOT f.withheld_by_order AND excluded.version > f.version)
-RETURNING new.article_id, new.withheld, coalesce(old.withheld, false), old.day, old.cell_id, old.words, old.source_id,
-          old.topic_ids
+RETURNING new.article_id, new.withheld, coalesce(old.withheld, false), old.day, old.filter_key_id, old.words,
+          old.value_ids
 
 -- name: too_old
 -- How many of these dates are before the floor; only queried when some articles were not accepted.
-SELECT count(*) FROM unnest($1::timestamptz[]) AS d (kept_from) WHERE d.kept_from < (SELECT before FROM floor)
+SELECT count(*) FROM unnest($1::timestamptz[]) AS d (retention_date)
+WHERE d.retention_date < (SELECT before FROM retention_floor)
 
 -- name: lock_or_create
 -- Locks the rows in the order of their ids, creates missing ones, and changes none: the condition is evaluated after
@@ -45,29 +45,29 @@ SET order_no = o.order_no, revocation_id = o.revocation_id, revoked = o.status =
     withheld_by_order = o.status = 'withheld',
     withheld_locally = f.withheld_locally AND o.status <> 'revoked',
     withheld = o.status = 'withheld' OR ((f.withheld_locally OR f.unconfirmed) AND o.status <> 'revoked'),
-    day = CASE WHEN o.removes THEN NULL ELSE f.day END, cell_id = CASE WHEN o.removes THEN NULL ELSE f.cell_id END,
+    day = CASE WHEN o.removes THEN NULL ELSE f.day END,
+    filter_key_id = CASE WHEN o.removes THEN NULL ELSE f.filter_key_id END,
     words = CASE WHEN o.removes THEN NULL ELSE f.words END,
-    source_id = CASE WHEN o.removes THEN NULL ELSE f.source_id END,
-    topic_ids = CASE WHEN o.removes THEN NULL ELSE f.topic_ids END
+    value_ids = CASE WHEN o.removes THEN NULL ELSE f.value_ids END
 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::uuid[], $5::bool[])
      AS o (article_id, order_no, status, revocation_id, removes)
 WHERE f.article_id = o.article_id
 RETURNING new.article_id, old.withheld AS withheld_before, new.withheld, new.day IS NULL AS emptied,
-          old.day, old.cell_id, old.words, old.source_id, old.topic_ids
+          old.day, old.filter_key_id, old.words, old.value_ids
 
 -- name: mark_unconfirmed
 -- An order does not follow the last applied one: not counted until compliance has confirmed it.
 UPDATE facet SET unconfirmed = true, withheld = NOT revoked
 WHERE article_id = ANY ($1::text[]) AND NOT unconfirmed
 RETURNING new.article_id, old.withheld AS withheld_before, new.withheld, false AS emptied,
-          old.day, old.cell_id, old.words, old.source_id, old.topic_ids
+          old.day, old.filter_key_id, old.words, old.value_ids
 
 -- name: confirm
 -- Compliance has confirmed the orders: articles that were withheld only for this are counted again.
 UPDATE facet SET unconfirmed = false, withheld = NOT revoked AND (withheld_by_order OR withheld_locally)
 WHERE article_id = ANY ($1::text[]) AND unconfirmed
 RETURNING new.article_id, old.withheld AS withheld_before, new.withheld, false AS emptied,
-          old.day, old.cell_id, old.words, old.source_id, old.topic_ids
+          old.day, old.filter_key_id, old.words, old.value_ids
 
 -- name: withhold
 -- An order could not be decoded: not counted until a person has closed the incident. The facets are kept.
@@ -75,8 +75,8 @@ INSERT INTO facet AS f (article_id, withheld, withheld_locally)
 SELECT id, true, true FROM unnest($1::text[]) AS w (id) ORDER BY id
 ON CONFLICT (article_id) DO UPDATE SET withheld = true, withheld_locally = true
 WHERE NOT f.withheld_locally AND NOT f.revoked
-RETURNING new.article_id, coalesce(old.withheld, false) AS withheld, old.day, old.cell_id, old.words, old.source_id,
-          old.topic_ids
+RETURNING new.article_id, coalesce(old.withheld, false) AS withheld, old.day, old.filter_key_id, old.words,
+          old.value_ids
 
 -- name: revoked
 SELECT article_id FROM facet WHERE article_id = ANY ($1::text[]) AND revoked
@@ -86,21 +86,21 @@ SELECT article_id FROM facet WHERE article_id = ANY ($1::text[]) AND revoked
 UPDATE facet AS f SET withheld_locally = false, withheld = withheld_by_order OR unconfirmed
 WHERE article_id = $1 AND withheld_locally
   AND NOT EXISTS (SELECT FROM incident WHERE subject = f.article_id AND closed_at IS NULL)
-RETURNING article_id, withheld, day, cell_id, words, source_id, topic_ids
+RETURNING article_id, withheld, day, filter_key_id, words, value_ids
 
 -- name: held
 -- Whether facets are held, regardless of the orders in the row; and the last applied order.
 SELECT article_id, order_no, day IS NOT NULL AS held FROM facet WHERE article_id = ANY ($1::text[])
 
 -- name: floor
-SELECT nullif(before, '-infinity') FROM floor
+SELECT nullif(before, '-infinity') FROM retention_floor
 
 -- name: lower_floor
-UPDATE floor SET before = $1 WHERE before > $1 RETURNING before
+UPDATE retention_floor SET before = $1 WHERE before > $1 RETURNING before
 
 -- name: raise_floor
 -- The caller then waits for transactions that still use the former floor, before anything is deleted.
-UPDATE floor SET before = $1 WHERE before < $1
+UPDATE retention_floor SET before = $1 WHERE before < $1
 
 -- name: old
 -- What a sweep finds, and how much of it is under a legal hold: by these ids, or by dates in these spans.
@@ -108,29 +108,29 @@ SELECT count(*) AS found,
        count(*) FILTER (
            WHERE article_id = ANY ($2::text[])
               OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS s (since, until)
-                         WHERE coalesce(kept_from >= since, true) AND coalesce(kept_from < until, true))
+                         WHERE coalesce(retention_date >= since, true) AND coalesce(retention_date < until, true))
        ) AS held
 FROM facet
-WHERE day IS NOT NULL AND kept_from < $1
+WHERE day IS NOT NULL AND retention_date < $1
 
 -- name: lock_old
 -- A slice of what a sweep removes, in the order of the ids.
 SELECT article_id FROM facet
 WHERE article_id IN (
     SELECT article_id FROM facet
-    WHERE day IS NOT NULL AND kept_from < $1 AND article_id <> ALL ($2::text[])
+    WHERE day IS NOT NULL AND retention_date < $1 AND article_id <> ALL ($2::text[])
       AND NOT EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS s (since, until)
-                      WHERE coalesce(kept_from >= since, true) AND coalesce(kept_from < until, true))
-    ORDER BY kept_from LIMIT $5
+                      WHERE coalesce(retention_date >= since, true) AND coalesce(retention_date < until, true))
+    ORDER BY retention_date LIMIT $5
 )
 ORDER BY article_id
 FOR UPDATE
 
 -- name: empty_locked
 -- Empties the facets. Version, order and date stay, so that a replay is rejected and an order can be answered.
-UPDATE facet SET day = NULL, cell_id = NULL, words = NULL, source_id = NULL, topic_ids = NULL
-WHERE article_id = ANY ($1::text[]) AND day IS NOT NULL AND kept_from < $2
-RETURNING old.withheld, old.day, old.cell_id, old.words, old.source_id, old.topic_ids
+UPDATE facet SET day = NULL, filter_key_id = NULL, words = NULL, value_ids = NULL
+WHERE article_id = ANY ($1::text[]) AND day IS NOT NULL AND retention_date < $2
+RETURNING old.withheld, old.day, old.filter_key_id, old.words, old.value_ids
 
 -- name: counts
 SELECT count(*) FILTER (WHERE day IS NOT NULL AND NOT withheld) AS counted,

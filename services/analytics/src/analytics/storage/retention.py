@@ -23,7 +23,7 @@ class Articles:
     db: Database
     clock: Clock
     name: str = "articles"
-    tables: tuple[str, ...] = ("facet", "rollup", "value", "cell")
+    tables: tuple[str, ...] = ("facet", "rollup", "value", "filter_key")
     action: Action = Action.DELETE
     age_min: timedelta = AGE_MIN
 

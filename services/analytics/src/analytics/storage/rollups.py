@@ -1,6 +1,7 @@
 """The counts.
 
-Every transaction locks in this order: facets, rollup rows, values, and the version of the counts last.
+Every transaction locks in this order: facets, rollup rows, values, and the version of the counts last. What is deleted
+afterwards is already locked by then, or was created by the transaction.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from analytics.domain.counting import Change, Delta
-from analytics.domain.facets import SOURCE
+from analytics.domain.dimensions import TOTAL, Dimension
 from analytics.storage.values import SQL as VALUES
 from clawback_common.errors import Conflict
 from clawback_common.postgres import Querier, Queries, Transaction
@@ -57,7 +58,7 @@ async def apply(tx: Transaction, delta: Delta, made: Sequence[int] = ()) -> None
             SQL["delete_emptied"],
             [row["dimension"] for row in emptied],
             [row["day"] for row in emptied],
-            [row["cell_id"] for row in emptied],
+            [row["filter_key_id"] for row in emptied],
             [row["value_id"] for row in emptied],
         )
     unneeded = (
@@ -67,8 +68,6 @@ async def apply(tx: Transaction, delta: Delta, made: Sequence[int] = ()) -> None
     )
     if unneeded:
         await tx.execute(VALUES["delete_unreferenced"], sorted(unneeded))
-    if changes:
-        await tx.execute(SQL["new_cache_version"])
 
 
 async def _count(tx: Transaction, changes: Sequence[Change], withheld_refs: Mapping[int, int]) -> list[Row]:
@@ -77,15 +76,8 @@ async def _count(tx: Transaction, changes: Sequence[Change], withheld_refs: Mapp
     Returns:
         The rows whose count is now 0.
     """
-    keys = zip(*(change.key for change in changes), strict=True) if changes else ((), (), (), ())
-    rows = await tx.fetch(
-        SQL["add"],
-        *keys,
-        [change.articles for change in changes],
-        [change.words for change in changes],
-        list(withheld_refs),
-        list(withheld_refs.values()),
-    )
+    columns = zip(*changes, strict=True) if changes else [()] * 5
+    rows = await tx.fetch(SQL["add"], *columns, list(withheld_refs), list(withheld_refs.values()))
     if rows[0]["deleted"]:
         raise Conflict("a value was deleted meanwhile")
     return [row for row in rows if row["value_id"] is not None]
@@ -98,16 +90,16 @@ async def cache_version(db: Querier) -> UUID:
 
 
 async def values(
-    db: Querier, dimension: int, filters: CountFilter, after: Counted | None = None
+    db: Querier, dimension: Dimension, filters: CountFilter, after: Counted | None = None
 ) -> list[Counted]:
-    """Returns the values with the most articles, after the row `after` if given."""
+    """Returns the dimension's values with the most articles, after the row `after` if given."""
     place = (after.articles, after.key) if after else (None, None)
-    return _counted(await db.fetch(SQL["values"], dimension, *filters, *place))
+    return _counted(await db.fetch(SQL["values"], dimension.id, *filters, *place))
 
 
 async def days(db: Querier, filters: CountFilter) -> list[Counted]:
     """Returns the newest days with articles."""
-    return _counted(await db.fetch(SQL["days"], SOURCE, *filters))
+    return _counted(await db.fetch(SQL["days"], TOTAL.id, *filters))
 
 
 def _counted(rows: Sequence[Row]) -> list[Counted]:

@@ -1,7 +1,7 @@
-"""The ids of cells and values. The text of a value is stored in one row, and is deleted with its last count."""
+"""The ids of filter keys and values. The text of a value is stored in one row, and is deleted with its last count."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import orjson
@@ -20,7 +20,7 @@ KNOWN_MAX = 200_000
 class BatchIds(NamedTuple):
     """The ids for a batch."""
 
-    cells: Mapping[FilterKey, int]
+    filter_keys: Mapping[FilterKey, int]
     values: Mapping[Term, int]
     made: Sequence[int]
     """Values that this transaction created; they are deleted again if nothing is counted under them."""
@@ -28,12 +28,12 @@ class BatchIds(NamedTuple):
     def of(self, one: ArticleFacts) -> Facets:
         """Returns the facets of an article of the batch."""
         values = self.values
-        source_id, *topic_ids = [values[term] for term in one.terms]
-        return Facets(one.day, self.cells[one.filter_key], one.words, source_id, tuple(topic_ids))
+        value_ids = [values[term] for term in one.terms]
+        return Facets(one.day, self.filter_keys[one.filter_key], one.words, value_ids)
 
 
 class ValueIds:
-    """Looks up and caches the ids of cells and values.
+    """Looks up and caches the ids of filter keys and values.
 
     A cached value may be deleted meanwhile, with its last count. A caller that counts under it gets a ``Conflict``,
     calls ``forget`` and tries again. Ids are never reused.
@@ -41,45 +41,43 @@ class ValueIds:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._cells: dict[FilterKey, int] = {}
+        self._filter_keys: dict[FilterKey, int] = {}
         self._values: dict[Term, int] = {}
 
     def forget(self) -> None:
         """Clears the cached values."""
         self._values.clear()
 
-    async def cells(self, batch: Sequence[ArticleFacts]) -> Mapping[FilterKey, int]:
-        """Returns the ids of a batch's cells.
+    async def filter_keys(self, batch: Sequence[ArticleFacts]) -> Mapping[FilterKey, int]:
+        """Returns the ids of a batch's filter keys.
 
-        New ones are created in a separate transaction, because cells are never deleted.
+        New ones are created in a separate transaction, because filter keys are never deleted.
         """
-        found, missing = _split(self._cells, (one.filter_key for one in batch))
+        found, missing = _split(self._filter_keys, (one.filter_key for one in batch))
         if missing:
             by_digest = {_digest(filter_key): filter_key for filter_key in missing}
-            digests, cells = sorted(by_digest), [by_digest[digest] for digest in sorted(by_digest)]
-            rows = await self._db.fetch(SQL["cells"], digests)
+            digests = sorted(by_digest)
+            rows = await self._db.fetch(SQL["filter_keys"], digests)
             if len(rows) < len(digests):
-                await self._insert_cells(digests, cells, {row["digest"] for row in rows})
-                rows = await self._db.fetch(SQL["cells"], digests)
+                unknown = sorted(by_digest.keys() - {row["digest"] for row in rows})
+                await self._insert_filter_keys(unknown, [by_digest[digest] for digest in unknown])
+                rows = await self._db.fetch(SQL["filter_keys"], digests)
             new = {by_digest[row["digest"]]: row["id"] for row in rows}
-            _remember(self._cells, new)
+            _remember(self._filter_keys, new)
             found.update(new)
         return found
 
-    async def _insert_cells(
-        self, digests: Sequence[bytes], cells: Sequence[FilterKey], known: Collection[bytes]
-    ) -> None:
-        unknown = [(digest, cell) for digest, cell in zip(digests, cells, strict=True) if digest not in known]
+    async def _insert_filter_keys(self, digests: Sequence[bytes], keys: Sequence[FilterKey]) -> None:
         await self._db.execute(
-            SQL["insert_cells"],
-            [digest for digest, _ in unknown],
-            [cell[0] for _, cell in unknown],
-            [cell[1] for _, cell in unknown],
-            [orjson.dumps(cell[2]).decode() for _, cell in unknown],
+            SQL["insert_filter_keys"],
+            digests,
+            [language for language, _, _ in keys],
+            [source for _, source, _ in keys],
+            [orjson.dumps(licences).decode() for _, _, licences in keys],
         )
 
     async def numbers(
-        self, tx: Transaction, batch: Sequence[ArticleFacts], cells: Mapping[FilterKey, int]
+        self, tx: Transaction, batch: Sequence[ArticleFacts], filter_keys: Mapping[FilterKey, int]
     ) -> BatchIds:
         """Returns the ids for a batch. New values are created in its transaction, and cached when it commits.
 
@@ -88,35 +86,35 @@ class ValueIds:
         """
         found, missing = _split(self._values, (term for one in batch for term in one.terms))
         if not missing:
-            return BatchIds(cells, found, ())
-        labels = _labels(one for one in batch if not missing.isdisjoint(one.terms))
+            return BatchIds(filter_keys, found, ())
         terms = sorted(missing)
-        dimensions, texts = [term[0] for term in terms], [term[1] for term in terms]
         # Read before inserting: an insert that conflicts with an existing row uses up an id.
-        new = {
-            (row["dimension"], row["text"]): row["id"]
-            for row in await tx.fetch(SQL["find"], dimensions, texts)
-        }
+        new = await _find(tx, terms)
         unknown = [term for term in terms if term not in new]
         made: list[Row] = []
         if unknown:
-            keys = [term[0] for term in unknown], [term[1] for term in unknown]
-            made = await tx.fetch(SQL["insert"], *keys, [labels[term] for term in unknown])
-            rows = await tx.fetch(SQL["find"], *keys)
-            if len(rows) < len(unknown):
-                raise Conflict("a value was deleted meanwhile")
-            new |= {(row["dimension"], row["text"]): row["id"] for row in rows}
+            labels = _labels(missing, batch)
+            columns = zip(*((*term, labels[term]) for term in unknown), strict=True)
+            made = await tx.fetch(SQL["insert"], *columns)
+            new |= await _find(tx, unknown)
+        if len(new) < len(terms):
+            raise Conflict("a value was deleted meanwhile")
         tx.on_commit(lambda: _remember(self._values, new))
         found.update(new)
-        return BatchIds(cells, found, [row["id"] for row in made])
+        return BatchIds(filter_keys, found, [row["id"] for row in made])
 
 
-def _labels(batch: Iterable[ArticleFacts]) -> dict[Term, str | None]:
+async def _find(tx: Transaction, terms: Sequence[Term]) -> dict[Term, int]:
+    rows = await tx.fetch(SQL["find"], *zip(*terms, strict=True))
+    return {(row["dimension"], row["text"]): row["id"] for row in rows}
+
+
+def _labels(terms: set[Term], batch: Iterable[ArticleFacts]) -> dict[Term, str | None]:
     """Returns for each term the first label in the batch."""
-    labels: dict[Term, str | None] = {}
+    labels: dict[Term, str | None] = dict.fromkeys(terms)
     for one in batch:
-        for term, label in one.labels.items():
-            labels[term] = labels.get(term) or label
+        for term in terms & one.terms.keys():
+            labels[term] = labels[term] or one.terms[term]
     return labels
 
 

@@ -1,12 +1,12 @@
--- name: insert_cells
-INSERT INTO cell (digest, language, source, licences)
-SELECT c.digest, c.language, c.source, ARRAY(SELECT jsonb_array_elements_text(c.licences))
-FROM unnest($1::bytea[], $2::text[], $3::text[], $4::jsonb[]) AS c (digest, language, source, licences)
-ORDER BY c.digest
+-- name: insert_filter_keys
+INSERT INTO filter_key (digest, language, source, licences)
+SELECT k.digest, k.language, k.source, ARRAY(SELECT jsonb_array_elements_text(k.licences))
+FROM unnest($1::bytea[], $2::text[], $3::text[], $4::jsonb[]) AS k (digest, language, source, licences)
+ORDER BY k.digest
 ON CONFLICT (digest) DO NOTHING
 
--- name: cells
-SELECT id, digest FROM cell WHERE digest = ANY ($1::bytea[])
+-- name: filter_keys
+SELECT id, digest FROM filter_key WHERE digest = ANY ($1::bytea[])
 
 -- name: insert
 -- Returns the created ones.

@@ -45,9 +45,9 @@ async def _count(
     facts: Sequence[ArticleFacts], service: Service, positions: Batch[ArticlePublished]
 ) -> tuple[int, int]:
     """Returns how many articles were accepted, and how many are too old."""
-    cells = await service.value_ids.cells(facts)
+    filter_keys = await service.value_ids.filter_keys(facts)
     async with service.db.transaction() as tx:
-        numbers = await service.value_ids.numbers(tx, facts, cells)
+        numbers = await service.value_ids.numbers(tx, facts, filter_keys)
         by_id = {one.article_id: numbers.of(one) for one in facts}
         accepted = await facets.save_accepted(tx, facts, list(by_id.values()))
         delta = Delta()
@@ -60,7 +60,7 @@ async def _count(
         too_old = 0
         if len(accepted) < len(facts):
             accepted_ids = {row.article_id for row in accepted}
-            dates = [one.kept_from for one in facts if one.article_id not in accepted_ids]
+            dates = [one.retention_date for one in facts if one.article_id not in accepted_ids]
             too_old = await facets.too_old(tx, dates)
         if positions:
             await offsets.keep(tx, GROUP, positions)

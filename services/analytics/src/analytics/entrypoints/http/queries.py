@@ -1,28 +1,27 @@
 """The read endpoints. Counts include only articles that may be held now: not revoked, withheld or embargoed."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import Depends, Query
+from pydantic import BaseModel
 
-from analytics.domain.facets import SOURCE, TOPIC
+from analytics.domain.dimensions import DIMENSIONS
 from analytics.entrypoints.http.callers import Reader
 from analytics.entrypoints.http.schemas import (
     CacheStats,
     DayCount,
     RunEnded,
     SourceCount,
-    Sources,
-    Timeline,
     TopicCount,
-    Topics,
+    ValueCount,
 )
 from analytics.storage import rollups, runs, values
 from analytics.storage.rollups import Counted, CountFilter
 from analytics.use_cases.service import Service
 from clawback_common.errors import Transient
-from clawback_common.http.paging import Cursor, Keyset, Limit, Page, bad_cursor, newest_first
+from clawback_common.http.paging import Cursor, Keyset, Limit, Page, bad_cursor, newest_first, page
 from clawback_common.http.problem import Problem, field_error
 from clawback_common.http.routing import Router
 
@@ -32,6 +31,19 @@ DAYS = Keyset(day=date.max)
 COUNTS = Keyset(articles=0, value_id=0)
 FIRST_DAY, LAST_DAY = date.min, date.max
 Compute = Callable[[], Awaitable[list[Counted]]]
+
+
+class CountRoute(NamedTuple):
+    """The route of a dimension."""
+
+    dimension: str
+    """The name of an entry in the table of dimensions, and the last part of the path."""
+    answer: type[BaseModel] = Page[ValueCount]
+    """With the fields of ``ValueCount``, under these names or others."""
+
+
+ROUTES = (CountRoute("topics", Page[TopicCount]), CountRoute("sources", Page[SourceCount]))
+"""The dimensions that the API answers."""
 
 
 async def count_filter(
@@ -72,29 +84,22 @@ def _counts(service: Service) -> Router:
         await service.orders_applied()
 
     router = Router(prefix="/analytics", tags=["analytics"], dependencies=[Depends(require_orders_applied)])
-
-    @router.get("/topics", summary="Topics with the most articles")
-    async def topics(_: Reader, filters: Filters, cursor: Cursor = None) -> Topics:
-        counted, following = await _values(service, "topics", TOPIC, filters, cursor)
-        items = [TopicCount(topic=text, group=label, **rest) for text, label, rest in counted]
-        return Topics(items=items, next_cursor=following)
-
-    @router.get("/sources", summary="Sources with the most articles")
-    async def sources(_: Reader, filters: Filters, cursor: Cursor = None) -> Sources:
-        counted, following = await _values(service, "sources", SOURCE, filters, cursor)
-        items = [SourceCount(source=text, name=label, **rest) for text, label, rest in counted]
-        return Sources(items=items, next_cursor=following)
+    for name, answer in ROUTES:
+        router.add_api_route(
+            f"/{name}",
+            _values_of(service, name),
+            response_model=answer,
+            summary=f"{name.capitalize()} with the most articles",
+            name=name,
+        )
 
     @router.get("/timeline", summary="Newest days with articles")
-    async def timeline(_: Reader, filters: Filters, cursor: Cursor = None) -> Timeline:
+    async def timeline(_: Reader, filters: Filters, cursor: Cursor = None) -> Page[DayCount]:
         more = _before(filters, cursor)._replace(limit=filters.limit + 1)
         rows = await _cached(service, "timeline", more, lambda: rollups.days(service.db, more))
-        items = [
-            DayCount(day=day, articles=articles, words=words)
-            for day, articles, words in rows[: filters.limit]
-        ]
-        following = DAYS.cursor({"day": items[-1].day}) if len(rows) > filters.limit else None
-        return Timeline(items=items, next_cursor=following)
+        return DAYS.page(
+            rows, filters.limit, lambda row: DayCount(day=row[0], articles=row[1], words=row[2]), _key
+        )
 
     return router
 
@@ -145,30 +150,30 @@ def _before(filters: CountFilter, cursor: str | None) -> CountFilter:
         raise bad_cursor() from None
 
 
-async def _values(
-    service: Service, what: str, dimension: int, filters: CountFilter, cursor: str | None
-) -> tuple[list[tuple[str, str | None, dict[str, int]]], str | None]:
-    """Returns text, label and counts, and the next cursor.
+def _values_of(service: Service, name: str) -> Callable[..., Awaitable[dict[str, Any]]]:
+    """Returns the endpoint of a dimension. Texts are read for each answer, because they are stored only once."""
+    dimension = DIMENSIONS[name]
 
-    Texts are read for each answer: they are stored only once.
-    """
-    after = _last_row(cursor)
-    more = filters._replace(limit=filters.limit + 1)
-    kind = f"{what}:{cursor}" if cursor else what
-    rows = await _cached(service, kind, more, lambda: rollups.values(service.db, dimension, more, after))
-    shown = rows[: filters.limit]
-    following = (
-        COUNTS.cursor({"articles": shown[-1][1], "value_id": shown[-1][0]})
-        if len(rows) > filters.limit
-        else None
-    )
-    texts = await values.texts(service.db, [row[0] for row in shown])
-    counted = [
-        (*texts[number], {"articles": articles, "words": words})
-        for number, articles, words in shown
-        if number in texts
-    ]
-    return counted, following
+    async def counts(_: Reader, filters: Filters, cursor: Cursor = None) -> dict[str, Any]:
+        after = _last_row(cursor)
+        more = filters._replace(limit=filters.limit + 1)
+        kind = f"{name}:{cursor}" if cursor else name
+        rows = await _cached(service, kind, more, lambda: rollups.values(service.db, dimension, more, after))
+        shown = rows[: filters.limit]
+        texts = await values.texts(service.db, [row[0] for row in shown])
+        items = [
+            {"value": texts[number][0], "label": texts[number][1], "articles": articles, "words": words}
+            for number, articles, words in shown
+            if number in texts
+        ]
+        return page(items, COUNTS.cursor(shown[-1], _key) if len(rows) > filters.limit else None)
+
+    return counts
+
+
+def _key(row: Sequence[Any], column: str) -> Any:
+    """Reads a column of a key: a row begins with its value or its day, and its number of articles."""
+    return row[1] if column == "articles" else row[0]
 
 
 def _last_row(cursor: str | None) -> Counted | None:

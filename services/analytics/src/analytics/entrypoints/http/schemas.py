@@ -3,14 +3,23 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+
+
+class ValueCount(BaseModel):
+    """A value of a dimension and its counts."""
+
+    value: str
+    label: str | None
+    articles: int
+    words: int
 
 
 class TopicCount(BaseModel):
     """A topic and its counts."""
 
-    topic: str
-    group: str | None
+    topic: str = Field(validation_alias="value")
+    group: str | None = Field(validation_alias="label")
     articles: int
     words: int
 
@@ -18,8 +27,8 @@ class TopicCount(BaseModel):
 class SourceCount(BaseModel):
     """A source, by its key at its provider and by its name, and its counts."""
 
-    source: str
-    name: str | None
+    source: str = Field(validation_alias="value")
+    name: str | None = Field(validation_alias="label")
     articles: int
     words: int
 
@@ -30,27 +39,6 @@ class DayCount(BaseModel):
     day: date
     articles: int
     words: int
-
-
-class Topics(BaseModel):
-    """Topics with the most articles first."""
-
-    items: list[TopicCount]
-    next_cursor: str | None = None
-
-
-class Sources(BaseModel):
-    """Sources with the most articles first."""
-
-    items: list[SourceCount]
-    next_cursor: str | None = None
-
-
-class Timeline(BaseModel):
-    """The newest days with articles, newest first."""
-
-    items: list[DayCount]
-    next_cursor: str | None = None
 
 
 class RunEnded(BaseModel):
