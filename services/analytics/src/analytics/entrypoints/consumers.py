@@ -1,16 +1,13 @@
 """The Kafka subscriptions of analytics."""
 
-from collections.abc import Sequence
+from functools import partial
 
 from analytics.storage import facets
 from analytics.use_cases import counting, orders, runs
 from analytics.use_cases.service import Service
-from clawback_common.kafka.envelope import Batch
 from clawback_common.kafka.subscription import Subscription
-from clawback_common.messaging.quarantine import Bad
-from clawback_common.postgres import Transaction
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticlePublished
-from clawback_contracts.revocation.folding import ORDERS, AnyOrder
+from clawback_contracts.revocation.folding import ORDERS
 from clawback_contracts.revocation.v1 import ArticleRevoked
 from clawback_contracts.run.v1 import Run, RunCompleted, RunFailed
 
@@ -27,24 +24,11 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
         service: the service.
         positions: whether to save offsets; False when dead letters are processed again.
     """
-
-    async def articles_arrived(batch: Batch[ArticlePublished]) -> None:
-        await counting.on_articles(batch, service, positions=positions)
-
-    async def orders_arrived(batch: Batch[AnyOrder]) -> None:
-        await orders.on_orders(batch, service, positions=positions)
-
-    async def orders_unreadable(tx: Transaction, bad: Sequence[Bad]) -> None:
-        await orders.on_unreadable_orders(tx, bad, service)
-
-    async def runs_arrived(batch: Batch[RunCompleted | RunFailed]) -> None:
-        await runs.on_runs(batch, service)
-
     return [
         Subscription(
             ArticlePublished.TOPIC,
             (ArticlePublished,),
-            articles_arrived,
+            partial(counting.on_articles, service=service, positions=positions),
             value_bytes_max=PUBLISHED_BYTES_MAX,
             parallel=service.settings.count_subscribers,
             records_max=service.settings.count_batch_max,
@@ -56,11 +40,13 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
         Subscription(
             ArticleRevoked.TOPIC,
             ORDERS,
-            orders_arrived,
+            partial(orders.on_orders, service=service, positions=positions),
             lane="orders",
             own_offsets=True,
-            on_bad=orders_unreadable,
+            on_bad=partial(orders.on_unreadable_orders, service=service),
         ),
-        Subscription(Run.TOPIC, (RunCompleted, RunFailed), runs_arrived, lane="runs"),
+        Subscription(
+            Run.TOPIC, (RunCompleted, RunFailed), partial(runs.on_runs, service=service), lane="runs"
+        ),
         service.sweeper.subscription(),
     ]

@@ -1,12 +1,9 @@
 """The Kafka subscriptions of compliance."""
 
-from collections.abc import Sequence
+from functools import partial
 
-from clawback_common.kafka.envelope import Batch
 from clawback_common.kafka.subscription import Subscription
-from clawback_common.messaging.quarantine import Bad
-from clawback_common.postgres import Transaction
-from clawback_contracts.revocation.folding import ORDERS, AnyOrder
+from clawback_contracts.revocation.folding import ORDERS
 from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, RevocationNoticed
 from compliance.use_cases import incidents, orders, own_orders, receipts
 from compliance.use_cases.service import Service
@@ -19,31 +16,20 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
         service: The service.
         positions: Whether to store positions on the topics; False for a retry of old records.
     """
-
-    async def notices_arrived(batch: Batch[RevocationNoticed]) -> None:
-        await orders.on_notices(batch, service, positions=positions)
-
-    async def receipts_arrived(batch: Batch[ArticleRemoved]) -> None:
-        await receipts.on_receipts(batch, service, positions=positions)
-
-    async def own_orders_arrived(batch: Batch[AnyOrder]) -> None:
-        await own_orders.on_own_orders(batch, service, positions=positions)
-
-    async def unreadable(tx: Transaction, bad: Sequence[Bad]) -> None:
-        await incidents.on_unreadable(tx, bad, service)
+    unreadable = partial(incidents.on_unreadable, service=service)
 
     return [
         Subscription(
             RevocationNoticed.TOPIC,
             (RevocationNoticed,),
-            notices_arrived,
+            partial(orders.on_notices, service=service, positions=positions),
             own_offsets=True,
             on_bad=unreadable,
         ),
         Subscription(
             ArticleRemoved.TOPIC,
             (ArticleRemoved,),
-            receipts_arrived,
+            partial(receipts.on_receipts, service=service, positions=positions),
             lane="receipts",
             own_offsets=True,
             on_bad=unreadable,
@@ -51,7 +37,7 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
         Subscription(
             ArticleRevoked.TOPIC,
             ORDERS,
-            own_orders_arrived,
+            partial(own_orders.on_own_orders, service=service, positions=positions),
             lane="orders",
             own_offsets=True,
             on_bad=unreadable,

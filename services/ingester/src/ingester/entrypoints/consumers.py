@@ -1,13 +1,10 @@
 """The Kafka subscriptions of the ingester."""
 
-from collections.abc import Sequence
+from functools import partial
 
-from clawback_common.kafka.envelope import Batch
 from clawback_common.kafka.subscription import Subscription
-from clawback_common.messaging.quarantine import Bad
-from clawback_common.postgres import Transaction
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
-from clawback_contracts.revocation.folding import ORDERS, AnyOrder
+from clawback_contracts.revocation.folding import ORDERS
 from clawback_contracts.revocation.v1 import ArticleRevoked
 from ingester.use_cases import orders, storing
 from ingester.use_cases.service import Service
@@ -20,22 +17,12 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
         service: The service.
         positions: Whether to store positions on the topics; False for a retry of old records.
     """
-
-    async def submissions_arrived(batch: Batch[ArticleSubmitted]) -> None:
-        await storing.on_submissions(batch, service, positions=positions)
-
-    async def orders_arrived(batch: Batch[AnyOrder]) -> None:
-        await orders.on_orders(batch, service, positions=positions)
-
-    async def orders_unreadable(tx: Transaction, bad: Sequence[Bad]) -> None:
-        await orders.on_unreadable_orders(tx, bad, service)
-
     return [
         *(
             Subscription(
                 topic,
                 (ArticleSubmitted,),
-                submissions_arrived,
+                partial(storing.on_submissions, service=service, positions=positions),
                 # Each upstream system has its own lane, so that a problem of one delays no other.
                 lane=None if topic == ArticleSubmitted.TOPIC else topic.removesuffix(".v1"),
                 value_bytes_max=CONTENT_BYTES_MAX,
@@ -50,10 +37,10 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
         Subscription(
             ArticleRevoked.TOPIC,
             ORDERS,
-            orders_arrived,
+            partial(orders.on_orders, service=service, positions=positions),
             lane="orders",
             own_offsets=True,
-            on_bad=orders_unreadable,
+            on_bad=partial(orders.on_unreadable_orders, service=service),
         ),
         service.sweeper.subscription(),
     ]
