@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
+from analytics.domain.dimensions import TOTAL
 from analytics.service import SERVICE
 from bench import results, sample, stage
 from bench.results import Result
@@ -16,7 +17,7 @@ from clawback_contracts.article.v1 import ArticlePublished
 
 TEMPLATE = "bench_template_analytics"
 COUNTED = "SELECT count(*) FROM facet WHERE day IS NOT NULL"
-SUM = "SELECT coalesce(sum(articles), 0) FROM rollup WHERE dimension = 1"
+SUM = "SELECT coalesce(sum(articles), 0) FROM rollup WHERE dimension = $1"
 
 
 @dataclass(slots=True)
@@ -97,7 +98,7 @@ async def rate(who: Contestant, database_url: str, articles: int) -> float:
             who.must_live()
             there = await connection.fetchval(COUNTED)
             if there >= articles:
-                if await connection.fetchval(SUM) != articles:
+                if await connection.fetchval(SUM, TOTAL.id) != articles:
                     raise BenchError(f"{who.name} has counted something else; see {who.log}")
                 return articles / (time.monotonic() - began)
             if not there:
