@@ -11,7 +11,7 @@ import pytest
 from clawback_common import alerts, retention
 from clawback_common.messaging import unconfirmed
 from clawback_contracts.topics import load_topics
-from clawback_local.services import SERVICES
+from clawback_local.parts import SERVICES
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(

@@ -11,7 +11,7 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from clawback_common.config.settings import CommonSettings
-from clawback_local.services import SERVICES
+from clawback_local.parts import SERVICES
 
 ROOT = Path(__file__).parents[2]
 NAMES = tuple(service.name for service in SERVICES)

@@ -19,8 +19,8 @@ import yaml
 from clawback_contracts import cloudevents
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_local import Stack
-from clawback_local.services import replica
-from clawback_local.site import DATABASES
+from clawback_local.config import DATABASES
+from clawback_local.parts import replica
 from clawback_story import chapters, jobs, notifications, scanning
 from clawback_story.operation_checkers import SUMMARY
 from clawback_story.output import Printer

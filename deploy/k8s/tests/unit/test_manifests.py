@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from clawback_common.config.settings import BrokerSettings, CommonSettings
-from clawback_local.places import ROOT
-from clawback_local.services import SERVICES
+from clawback_local.config import ROOT
+from clawback_local.parts import SERVICES
 
 KUBERNETES = "1.34"
 K8S = ROOT / "deploy/k8s"

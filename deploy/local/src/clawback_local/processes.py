@@ -1,133 +1,117 @@
-"""All parts of the local stack, as data, in start-up order."""
+"""Processes of a stack: tied to the life of their supervisor, recorded, and probed until they are ready."""
 
+import asyncio
+import contextlib
+import json
 import os
-import shlex
 import signal
-from collections.abc import Collection, Mapping
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NamedTuple
 
-from clawback_local import databases, keys, servers
-from clawback_local.parts import Listens, Part
-from clawback_local.production import secured
-from clawback_local.services import SERVICES, STORES, SUBMISSIONS
-from clawback_local.site import Site
+from clawback_local.config import LOOPBACK, Paths, StackError
 
-KAFKA = Part(
-    "kafka",
-    command=servers.kafka_command,
-    ports={"kafka": 9092, "kafka_controller": 9093},
-    ready=Listens(),
-    wipe=servers.wipe_kafka,
-    deadline_s=60,
-)
-POSTGRES = Part(
-    "postgres",
-    command=servers.postgres_command,
-    ports={"postgres": 5433},
-    ready=Listens(),
-    settle=databases.ensure,
-    wipe=servers.wipe_postgres,
-    stop_signal=signal.SIGINT,
-    death_signal=signal.SIGQUIT,
-)
-VALKEY = Part(
-    "valkey",
-    command=servers.valkey_command,
-    ports={"valkey": 6380},
-    ready=Listens(),
-    wipe=servers.wipe_valkey,
-)
-KEYS = Part("keys", inside=keys.make)
-MAIL = Part(
-    "mail",
-    argv=("{python}", "-m", "clawback_local.mail", "--port", "{mail_port}", "--folder", "{mail}"),
-    ports={"mail": 1025},
-    ready=Listens(),
-)
-SMS = Part(
-    "sms",
-    argv=("{python}", "-m", "clawback_local.sms", "--port", "{sms_port}", "--folder", "{sms}"),
-    ports={"sms": 1026},
-    ready=Listens(),
-)
-SIMULATOR = Part(
-    "simulator",
-    argv=("{python}", "-m", "clawback_simulator", "--port", "{simulator_port}"),
-    ports={"simulator": 8010},
-    ready=Listens(),
-    stop_s=5,
-)
-TOPICS = Part(
-    "topics",
-    argv=("{python}", "-m", "clawback_common.kafka", "provision", SUBMISSIONS),
-    env={"KAFKA_BOOTSTRAP_SERVERS": "{kafka}", "TOPIC_PROFILE": "{topic_profile}"},
-    needs=("kafka",),
-)
-
-
-GIVEN: Mapping[str, Part] = {
-    "KAFKA_BOOTSTRAP_SERVERS": Part("kafka", inside=servers.given_kafka),
-    "POSTGRES_URL": Part("postgres", inside=databases.ensure),
-    "REDIS_URL": Part("valkey", inside=servers.given_valkey),
-    "METABASE_URL": Part("simulator"),
-    "SMTP_URL": Part("mail"),
-    "SMS_URL": Part("sms"),
+NOBODY = "65534"
+CAPABILITY = "+dac_override"
+USERS = {
+    "self": (),
+    "namespace": ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}"),
+    NOBODY: (
+        "setpriv",
+        f"--reuid={NOBODY}",
+        f"--regid={NOBODY}",
+        "--clear-groups",
+        f"--inh-caps={CAPABILITY}",
+        f"--ambient-caps={CAPABILITY}",
+    ),
 }
-"""An address in the environment, and the part that it replaces: it is checked, where possible, and not started."""
+"""How a process gets its user. In a namespace it is nobody inside, and still the current user outside.
+
+Nobody outside of one keeps the capability of root to enter the folders of others.
+"""
+UNLESS_ORPHANED = '[ "$PPID" = "$0" ] && exec "$@"'
+"""The kernel does not report a parent that ended before the signal was requested."""
+END_DEADLINE_S = 10.0
+POLL_S = 0.05
+PROBE_TIMEOUT_S = 2.0
 
 
-def parts(
-    environment: Mapping[str, str] | None = None, *, production: bool = False, replicas: int = 1
-) -> dict[str, Part]:
-    """Returns every part by name; a server with an address in the environment is checked instead of started."""
-    environment = os.environ if environment is None else environment
-    services = [part for service in SERVICES for part in service.parts(replicas)]
-    everything = (KAFKA, POSTGRES, VALKEY, KEYS, MAIL, SMS, SIMULATOR, TOPICS, *services)
-    given = {part.name: part for name, part in GIVEN.items() if environment.get(name)}
-    chosen = {part.name: given.get(part.name, part) for part in everything}
-    return secured(chosen) if production else chosen
+class Command(NamedTuple):
+    """A command line, and the user it runs as: a key of `USERS`."""
+
+    argv: tuple[str, ...]
+    user: str = "self"
 
 
-def _env() -> dict[str, tuple[str, str]]:
-    env = {
-        "KAFKA_BOOTSTRAP_SERVERS": ("kafka", "{kafka}"),
-        "TOPIC_PROFILE": ("topics", "{topic_profile}"),
-        "POSTGRES_URL": ("postgres", "{postgres_admin}"),
-        "REDIS_URL": ("valkey", "{redis_url}"),
-        "METABASE_URL": ("simulator", "{metabase_url}"),
-        "METABASE_API_KEY": ("simulator", "{metabase_api_key}"),
-        "STORES": ("compliance-api", STORES),
-        "ARCHIVE_URL": ("compliance-api", "{archive_url}"),
-        "KEYS": ("keys", "{keys}"),
-        "TLS_CAFILE": ("keys", "{cafile}"),
-        "API_KEYS_FILE": ("keys", "{keys}/api_keys.yaml"),
-        "WEBHOOK_SECRETS": ("keys", "{keys}/webhook_secrets.yaml"),
-        "FEEDS": ("keys", "{feeds}"),
-        "SMTP_URL": ("mail", "{smtp_url}"),
-        "MAIL": ("mail", "{mail}"),
-        "SMS_URL": ("sms", "{sms_url}"),
-        "SMS": ("sms", "{sms}"),
-    }
-    for name in (service.name for service in SERVICES):
-        env[f"{name.upper()}_DATABASE_URL"] = ("postgres", f"{{{name}_database}}")
-        env[f"{name.upper()}_URL"] = (f"{name}-api", f"{{{name}_api_url}}")
-        env[f"{name.upper()}_WORKER_URL"] = (f"{name}-worker", f"{{{name}_worker_url}}")
-    return env
+def tied(*argv: str, user: str = "self", death_signal: signal.Signals = signal.SIGKILL) -> tuple[str, ...]:
+    """Returns a command line, for a child of this process, that gets the signal when this process ends."""
+    request = ("setpriv", f"--pdeathsig={death_signal.name.removeprefix('SIG')}")
+    return (*USERS[user], *request, "sh", "-c", UNLESS_ORPHANED, str(os.getpid()), *argv)
 
 
-ENV = _env()
-"""The content of `.run/env`, and the part that each address belongs to."""
+def started(pid: int) -> str | None:
+    """Returns the kernel's start time of a process; None if it does not exist."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else fields[19]
 
 
-def write_env(site: Site, running: Collection[str]) -> None:
-    """Writes the addresses of running parts, to be read by a shell.
+def record(path: Path, pid: int) -> None:
+    """Records a process by pid and start time, because a pid may be reused."""
+    path.write_text(json.dumps({"pid": pid, "started": started(pid)}))
 
-    It contains passwords, so only the owner can read it.
-    """
-    lines = [
-        f"{name}={shlex.quote(site.fill(value))}\n" for name, (part, value) in ENV.items() if part in running
-    ]
-    partial = site.places.env.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    partial.touch(mode=0o600)
-    partial.write_text("".join(lines))
-    partial.rename(site.places.env)
+
+def cleanup(paths: Paths) -> None:
+    """Stops what a killed supervisor left running. Usually nothing: the kernel stops its processes with it."""
+    for path in sorted(paths.pids.iterdir()) if paths.pids.exists() else ():
+        with contextlib.suppress(ValueError, KeyError, ProcessLookupError):
+            known = json.loads(path.read_text())
+            end = time.monotonic() + END_DEADLINE_S
+            while started(known["pid"]) == known["started"]:
+                os.kill(known["pid"], signal.SIGKILL)
+                if time.monotonic() > end:
+                    raise StackError(f"{path.name} (pid {known['pid']}) of an earlier run does not stop")
+                time.sleep(POLL_S)
+        path.unlink()
+
+
+async def listens(port: int, host: str = LOOPBACK) -> bool:
+    """Whether a connection is accepted now."""
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True
+
+
+async def answers(port: int, path: str = "/readyz", *, context: ssl.SSLContext | None = None) -> bool:
+    """Whether a GET of the path is answered with 200 now; over TLS with a context."""
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(LOOPBACK, port, ssl=context)
+            with contextlib.closing(writer):
+                writer.write(
+                    f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nConnection: close\r\n\r\n".encode()
+                )
+                status = await reader.readline()
+    except (OSError, TimeoutError):
+        return False
+    return status.split(b" ")[1:2] == [b"200"]
+
+
+async def until(condition: Callable[[], Awaitable[bool]], *, deadline_s: float) -> bool:
+    """Polls until the condition is true. Returns False after the deadline."""
+    end = time.monotonic() + deadline_s
+    while not await condition():
+        if time.monotonic() >= end:
+            return False
+        await asyncio.sleep(POLL_S)
+    return True

@@ -3,148 +3,153 @@
 These settings are added to, or replace, those of development. No production check of a service is relaxed.
 """
 
-import ssl
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from clawback_local.certificates import Authority
-from clawback_local.parts import Listens, Part
-from clawback_local.places import Places
-from clawback_local.ports import LOOPBACK
-from clawback_local.site import DATABASES, secret
+import trustme
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
-SERVERS = ("kafka", "postgres", "valkey", "mail", "sms", "simulator")
-CONSUMERS = ("search",)
-"""Downstream systems: a user of the broker, and a certificate for their holdings."""
-KAFKA_ADMINISTRATORS = ("topics", "operator")
-KAFKA_USERS = ("broker", *DATABASES, *KAFKA_ADMINISTRATORS, "upstream", *CONSUMERS)
+from clawback_local.config import DATABASES, LOOPBACK, Config, Paths, write_private
+from clawback_local.kafka import CONSUMERS, USERS
+from clawback_local.parts import SETTINGS, Part
+
+CERTIFICATES = (*DATABASES, *CONSUMERS, "kafka", "postgres", "valkey", "mail", "sms", "simulator")
 KAFKA_GRANTS = (
     *(f"{service}={service}" for service in DATABASES),
     "upstream=upstream",
     *(f"downstream={name}" for name in CONSUMERS),
 )
 WITH_CERTIFICATE_ARGUMENTS = ("mail", "sms", "simulator")
-CERTIFICATE_ARGUMENTS = ("--certfile", "{{tls}}/{name}.crt", "--keyfile", "{{tls}}/{name}.key")
-
-KAFKA_ENV = {
-    "ENVIRONMENT": "production",
-    "TLS_CAFILE": "{tls}/ca.crt",
-    "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
-}
-SERVICE_ENV = {
-    "ENABLE_AUTH": "true",
-    "COMPLIANCE": "required",
-    "REVOCATION_FEEDS": "metabase-revoked",
-    "TAKEDOWN_DEADLINE_H": "24",
-    "HOLDER_NETWORKS": "127.0.0.0/8",
-    "ALERT_ROUTES": "{alert_routes}",
-}
-"""For all services; each reads the ones it needs."""
 PROXIED = {"postgres": 5434, "valkey": 6381}
 """The wheels' servers are built without TLS: each has a proxy with TLS at this port."""
+KAFKA_ENV: Mapping[str, str] = SETTINGS["production"]["kafka"]
+SERVICE_ENV: Mapping[str, str] = SETTINGS["production"]["service"]
 
 
-def facts(places: Places, ports: Mapping[str, int], known: Mapping[str, str]) -> dict[str, str]:
-    """Returns what differs from development. Creates missing certificates and passwords."""
-    authority = Authority(places.tls)
-    for name in (*DATABASES, *SERVERS, *CONSUMERS):
+@dataclass(frozen=True)
+class Certificate:
+    """The files of a certificate and its key, as PEM; Kafka reads both from `store`."""
+
+    certfile: Path
+    keyfile: Path
+    store: Path
+
+
+class Authority:
+    """Signs certificates for loopback in one folder, whose files only their owner can read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.cafile, keyfile = folder / "ca.crt", folder / "ca.key"
+        if not self.cafile.exists():
+            authority = trustme.CA(organization_name="Clawback local stack")
+            write_private(keyfile, authority.private_key_pem.bytes().decode())
+            write_private(self.cafile, authority.cert_pem.bytes().decode())
+        self._authority = trustme.CA.from_pem(self.cafile.read_bytes(), keyfile.read_bytes())
+
+    def certificate(self, name: str, *hosts: str) -> Certificate:
+        """Returns a certificate for these hosts, or for loopback; created on first use."""
+        made = Certificate(*(self._folder / f"{name}.{suffix}" for suffix in ("crt", "key", "store.pem")))
+        if not made.store.exists():
+            signed = self._authority.issue_cert(*(hosts or (LOOPBACK, "localhost")), common_name=name)
+            private = load_pem_private_key(signed.private_key_pem.bytes(), None)
+            key = private.private_bytes(
+                Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+            ).decode()  # for Kafka
+            chain = "".join(
+                one.bytes().decode() for one in (*signed.cert_chain_pems, self._authority.cert_pem)
+            )
+            for path, text in ((made.keyfile, key), (made.certfile, chain), (made.store, key + chain)):
+                write_private(path, text)
+        return made
+
+
+def secured(config: Config) -> Config:
+    """Returns the configuration in production mode. Creates missing certificates and passwords."""
+    paths, ports = config.paths, config.ports
+    authority = Authority(paths.tls)
+    for name in CERTIFICATES:
         authority.certificate(name)
-    found = {
-        name: f"https://{url.removeprefix('http://')}"
-        for name, url in known.items()
-        if name.endswith("_url") and url.startswith("http://")
+    values = {name: value.replace("http://", "https://") for name, value in config.values.items()}
+    password = quote(paths.secret("valkey"), safe="")
+    values |= {
+        "tls": str(paths.tls),
+        "cafile": str(paths.cafile),
+        "metabase_api_key": paths.secret("metabase"),
+        "redis_url": f"rediss://:{password}@{LOOPBACK}:{ports.get('valkey_tls', 0)}/0",
+        "smtp_url": values["smtp_url"].replace("smtp://", "smtps://", 1),
     }
-    found["tls"] = str(places.tls)
-    found["cafile"] = str(authority.cafile)
-    found["metabase_api_key"] = secret(places, "metabase")
-    word = quote(secret(places, "valkey"), safe="")
-    found["redis_url"] = f"rediss://:{word}@{LOOPBACK}:{ports.get('valkey_tls', 0)}/0"
-    found["smtp_url"] = known["smtp_url"].replace("smtp://", "smtps://", 1)
     for name in DATABASES:
-        found[f"{name}_database"] = _over_tls(known[f"{name}_database"], ports.get("postgres_tls", 0))
-    for name in KAFKA_USERS:
-        found[f"kafka_{name}_password"] = secret(places, f"kafka-{name}")
-    return found
+        url = urlsplit(values[f"{name}_database"])
+        netloc = f"{url.netloc.rpartition('@')[0]}@{LOOPBACK}:{ports.get('postgres_tls', 0)}"
+        query = "sslmode=verify-full&sslnegotiation=direct"
+        values[f"{name}_database"] = urlunsplit(url._replace(netloc=netloc, query=query))
+    values |= {f"kafka_{name}_password": paths.secret(f"kafka-{name}") for name in USERS}
+    return replace(config, values=values, production=True)
 
 
-def _over_tls(url: str, port: int) -> str:
-    parts = urlsplit(url)
-    netloc = f"{parts.netloc.rpartition('@')[0]}@{LOOPBACK}:{port}"
-    return urlunsplit(parts._replace(netloc=netloc, query="sslmode=verify-full&sslnegotiation=direct"))
-
-
-def secured(parts: Mapping[str, Part]) -> dict[str, Part]:
+def secured_parts(parts: Mapping[str, Part]) -> dict[str, Part]:
     """Returns the parts as they are in production mode, and the additional ones."""
-    return {part.name: part for part in _secured(parts)}
+    return {part.name: part for one in parts.values() for part in _secured(one)}
 
 
-def _secured(parts: Mapping[str, Part]) -> Iterator[Part]:
-    for name, part in parts.items():
-        service = name.partition("-")[0]
-        if service in DATABASES:
-            needs = tuple(f"{need}-tls" if need in PROXIED else need for need in part.needs)
-            yield replace(part, env={**part.env, **_service_env(service)}, needs=needs)
-        elif name == "topics":
-            grants = (word for granted in KAFKA_GRANTS for word in ("--grant", granted))
-            env = {**part.env, **KAFKA_ENV, **kafka_user(name)}
-            yield replace(part, argv=(*part.argv, *grants), env=env)
-        elif name in WITH_CERTIFICATE_ARGUMENTS:
-            certificate = tuple(word.format(name=name) for word in CERTIFICATE_ARGUMENTS)
-            yield replace(part, argv=(*part.argv, *certificate))
-        else:
-            yield part
-            if name in PROXIED:
-                yield _proxy(name, PROXIED[name])
+def _secured(part: Part) -> Iterator[Part]:
+    service = part.name.partition("-")[0]
+    if service in DATABASES:
+        needs = tuple(f"{need}-tls" if need in PROXIED else need for need in part.needs)
+        certificate = {
+            f"HTTP_TLS_{kind}FILE": f"{{tls}}/{service}.{suffix}"
+            for kind, suffix in (("CERT", "crt"), ("KEY", "key"))
+        }
+        env = {**part.env, **KAFKA_ENV, **SERVICE_ENV, **certificate, **_kafka_user(service)}
+        yield replace(part, env=env, needs=needs)
+    elif part.name == "topics":
+        grants = (word for granted in KAFKA_GRANTS for word in ("--grant", granted))
+        env = {**part.env, **KAFKA_ENV, **_kafka_user(part.name)}
+        yield replace(part, argv=(*part.argv, *grants), env=env)
+    elif part.name in WITH_CERTIFICATE_ARGUMENTS:
+        yield replace(part, argv=(*part.argv, *_certificate_arguments(part.name)))
+    else:
+        yield part
+        if part.name in PROXIED:
+            ports = ("--port", f"{{{part.name}_tls_port}}", "--target", f"{{{part.name}_port}}")
+            yield Part(
+                f"{part.name}-tls",
+                argv=(
+                    "{python}",
+                    "-m",
+                    "clawback_local.servers",
+                    "tls",
+                    *ports,
+                    *_certificate_arguments(part.name),
+                ),
+                needs=(part.name,),
+                ports={f"{part.name}_tls": PROXIED[part.name]},
+                ready="listens",
+            )
 
 
-def _proxy(server: str, port: int) -> Part:
-    ports = ("--port", f"{{{server}_tls_port}}", "--target", f"{{{server}_port}}")
-    certificate = tuple(word.format(name=server) for word in CERTIFICATE_ARGUMENTS)
-    return Part(
-        f"{server}-tls",
-        argv=("{python}", "-m", "clawback_local.tls_proxy", *ports, *certificate),
-        needs=(server,),
-        ports={f"{server}_tls": port},
-        ready=Listens(),
-    )
+def _certificate_arguments(name: str) -> tuple[str, ...]:
+    return ("--certfile", f"{{tls}}/{name}.crt", "--keyfile", f"{{tls}}/{name}.key")
 
 
-def _service_env(service: str) -> dict[str, str]:
-    certificate = {
-        "HTTP_TLS_CERTFILE": f"{{tls}}/{service}.crt",
-        "HTTP_TLS_KEYFILE": f"{{tls}}/{service}.key",
-    }
-    return {**KAFKA_ENV, **SERVICE_ENV, **certificate, **kafka_user(service)}
+def _kafka_user(name: str) -> dict[str, str]:
+    return {"KAFKA_SASL_USERNAME": name, "KAFKA_SASL_PASSWORD": f"{{kafka_{name}_password}}"}
 
 
-def consumer_env(places: Places, name: str) -> dict[str, str]:
+def consumer_env(paths: Paths, name: str) -> dict[str, str]:
     """Returns a downstream system's settings for the broker, and for the certificate of its holdings."""
     return {
         "KAFKA_SASL_USERNAME": name,
-        "KAFKA_SASL_PASSWORD": secret(places, f"kafka-{name}"),
-        "KAFKA_SSL_CAFILE": str(places.tls / "ca.crt"),
-        "HOLDINGS_CERTFILE": str(places.tls / f"{name}.crt"),
-        "HOLDINGS_KEYFILE": str(places.tls / f"{name}.key"),
+        "KAFKA_SASL_PASSWORD": paths.secret(f"kafka-{name}"),
+        "KAFKA_SSL_CAFILE": str(paths.cafile),
+        "HOLDINGS_CERTFILE": str(paths.tls / f"{name}.crt"),
+        "HOLDINGS_KEYFILE": str(paths.tls / f"{name}.key"),
     }
-
-
-def kafka_arguments(places: Places, bootstrap_servers: str, name: str = "operator") -> dict[str, Any]:
-    """Returns how an aiokafka client connects to the broker as this user; without TLS if the stack has none."""
-    cafile = places.tls / "ca.crt"
-    if not cafile.exists():
-        return {"bootstrap_servers": bootstrap_servers}
-    return {
-        "bootstrap_servers": bootstrap_servers,
-        "security_protocol": "SASL_SSL",
-        "ssl_context": ssl.create_default_context(cafile=cafile),
-        "sasl_mechanism": "SCRAM-SHA-512",
-        "sasl_plain_username": name,
-        "sasl_plain_password": secret(places, f"kafka-{name}"),
-    }
-
-
-def kafka_user(name: str) -> dict[str, str]:
-    """Returns the identity of a client of the broker."""
-    return {"KAFKA_SASL_USERNAME": name, "KAFKA_SASL_PASSWORD": f"{{kafka_{name}_password}}"}

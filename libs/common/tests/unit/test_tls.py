@@ -23,7 +23,7 @@ from clawback_common.http.probes import Probes
 from clawback_common.kafka.connection import connection
 from clawback_common.service.event_loop import Loop
 from clawback_common.service.process import ShutdownEvent, serve
-from clawback_local.certificates import Authority, Certificate
+from clawback_local.production import Authority, Certificate
 
 
 @pytest.fixture

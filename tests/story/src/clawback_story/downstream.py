@@ -12,12 +12,12 @@ from typing import IO, Any
 
 from clawback_contracts.signatures import Signer
 from clawback_local import Stack
-from clawback_local.places import ROOT
+from clawback_local.config import ROOT
+from clawback_local.processes import tied
 from clawback_local.production import consumer_env
 from clawback_testing.keys import public, write_signing_key
 
 SCRIPT = ROOT / "contracts" / "examples" / "consumer.py"
-LAUNCH = ROOT / "deploy" / "local" / "src" / "clawback_local" / "launch.py"
 END_S = 10.0
 
 
@@ -27,12 +27,6 @@ class Copy:
 
     version: int
     content: str
-
-
-def tied(*argv: str) -> list[str]:
-    """Returns a Python command line whose process ends with this one, however it ends."""
-    own = [sys.executable, "-I", "-S", str(LAUNCH), str(os.getpid()), str(int(signal.SIGKILL)), "self", "--"]
-    return [*own, sys.executable, *argv]
 
 
 class Downstream:
@@ -65,7 +59,7 @@ class Downstream:
         """Starts it; it determines its position itself."""
         self._out = self.log.open("ab")
         self._process = await asyncio.create_subprocess_exec(
-            *tied(str(SCRIPT)),
+            *tied(sys.executable, str(SCRIPT)),
             env=os.environ
             | {
                 "HOLDER": self.name,
@@ -74,7 +68,7 @@ class Downstream:
                 **({"SIGNING_KEY_FILE": str(self.key)} if self.key.exists() else {}),
                 "HOLDINGS_PORT": str(self.port),
                 "KAFKA_BOOTSTRAP_SERVERS": self._stack.env["KAFKA_BOOTSTRAP_SERVERS"],
-                **(consumer_env(self._stack.places, self.name) if self._stack.production else {}),
+                **(consumer_env(self._stack.paths, self.name) if self._stack.production else {}),
             },
             stdout=self._out,
             stderr=self._out,

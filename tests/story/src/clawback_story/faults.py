@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from clawback_local import Stack
+from clawback_local.config import DATABASES
 from clawback_local.postgres import wheel_install
-from clawback_local.site import DATABASES
 from clawback_story import (
     chapters,
     checkers,
