@@ -90,7 +90,7 @@ def java_client(bootstrap: str, topic: str, count: int) -> list[Record]:
         NotRead: the client failed.
     """
     command = [
-        *(str(kafka.java()), "-cp", f"{kafka.jars()}/*", "org.apache.kafka.tools.consumer.ConsoleConsumer"),
+        *(kafka.java(), "-cp", f"{kafka.jars()}/*", "org.apache.kafka.tools.consumer.ConsoleConsumer"),
         *("--bootstrap-server", bootstrap, "--topic", topic, "--from-beginning"),
         *("--max-messages", str(count), "--timeout-ms", str(READ_S_MAX * 500)),
     ]

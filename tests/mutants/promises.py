@@ -67,7 +67,7 @@ MUTANTS = (
     ),
     Mutant(
         "setting of the running stack that is unset now and not named",
-        (Change(f"{LOCAL}/config.py", "else name in users)", "else False)"),),
-        at(f"{LOCAL_TESTS}/test_given.py", "test_a_variable_that_is_unset_now_differs"),
+        (Change(f"{LOCAL}/parts.py", "else name in users)", "else False)"),),
+        at(f"{LOCAL_TESTS}/test_settings.py", "test_a_variable_that_is_unset_now_differs"),
     ),
 )

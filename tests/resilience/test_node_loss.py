@@ -22,7 +22,6 @@ import compliance.service
 import ingester.service
 from clawback_contracts.sweep.v1 import Action, SweepRequested
 from clawback_local import postgres
-from clawback_local.config import POSTGRES_ADMIN
 from clawback_local.processes import tied
 from clawback_testing.databases import Databases
 from clawback_testing.listening import ping
@@ -59,7 +58,7 @@ def _server(made: Wire, folder: Path) -> Iterator[str]:
     command = tied(*postgres.argv(data, PORT), *options, user=user)
     process = subprocess.Popen(made.within(made.server, *command), cwd="/", stderr=subprocess.DEVNULL)  # noqa: S603 - arguments are ours
     try:
-        yield f"postgresql://{POSTGRES_ADMIN}:{PASSWORD}@/postgres?host={folder}&port={PORT}"
+        yield f"postgresql://{postgres.ADMIN}:{PASSWORD}@/postgres?host={folder}&port={PORT}"
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)

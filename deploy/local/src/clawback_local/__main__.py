@@ -3,27 +3,26 @@
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from clawback_local import kafka, keys, stack
-from clawback_local.config import DEFAULT_RUN, Paths, StackError, changed_settings, kafka_arguments
+from clawback_local.config import DEFAULT_RUN, Paths, StackError
+from clawback_local.parts import changed_settings
 from clawback_local.stack import Event, SupervisorSpec, ask
 
-OPERATIONS = ("stop", "start", "kill", "wipe")
 LAG_TIMEOUT_S = 8.0
-HEADER = ("PROCESS", "PID", "ADDRESS", "READY", "LAG", "RESTARTS", "")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command. Returns 0 on success, 1 on failure with a message."""
     options = _parser().parse_args(argv)
     try:
-        options.run_command(Paths(options.run_dir), options)
+        options.function(Paths(options.run_dir), options)
     except StackError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -37,8 +36,7 @@ def up(paths: Paths, options: argparse.Namespace) -> None:
     began = time.monotonic()
     parts = options.only.split(",") if options.only else None
     if stack.is_running(paths):
-        running = ask(paths, "settings", timeout_s=10)
-        others = changed_settings(os.environ, running["values"], running["users"])
+        others = changed_settings(os.environ, json.loads(paths.settings.read_text()), paths.read_env())
         if others:
             raise StackError(
                 f"the stack in {paths.run} runs with other settings: {', '.join(others)}. "
@@ -64,59 +62,43 @@ def down(paths: Paths, _: argparse.Namespace) -> None:
 def status(paths: Paths, _: argparse.Namespace) -> None:
     """Prints the status table; an unknown lag is a question mark, never zero."""
     rows = ask(paths, "status", timeout_s=10)
-    lags = _lags(paths, {row["group"] for row in rows if row["group"]})
-    lines = [HEADER, *(_cells(row, lags) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    lags = asyncio.run(_lags(paths, {row["group"] for row in rows if row["group"]}))
+    table: list[tuple[object, ...]] = [("PROCESS", "PID", "ADDRESS", "READY", "LAG", "RESTARTS", "")]
+    for row in rows:
+        ready = "yes" if row["state"] == "ready" else row["state"]
+        lag = lags.get(row["group"], "?") if row["group"] else "-"
+        process = (row["part"], row["pid"] or "-", row["address"] or "-")
+        table.append((*process, ready, lag, row["restarts"], row["detail"].partition("\n")[0]))
+    widths = [max(len(str(cell)) for cell in column) for column in zip(*table, strict=True)]
+    for line in table:
+        print("  ".join(str(cell).ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _cells(row: Mapping[str, Any], lags: Mapping[str, int]) -> tuple[str, ...]:
-    ready = "yes" if row["state"] == "ready" else str(row["state"])
-    lag = str(lags.get(row["group"], "?")) if row["group"] else "-"
-    detail = (row["detail"].splitlines() or [""])[0]
-    return (
-        row["part"],
-        str(row["pid"] or "-"),
-        row["address"] or "-",
-        ready,
-        lag,
-        str(row["restarts"]),
-        detail,
-    )
-
-
-def _lags(paths: Paths, services: set[str]) -> dict[str, int]:
-    """Returns the number of uncommitted messages of each service's groups; empty if unknown."""
-    try:
-        connection = kafka_arguments(paths, paths.read_env()["KAFKA_BOOTSTRAP_SERVERS"])
-        return asyncio.run(_read_lags(connection, services)) if services else {}
-    except (OSError, KeyError, TimeoutError):
-        return {}
-
-
-async def _read_lags(connection: Mapping[str, Any], services: set[str]) -> dict[str, int]:
+async def _lags(paths: Paths, services: set[str]) -> dict[str, int]:
+    """Returns the number of uncommitted messages of each service's groups, such as `ingester.orders`, if known."""
     from aiokafka import AIOKafkaConsumer  # noqa: PLC0415 - half a second that other commands do not need
-    from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415
-    from aiokafka.errors import KafkaError  # noqa: PLC0415
+    from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415 - likewise
+    from aiokafka.errors import KafkaError  # noqa: PLC0415 - likewise
 
-    lags = dict.fromkeys(services, 0)
+    lags: dict[str, int] = {}
+    bootstrap_servers = paths.read_env().get("KAFKA_BOOTSTRAP_SERVERS")
+    if not services or bootstrap_servers is None:
+        return lags
+    connection = paths.kafka_arguments(bootstrap_servers)
     admin, consumer = AIOKafkaAdminClient(**connection), AIOKafkaConsumer(**connection)
-    try:
+    with contextlib.suppress(KafkaError, OSError, KeyError, TimeoutError):
         async with asyncio.timeout(LAG_TIMEOUT_S):
             await admin.start()
             await consumer.start()
             for group, *_ in await admin.list_consumer_groups():
-                service = group.partition(".")[0]  # a service has several groups, such as `ingester.orders`
+                service = group.partition(".")[0]
                 if service in services:
                     committed = await admin.list_consumer_group_offsets(group)
                     ends = await consumer.end_offsets(list(committed))
-                    lags[service] += sum(max(0, ends[one] - committed[one].offset) for one in committed)
-    except KafkaError as error:
-        raise OSError(str(error)) from error
-    finally:
-        await admin.close()
-        await consumer.stop()
+                    behind = sum(max(0, ends[one] - committed[one].offset) for one in committed)
+                    lags[service] = lags.get(service, 0) + behind
+    await admin.close()
+    await consumer.stop()
     return lags
 
 
@@ -159,11 +141,7 @@ def fetch(_: Paths, __: argparse.Namespace) -> None:
     """Downloads what is downloaded once."""
     if not kafka.folder().is_dir():
         print("Kafka's jars: 55 MB by Maven, about a minute", flush=True)
-    libs = kafka.jars()
-    if not kafka.class_archive(libs).exists():
-        print("Kafka's classes: an archive of them, for faster starts", flush=True)
-        kafka.make_class_archive(libs)
-    print(f"Kafka's jars are in {libs}")
+    print(f"Kafka's jars are in {kafka.jars()}")
 
 
 def operate(paths: Paths, options: argparse.Namespace) -> None:
@@ -178,39 +156,30 @@ def _report(event: Event) -> None:
         )
 
 
-COMMANDS = {
-    "up": up,
-    "down": down,
-    "status": status,
-    "run": run,
-    "keys": create_key,
-    "logs": logs,
-    "reset": reset,
-}
-COMMANDS |= {"fetch": fetch, **dict.fromkeys(OPERATIONS, operate)}
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="clawback_local", description=__doc__)
     run_dir = Path(os.environ.get("CLAWBACK_RUN_DIR") or DEFAULT_RUN)
-    parser.add_argument(
-        "--run-dir", type=Path, default=run_dir, help="run folder (default: CLAWBACK_RUN_DIR, or .run)"
-    )
+    parser.add_argument("--run-dir", type=Path, default=run_dir, help="default: CLAWBACK_RUN_DIR, or .run")
     subparsers = parser.add_subparsers(dest="command", required=True)
-    commands = {name: subparsers.add_parser(name, help=run.__doc__) for name, run in COMMANDS.items()}
-    for name, run_command in COMMANDS.items():
-        commands[name].set_defaults(run_command=run_command)
-    commands["up"].add_argument("--only", help="names of parts, separated by commas")
-    commands["up"].add_argument("--production", action="store_true", help="with TLS and keys everywhere")
-    commands["run"].add_argument("words", nargs=argparse.REMAINDER, metavar="SERVICE COMMAND")
-    commands["keys"].add_argument("--subject", required=True, help="owner of the key; for a holder its name")
-    commands["keys"].add_argument("--role", required=True, help="role of the key")
-    commands["keys"].add_argument(
-        "--provider", default="", help="providers of its articles, separated by commas"
-    )
-    commands["logs"].add_argument("part", nargs="?")
-    for name in OPERATIONS:
-        commands[name].add_argument("part")
+
+    def command(name: str, function: Callable[[Paths, argparse.Namespace], None]) -> argparse.ArgumentParser:
+        subparser = subparsers.add_parser(name, help=function.__doc__)
+        subparser.set_defaults(function=function)
+        return subparser
+
+    for function in (down, status, reset, fetch):
+        command(function.__name__, function)
+    starting = command("up", up)
+    starting.add_argument("--only", help="names of parts, separated by commas")
+    starting.add_argument("--production", action="store_true", help="with TLS and keys everywhere")
+    command("run", run).add_argument("words", nargs=argparse.REMAINDER, metavar="SERVICE COMMAND")
+    command("logs", logs).add_argument("part", nargs="?")
+    key = command("keys", create_key)
+    key.add_argument("--subject", required=True, help="owner of the key; for a holder its name")
+    key.add_argument("--role", required=True, help="role of the key")
+    key.add_argument("--provider", default="", help="providers of its articles, separated by commas")
+    for name in ("stop", "start", "kill", "wipe"):
+        command(name, operate).add_argument("part")
     return parser
 
 

@@ -1,53 +1,37 @@
-"""The configuration of one stack: its files, ports and secrets, and the values for the templates of its parts."""
+"""The files, ports, secrets and values of one stack. Uses the standard library only: see `kafka.py`."""
 
 import fcntl
+import itertools
 import os
 import secrets
 import shlex
 import socket
 import ssl
-import sys
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
 
-ROOT = Path(__file__).resolve().parents[4]
-"""The clone. The package is always installed in editable form, so it is found from this file."""
-CACHE = ROOT / ".cache"
-"""Downloads that are shared by all run folders; `make reset` keeps them."""
+ROOT = Path(__file__).resolve().parents[4]  # the clone: the package is always installed in editable form
+CACHE = ROOT / ".cache"  # downloads that are shared by all run folders; `make reset` keeps them
 DEFAULT_RUN = ROOT / ".run"
-
 LOOPBACK = "127.0.0.1"
 PORT_STEP = 1000
-PORT_SPREAD, PORT_END = 20_000, 32_000
-"""Stacks of tests use ports from the first on; the last is below the range of the kernel's outgoing connections."""
-
-DATABASES = ("ingester", "compliance", "analytics", "alerting", "retention")
-"""One database per service, each with a role of the same name that can connect to no other."""
-POSTGRES_ADMIN = "postgres"
-DEVELOPMENT_KEY = "development"
-"""The simulator accepts any key."""
-
-READ_AT_START = (
-    *("KAFKA_BOOTSTRAP_SERVERS", "POSTGRES_URL", "REDIS_URL", "SMTP_URL", "SMS_URL", "METABASE_URL"),
-    *("TOPIC_PROFILE", "ARCHIVE_URL", "ALERT_ROUTES", "POLICIES", "FEEDS", "KAFKA_HEAP_OPTS"),
-    *("METABASE_API_KEY", "METABASE_PAUSE_S", "METABASE_LIMIT", "METABASE_FORMAT", "METABASE_PAUSE_MARGIN"),
-    *("METABASE_SLICES", "METABASE_SLICE_BASE", "METABASE_WINDOW_H"),
-)
-"""Variables that a stack reads only when it starts."""
+PORT_SPREAD = range(20_000, 32_000)  # for stacks of tests; below the kernel's ports of outgoing connections
+DATABASES = (
+    "ingester",
+    "compliance",
+    "analytics",
+    "alerting",
+    "retention",
+)  # of each service, with its own role
 
 
 class StackError(Exception):
     """The local stack cannot do what was requested; the message says what to do."""
-
-
-class MissingTool(StackError):
-    """A required program is missing, or too old."""
 
 
 class Paths:
@@ -57,7 +41,7 @@ class Paths:
         self.run = run.absolute()
         self.env = self.run / "env"  # the actual addresses, one NAME=value per line
         self.feeds = self.run / "feeds.yaml"  # the feeds that the ingester polls
-        self.provider = self.run / "provider"  # the provider of this folder's articles
+        self.settings = self.run / "settings.json"  # what the user had set when the stack started
         self.lock = self.run / "lock"  # locked by the supervisor
         self.socket = self.run / "control.sock"
         self.logs = self.run / "logs"  # one file per process, appended to over restarts
@@ -96,6 +80,42 @@ class Paths:
         pairs = (line.split("=", 1) for line in self.env.read_text().splitlines())
         return {name: shlex.split(value)[0] for name, value in pairs}
 
+    def kafka_arguments(self, bootstrap_servers: str, user: str = "operator") -> dict[str, Any]:
+        """Returns how an aiokafka client connects to the broker as this user; without TLS if the stack has none."""
+        if not self.cafile.exists():
+            return {"bootstrap_servers": bootstrap_servers}
+        return {
+            "bootstrap_servers": bootstrap_servers,
+            "security_protocol": "SASL_SSL",
+            "ssl_context": ssl.create_default_context(cafile=self.cafile),
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_plain_username": user,
+            "sasl_plain_password": self.secret(f"kafka-{user}"),
+        }
+
+
+@dataclass(frozen=True)
+class Config:
+    """One stack: its files, the port of each name, the user's environment, and the values for templates of parts.
+
+    A stack in `production` mode has TLS and credentials on every connection.
+    """
+
+    paths: Paths
+    ports: Mapping[str, int]
+    environment: Mapping[str, str]
+    values: Mapping[str, str]
+    production: bool = False
+
+    @cached_property
+    def client_context(self) -> ssl.SSLContext | None:
+        """A context that trusts the stack's certificates; None without TLS."""
+        return ssl.create_default_context(cafile=self.paths.cafile) if self.production else None
+
+    def fill(self, template: str) -> str:
+        """Fills a template with the values."""
+        return template.format_map(self.values)
+
 
 def write_private(path: Path, text: str) -> None:
     """Writes a file atomically; others can never read it."""
@@ -110,7 +130,7 @@ def write_private(path: Path, text: str) -> None:
 @contextmanager
 def locked(path: Path) -> Iterator[bool]:
     """Locks a file for the duration of a block; False if another process has locked it."""
-    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "rb") as file:  # noqa: PTH123 - a descriptor
+    with path.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -138,133 +158,14 @@ def claimed(wanted: Mapping[str, int], *, prefer_documented: bool = True) -> Ite
     """
     folder = Path(tempfile.gettempdir()) / f"clawback-ports-{os.geteuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    start = PORT_SPREAD + (os.getpid() * 37) % (PORT_END - PORT_SPREAD)
-    spread = (*range(start, PORT_END), *range(PORT_SPREAD, start))
+    middle = os.getpid() * 37 % len(PORT_SPREAD)
 
     def choose(port: int) -> int:
-        for candidate in (*(range(port, PORT_END, PORT_STEP) if prefer_documented else ()), *spread):
+        documented = range(port, PORT_SPREAD.stop if prefer_documented else port, PORT_STEP)
+        for candidate in itertools.chain(documented, PORT_SPREAD[middle:], PORT_SPREAD[:middle]):
             if claims.enter_context(locked(folder / str(candidate))) and is_free(candidate):
                 return candidate
         raise StackError(f"no free port near {port} on {LOOPBACK}: stop a server that listens there")
 
     with ExitStack() as claims:
         yield {name: choose(port) for name, port in wanted.items()}
-
-
-@dataclass(frozen=True)
-class Config:
-    """One stack: its files, the port of each name, and the values that templates of parts can use.
-
-    `environment` is the user's: an address in it (`KAFKA_BOOTSTRAP_SERVERS`, `POSTGRES_URL`…) replaces a part. A stack in
-    `production` mode has TLS and credentials on every connection.
-    """
-
-    paths: Paths
-    ports: Mapping[str, int]
-    environment: Mapping[str, str]
-    values: Mapping[str, str]
-    production: bool = False
-
-    @cached_property
-    def client_context(self) -> ssl.SSLContext | None:
-        """A context that trusts the stack's certificates; None without TLS."""
-        return ssl.create_default_context(cafile=self.paths.cafile) if self.production else None
-
-    def fill(self, template: str) -> str:
-        """Fills a template with the values."""
-        return template.format_map(self.values)
-
-
-def resolve(paths: Paths, ports: Mapping[str, int], environment: Mapping[str, str]) -> Config:
-    """Determines all values of a stack in development mode; creates missing secrets."""
-    local = {
-        name: f"{LOOPBACK}:{ports.get(name, 0)}" for name in ("kafka", "postgres", "valkey", "mail", "sms")
-    }
-    password = paths.secret("postgres")
-    replaceable = (
-        ("METABASE_URL", "metabase_url", f"http://{LOOPBACK}:{ports.get('simulator', 0)}"),
-        ("METABASE_API_KEY", "metabase_api_key", DEVELOPMENT_KEY),
-        ("KAFKA_BOOTSTRAP_SERVERS", "kafka", local["kafka"]),
-        ("TOPIC_PROFILE", "topic_profile", "local"),
-        (
-            "POSTGRES_URL",
-            "postgres_admin",
-            f"postgresql://{POSTGRES_ADMIN}:{password}@{local['postgres']}/postgres",
-        ),
-        ("REDIS_URL", "redis_url", f"redis://{local['valkey']}/0"),
-        ("SMTP_URL", "smtp_url", f"smtp://{local['mail']}?from=alerts@clawback.example"),
-        ("SMS_URL", "sms_url", f"http://{local['sms']}/messages"),
-        ("ARCHIVE_URL", "archive_url", paths.archive.as_uri()),
-        ("FEEDS", "feeds", str(paths.feeds)),
-    )
-    values = {
-        "run": str(paths.run),
-        "keys": str(paths.keys),
-        "mail": str(paths.mail),
-        "sms": str(paths.sms),
-        "cafile": "",
-        "python": sys.executable,
-        "alert_routes": str(ROOT / "services/alerting/src/alerting/routes.example.yaml"),
-    }
-    values |= {f"{name}_port": str(port) for name, port in ports.items()}
-    values |= {f"{name}_url": f"http://{LOOPBACK}:{port}" for name, port in ports.items()}
-    values |= {value: environment.get(variable) or ours for variable, value, ours in replaceable}
-    values["addresses"] = ",".join(
-        f"{name}={values.get(f'{name}_api_url')},{name}-worker={values.get(f'{name}_worker_url')}"
-        for name in DATABASES
-    )
-    admin = urlsplit(values["postgres_admin"])
-    for name in DATABASES:
-        user = f"{name}:{quote(paths.secret(f'database-{name}'), safe='')}"
-        netloc = f"{user}@{admin.netloc.rpartition('@')[2]}"
-        values[f"{name}_database"] = urlunsplit(admin._replace(netloc=netloc, path=f"/{name}"))
-    return Config(paths, ports, environment, values)
-
-
-def kafka_arguments(paths: Paths, bootstrap_servers: str, name: str = "operator") -> dict[str, Any]:
-    """Returns how an aiokafka client connects to the broker as this user; without TLS if the stack has none."""
-    plain = {"bootstrap_servers": bootstrap_servers}
-    if not paths.cafile.exists():
-        return plain
-    return plain | {
-        "security_protocol": "SASL_SSL",
-        "ssl_context": ssl.create_default_context(cafile=paths.cafile),
-        "sasl_mechanism": "SCRAM-SHA-512",
-        "sasl_plain_username": name,
-        "sasl_plain_password": paths.secret(f"kafka-{name}"),
-    }
-
-
-def changed_settings(
-    wanted: Mapping[str, str], running: Mapping[str, str], users: Collection[str]
-) -> list[str]:
-    """Returns the variables of `READ_AT_START` that differ from those of the running stack.
-
-    Includes those that the user (`users`) had set when it started and has unset since.
-    """
-    return [
-        name
-        for name in READ_AT_START
-        if (wanted[name] != running.get(name) if name in wanted else name in users)
-    ]
-
-
-def refuse_another_provider(paths: Paths, environment: Mapping[str, str]) -> None:
-    """Records the provider of a run folder at its first start, without credentials, and rejects another one later.
-
-    Raises:
-        StackError: the folder belongs to another provider, or the provider's key is empty.
-    """
-    if environment.get("METABASE_API_KEY") == "":
-        raise StackError(
-            "METABASE_API_KEY is empty: set the provider's key, or unset it to use the simulator"
-        )
-    url = urlsplit(environment.get("METABASE_URL") or "")
-    provider = f"{url.scheme}://{url.netloc.rpartition('@')[2]}" if url.netloc else "the simulator"
-    known = paths.provider.read_text().strip() if paths.provider.exists() else provider
-    if known != provider:
-        raise StackError(
-            f"{paths.run} has articles and cursors of {known}, not of {provider}: "
-            "'make reset' deletes them, or --run-dir selects another folder"
-        )
-    paths.provider.write_text(f"{provider}\n")

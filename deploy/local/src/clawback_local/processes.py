@@ -14,25 +14,14 @@ from typing import NamedTuple
 from clawback_local.config import LOOPBACK, Paths, StackError
 
 NOBODY = "65534"
-CAPABILITY = "+dac_override"
+KEPT = "+dac_override"  # of root, to enter the folders of others, which nobody keeps
 USERS = {
-    "self": (),
-    "namespace": ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}"),
-    NOBODY: (
-        "setpriv",
-        f"--reuid={NOBODY}",
-        f"--regid={NOBODY}",
-        "--clear-groups",
-        f"--inh-caps={CAPABILITY}",
-        f"--ambient-caps={CAPABILITY}",
-    ),
+    "self": "",
+    "namespace": f"unshare --user --map-user={NOBODY} --map-group={NOBODY}",
+    NOBODY: f"setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups --inh-caps={KEPT} --ambient-caps={KEPT}",
 }
-"""How a process gets its user. In a namespace it is nobody inside, and still the current user outside.
-
-Nobody outside of one keeps the capability of root to enter the folders of others.
-"""
-UNLESS_ORPHANED = '[ "$PPID" = "$0" ] && exec "$@"'
-"""The kernel does not report a parent that ended before the signal was requested."""
+"""How a process gets its user. In a namespace it is nobody inside, and still the current user outside."""
+UNLESS_ORPHANED = '[ "$PPID" = "$0" ] && exec "$@"'  # for a parent that ended before the signal was requested
 END_DEADLINE_S = 10.0
 POLL_S = 0.05
 PROBE_TIMEOUT_S = 2.0
@@ -45,10 +34,19 @@ class Command(NamedTuple):
     user: str = "self"
 
 
-def tied(*argv: str, user: str = "self", death_signal: signal.Signals = signal.SIGKILL) -> tuple[str, ...]:
+def tied(*argv: str, user: str = "self", death_signal: str = "KILL") -> tuple[str, ...]:
     """Returns a command line, for a child of this process, that gets the signal when this process ends."""
-    request = ("setpriv", f"--pdeathsig={death_signal.name.removeprefix('SIG')}")
-    return (*USERS[user], *request, "sh", "-c", UNLESS_ORPHANED, str(os.getpid()), *argv)
+    own_pid = str(os.getpid())
+    return (
+        *USERS[user].split(),
+        "setpriv",
+        f"--pdeathsig={death_signal}",
+        "sh",
+        "-c",
+        UNLESS_ORPHANED,
+        own_pid,
+        *argv,
+    )
 
 
 def started(pid: int) -> str | None:
@@ -67,7 +65,7 @@ def record(path: Path, pid: int) -> None:
 
 def cleanup(paths: Paths) -> None:
     """Stops what a killed supervisor left running. Usually nothing: the kernel stops its processes with it."""
-    for path in sorted(paths.pids.iterdir()) if paths.pids.exists() else ():
+    for path in paths.pids.glob("*"):
         with contextlib.suppress(ValueError, KeyError, ProcessLookupError):
             known = json.loads(path.read_text())
             end = time.monotonic() + END_DEADLINE_S
@@ -81,30 +79,25 @@ def cleanup(paths: Paths) -> None:
 
 async def listens(port: int, host: str = LOOPBACK) -> bool:
     """Whether a connection is accepted now."""
-    try:
+    with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(PROBE_TIMEOUT_S):
             _, writer = await asyncio.open_connection(host, port)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-    return True
+        writer.close()
+        return True
+    return False
 
 
-async def answers(port: int, path: str = "/readyz", *, context: ssl.SSLContext | None = None) -> bool:
-    """Whether a GET of the path is answered with 200 now; over TLS with a context."""
-    try:
+async def answers(port: int, *, context: ssl.SSLContext | None = None) -> bool:
+    """Whether `GET /readyz` is answered with 200 now; over TLS with a context."""
+    with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(PROBE_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(LOOPBACK, port, ssl=context)
             with contextlib.closing(writer):
                 writer.write(
-                    f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nConnection: close\r\n\r\n".encode()
+                    f"GET /readyz HTTP/1.1\r\nHost: {LOOPBACK}\r\nConnection: close\r\n\r\n".encode()
                 )
-                status = await reader.readline()
-    except (OSError, TimeoutError):
-        return False
-    return status.split(b" ")[1:2] == [b"200"]
+                return (await reader.readline()).split(b" ")[1:2] == [b"200"]
+    return False
 
 
 async def until(condition: Callable[[], Awaitable[bool]], *, deadline_s: float) -> bool:

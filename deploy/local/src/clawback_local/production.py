@@ -4,21 +4,17 @@ These settings are added to, or replace, those of development. No production che
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
 
 import trustme
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives import serialization
 
-from clawback_local.config import DATABASES, LOOPBACK, Config, Paths, write_private
+from clawback_local.config import DATABASES, LOOPBACK, Config, write_private
 from clawback_local.kafka import CONSUMERS, USERS
-from clawback_local.parts import SETTINGS, Part
+from clawback_local.parts import DESCRIPTION, Part
 
 CERTIFICATES = (*DATABASES, *CONSUMERS, "kafka", "postgres", "valkey", "mail", "sms", "simulator")
 KAFKA_GRANTS = (
@@ -29,12 +25,11 @@ KAFKA_GRANTS = (
 WITH_CERTIFICATE_ARGUMENTS = ("mail", "sms", "simulator")
 PROXIED = {"postgres": 5434, "valkey": 6381}
 """The wheels' servers are built without TLS: each has a proxy with TLS at this port."""
-KAFKA_ENV: Mapping[str, str] = SETTINGS["production"]["kafka"]
-SERVICE_ENV: Mapping[str, str] = SETTINGS["production"]["service"]
+KAFKA_ENV: Mapping[str, str] = DESCRIPTION["production"]["kafka"]
+SERVICE_ENV: Mapping[str, str] = DESCRIPTION["production"]["service"]
 
 
-@dataclass(frozen=True)
-class Certificate:
+class Certificate(NamedTuple):
     """The files of a certificate and its key, as PEM; Kafka reads both from `store`."""
 
     certfile: Path
@@ -59,10 +54,13 @@ class Authority:
         made = Certificate(*(self._folder / f"{name}.{suffix}" for suffix in ("crt", "key", "store.pem")))
         if not made.store.exists():
             signed = self._authority.issue_cert(*(hosts or (LOOPBACK, "localhost")), common_name=name)
-            private = load_pem_private_key(signed.private_key_pem.bytes(), None)
-            key = private.private_bytes(
-                Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-            ).decode()  # for Kafka
+            private = serialization.load_pem_private_key(signed.private_key_pem.bytes(), None)
+            form = (
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+            key = private.private_bytes(*form).decode()  # Kafka reads no other form
             chain = "".join(
                 one.bytes().decode() for one in (*signed.cert_chain_pems, self._authority.cert_pem)
             )
@@ -90,7 +88,7 @@ def secured(config: Config) -> Config:
         url = urlsplit(values[f"{name}_database"])
         netloc = f"{url.netloc.rpartition('@')[0]}@{LOOPBACK}:{ports.get('postgres_tls', 0)}"
         query = "sslmode=verify-full&sslnegotiation=direct"
-        values[f"{name}_database"] = urlunsplit(url._replace(netloc=netloc, query=query))
+        values[f"{name}_database"] = url._replace(netloc=netloc, query=query).geturl()
     values |= {f"kafka_{name}_password": paths.secret(f"kafka-{name}") for name in USERS}
     return replace(config, values=values, production=True)
 
@@ -142,14 +140,3 @@ def _certificate_arguments(name: str) -> tuple[str, ...]:
 
 def _kafka_user(name: str) -> dict[str, str]:
     return {"KAFKA_SASL_USERNAME": name, "KAFKA_SASL_PASSWORD": f"{{kafka_{name}_password}}"}
-
-
-def consumer_env(paths: Paths, name: str) -> dict[str, str]:
-    """Returns a downstream system's settings for the broker, and for the certificate of its holdings."""
-    return {
-        "KAFKA_SASL_USERNAME": name,
-        "KAFKA_SASL_PASSWORD": paths.secret(f"kafka-{name}"),
-        "KAFKA_SSL_CAFILE": str(paths.cafile),
-        "HOLDINGS_CERTFILE": str(paths.tls / f"{name}.crt"),
-        "HOLDINGS_KEYFILE": str(paths.tls / f"{name}.key"),
-    }

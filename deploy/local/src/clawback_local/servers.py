@@ -23,89 +23,73 @@ from clawback_local.config import LOOPBACK
 MAIL_BYTES_MAX = 25_000_000
 SMS_BYTES_MAX = 100_000
 CHUNK_BYTES = 262_144
-_NUMBERS = itertools.count()
 
 
-def store(folder: Path, suffix: str, content: bytes) -> None:
-    """Writes a message atomically; file names sort by time of arrival."""
-    path = folder / f"{time.time_ns()}-{next(_NUMBERS)}{suffix}"
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(content)
-    partial.rename(path)
-
-
-class MailSink:
-    """Stores every message as an .eml."""
+class Sink:
+    """Stores messages as files, whose names sort by time of arrival."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._numbers = itertools.count()
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - the name that aiosmtpd calls
-        """Stores one message, with its envelope as headers that no sender can forge."""
-        content = envelope.content or b""
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+        """Stores a mail, with its envelope as headers that no sender can forge."""
         header = f"X-Envelope-From: {envelope.mail_from}\r\nX-Envelope-To: {', '.join(envelope.rcpt_tos)}\r\n"
-        store(
-            self._folder,
-            ".eml",
-            header.encode() + (content if isinstance(content, bytes) else content.encode()),
-        )
+        self._store(".eml", header.encode() + (envelope.original_content or b""))
         return "250 accepted"
 
+    async def receive_sms(self, request: Request) -> Response:
+        """Stores a request as `{path, idempotency_key, body}`; a body that is no JSON as text."""
+        if int(request.headers.get("Content-Length") or 0) > SMS_BYTES_MAX:
+            return Response(status_code=413)
+        body: object = (await request.body()).decode(errors="replace")
+        with contextlib.suppress(ValueError):
+            body = json.loads(str(body))
+        key = request.headers.get("Idempotency-Key")
+        message = {"path": request.url.path, "idempotency_key": key, "body": body}
+        self._store(".json", json.dumps(message, ensure_ascii=False, indent=1).encode())
+        return JSONResponse({"status": "kept"})
 
-async def serve_mail(options: argparse.Namespace) -> None:
+    def _store(self, suffix: str, content: bytes) -> None:
+        path = self._folder / f"{time.time_ns()}-{next(self._numbers)}{suffix}"
+        partial = path.with_suffix(".partial")
+        partial.write_bytes(content)
+        partial.rename(path)
+
+
+async def serve_mail(options: argparse.Namespace, context: ssl.SSLContext | None) -> None:
     """Accepts every mail; with a certificate over implicit TLS (smtps)."""
-    sink = MailSink(options.folder)
+    sink, loop = Sink(options.folder), asyncio.get_running_loop()
 
     def connection() -> SMTP:
         return SMTP(sink, data_size_limit=MAIL_BYTES_MAX, enable_SMTPUTF8=True)
 
-    loop = asyncio.get_running_loop()
-    await _until_terminated(
-        await loop.create_server(connection, options.host, options.port, ssl=_context(options))
-    )
+    await _until_terminated(await loop.create_server(connection, options.host, options.port, ssl=context))
 
 
-async def serve_sms(options: argparse.Namespace) -> None:
-    """Accepts every POST, and stores it as `{path, idempotency_key, body}`; a body that is no JSON as text."""
-
-    async def receive(request: Request) -> Response:
-        if int(request.headers.get("Content-Length") or 0) > SMS_BYTES_MAX:
-            return Response(status_code=413)
-        body = await request.body()
-        try:
-            text = json.loads(body)
-        except ValueError:
-            text = body.decode(errors="replace")
-        message = {
-            "path": request.url.path,
-            "idempotency_key": request.headers.get("Idempotency-Key"),
-            "body": text,
-        }
-        store(options.folder, ".json", json.dumps(message, ensure_ascii=False, indent=1).encode())
-        return JSONResponse({"status": "kept"})
-
-    app = Starlette(routes=[Route("/{path:path}", receive, methods=["POST"])])
+async def serve_sms(options: argparse.Namespace, _: ssl.SSLContext | None) -> None:
+    """Accepts every POST."""
+    app = Starlette(routes=[Route("/{path:path}", Sink(options.folder).receive_sms, methods=["POST"])])
     tls = {"ssl_certfile": options.certfile, "ssl_keyfile": options.keyfile}
-    config = uvicorn.Config(app, options.host, options.port, log_level="warning", access_log=False, **tls)
-    await uvicorn.Server(config).serve()
+    await uvicorn.Server(uvicorn.Config(app, options.host, options.port, log_level="warning", **tls)).serve()
 
 
-async def serve_tls(options: argparse.Namespace) -> None:
+async def serve_tls(options: argparse.Namespace, context: ssl.SSLContext | None) -> None:
     """Terminates TLS and forwards the bytes over loopback."""
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError), contextlib.closing(writer):
             there_reader, there_writer = await asyncio.open_connection(LOOPBACK, options.target)
             with contextlib.closing(there_writer):
-                ways = [
-                    asyncio.create_task(_copy(*way))
-                    for way in ((reader, there_writer), (there_reader, writer))
-                ]
-                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-                for way in ways:
+                ways = {
+                    asyncio.create_task(_copy(reader, there_writer)),
+                    asyncio.create_task(_copy(there_reader, writer)),
+                }
+                _, unfinished = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+                for way in unfinished:
                     way.cancel()
 
-    context = _context(options)
     if context is None:
         raise SystemExit("--certfile and --keyfile are needed")
     context.set_alpn_protocols(["postgresql"])  # sent by PostgreSQL clients that begin with TLS directly
@@ -126,14 +110,6 @@ async def _until_terminated(server: asyncio.Server) -> None:
     server.close()
 
 
-def _context(options: argparse.Namespace) -> ssl.SSLContext | None:
-    if options.certfile is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(options.certfile, options.keyfile)
-    return context
-
-
 def main() -> None:
     """`python -m clawback_local.servers mail|sms --folder DIR`, or `tls --target PORT`, with `--port` each."""
     serve = {"mail": serve_mail, "sms": serve_sms, "tls": serve_tls}
@@ -141,14 +117,13 @@ def main() -> None:
     parser.add_argument("server", choices=serve)
     parser.add_argument("--host", default=LOOPBACK)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--folder", type=Path)
-    parser.add_argument("--target", type=int, help="port of the server without TLS")
-    parser.add_argument("--certfile", type=Path)
-    parser.add_argument("--keyfile", type=Path)
-    options = parser.parse_args()
-    if options.folder:
-        options.folder.mkdir(parents=True, exist_ok=True)
-    uvloop.run(serve[options.server](options))
+    for option, kind in (("folder", Path), ("target", int), ("certfile", Path), ("keyfile", Path)):
+        parser.add_argument(f"--{option}", type=kind)
+    options, context = parser.parse_args(), None
+    if options.certfile is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(options.certfile, options.keyfile)
+    uvloop.run(serve[options.server](options, context))
 
 
 if __name__ == "__main__":

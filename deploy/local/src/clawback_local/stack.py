@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
-from clawback_local.config import Paths, StackError, kafka_arguments, locked
+from clawback_local.config import Paths, StackError, locked
 from clawback_local.processes import cleanup
 
 READY_DEADLINE_S = 180.0
@@ -25,12 +24,9 @@ OPERATION_DEADLINE_S = 120.0
 END_DEADLINE_S = 60.0
 ANY_PART = "*"
 MEMORY = Path("/dev/shm")  # noqa: S108 - folders in it are created by `mkdtemp`
-ROOM = 4 * 1024**3
-"""Bytes that a stack in memory may need, most of them for PostgreSQL's write-ahead log."""
-AVAILABLE = 3 * ROOM
-"""Bytes of free memory that are required, because others need some as well."""
-ABANDONED_S = 3600.0
-"""After this time a folder in memory without a supervisor is deleted."""
+ROOM = 4 * 1024**3  # bytes that a stack in memory may need, most of them for PostgreSQL's write-ahead log
+AVAILABLE = 3 * ROOM  # bytes of free memory that are required, because others need some as well
+ABANDONED_S = 3600.0  # after this time a folder in memory without a supervisor is deleted
 PREFIX = "clawback-"
 
 Event = dict[str, Any]
@@ -59,9 +55,9 @@ class Stack:
     `run_dir` contains all its data; None creates a temporary one that is deleted afterwards. `parts` are names of
     `parts.py`; their dependencies are included. `env` has extra variables by part (`"*"`: every part). Several stacks
     can run concurrently: each claims its own ports, the documented ones only with `documented_ports`. `production` runs
-    every process in production mode, with TLS and credentials on every connection. With `replicas`, every worker and API
-    has that many processes: the second of `ingester-worker` is the part `ingester-worker-2`. `progress` is called with
-    every change: `{"part", "state", "detail", "after_s"}`. The supervisor ends with this process, however it ends.
+    every process in production mode, with TLS and credentials on every connection. With `replicas`, every worker and
+    API has that many processes: the second of `ingester-worker` is the part `ingester-worker-2`. `progress` is called
+    with every change: `{"part", "state", "detail", "after_s"}`. The supervisor ends with this process, however it ends.
 
     Every method blocks; in a coroutine call it through `asyncio.to_thread`.
     """
@@ -83,16 +79,10 @@ class Stack:
         self.production = production
         self.replicas = replicas
         self._progress = progress
-        self._supervisor: subprocess.Popen[bytes] | None = None
-        self._spec = SupervisorSpec(
-            run=str(self.run_dir),
-            parts=None if parts is None else tuple(parts),
-            env=env or {},
-            documented_ports=documented_ports,
-            lifeline=True,
-            production=production,
-            replicas=replicas,
-        )
+        self._supervisor: subprocess.Popen[str] | None = None
+        names = None if parts is None else tuple(parts)
+        run = str(self.run_dir)
+        self._spec = SupervisorSpec(run, names, env or {}, documented_ports, True, production, replicas)  # noqa: FBT003 - as above
 
     @property
     def env(self) -> dict[str, str]:
@@ -104,18 +94,12 @@ class Stack:
         self.up()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stops it; a temporary folder is deleted."""
         self.down()
 
     def up(self, deadline_s: float = READY_DEADLINE_S) -> None:
-        """Starts it and waits until everything is ready.
-
-        Raises:
-            StackError: it failed; nothing is left running.
-        """
+        """Starts it and waits until everything is ready. If it raises StackError, nothing is left running."""
         self._supervisor = start_supervisor(self._spec)
         try:
             self.wait_ready(deadline_s=deadline_s)
@@ -181,7 +165,7 @@ class Stack:
     @property
     def kafka(self) -> dict[str, Any]:
         """How an aiokafka client connects to the broker as the operator."""
-        return kafka_arguments(self.paths, self.env["KAFKA_BOOTSTRAP_SERVERS"])
+        return self.paths.kafka_arguments(self.env["KAFKA_BOOTSTRAP_SERVERS"])
 
     def log(self, part: str) -> str:
         """Returns the complete log of a part."""
@@ -210,86 +194,74 @@ def socket_path(paths: Paths) -> Iterator[str]:
 def ask(
     paths: Paths, op: str, *, timeout_s: float, on_event: Progress | None = None, **arguments: Any
 ) -> Any:
-    """Sends a request to the supervisor of a run folder; returns its result.
-
-    Raises:
-        StackError: the request failed, or no supervisor is running.
-    """
+    """Sends a request to the supervisor of a run folder; returns its result, or raises its StackError."""
     end = time.monotonic() + timeout_s
+    outcome: Event = {"ok": False, "error": "the supervisor stopped before it answered"}
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(timeout_s)
         try:
             with socket_path(paths) as path:
                 connection.connect(path)
         except OSError:
             raise StackError(f"no stack is running in {paths.run}") from None
-        # A supervisor that stops during the request closes the socket, which is reported in different ways.
-        with contextlib.suppress(ConnectionError):
-            try:
-                connection.sendall(json.dumps({"op": op, **arguments}).encode() + b"\n")
-                for line in connection.makefile("rb"):
-                    connection.settimeout(max(0.01, end - time.monotonic()))
-                    event = json.loads(line)
-                    if "ok" in event:
-                        return _result(event)
-                    if on_event is not None:
-                        on_event(event)
-            except TimeoutError:
-                raise StackError(f"the supervisor did not finish {op} within {timeout_s:.0f} s") from None
-    raise StackError("the supervisor stopped before it answered")
-
-
-def _result(event: Event) -> Any:
-    if not event["ok"]:
-        raise StackError(event["error"])
-    return event["result"]
+        try:
+            connection.sendall(json.dumps({"op": op, **arguments}).encode() + b"\n")
+            connection.settimeout(timeout_s)
+            for line in connection.makefile("rb"):
+                connection.settimeout(max(0.01, end - time.monotonic()))
+                outcome = json.loads(line)
+                if on_event is not None and "ok" not in outcome:
+                    on_event(outcome)
+        except TimeoutError:
+            raise StackError(f"the supervisor did not finish {op} within {timeout_s:.0f} s") from None
+        except (
+            ConnectionError
+        ):  # it stopped during the request; a closed socket reports that in different ways
+            pass
+    if not outcome.get("ok"):
+        raise StackError(outcome.get("error", "the supervisor stopped before it answered"))
+    return outcome["result"]
 
 
 def is_running(paths: Paths) -> bool:
     """Whether a supervisor answers in this run folder."""
     try:
-        ask(paths, "status", timeout_s=5)
+        return bool(ask(paths, "status", timeout_s=5)) or True
     except StackError:
         return False
-    return True
 
 
-def start_supervisor(spec: SupervisorSpec) -> "subprocess.Popen[bytes]":
+def start_supervisor(spec: SupervisorSpec) -> "subprocess.Popen[str]":
     """Starts a supervisor in its own session; returns when it accepts requests."""
     paths = Paths(Path(spec.run))
     paths.create()
-    reading, writing = os.pipe()
     with paths.log("supervisor").open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - our own arguments
-            [sys.executable, "-m", "clawback_local.supervisor", json.dumps(asdict(spec)), str(writing)],
+            [sys.executable, "-m", "clawback_local.supervisor", json.dumps(asdict(spec))],
             stdin=subprocess.PIPE if spec.lifeline else subprocess.DEVNULL,
-            stdout=log,
+            stdout=subprocess.PIPE,
             stderr=log,
-            pass_fds=(writing,),
+            text=True,
             start_new_session=True,
         )
-    os.close(writing)
+    word = ""
     try:
-        with open(reading) as announced:  # noqa: PTH123 - a descriptor, no path
-            word = announced.read().strip()
+        word = process.stdout.readline().strip() if process.stdout else ""
+    finally:
         if word != "ready":
-            raise StackError(word or f"the supervisor ended immediately; see {paths.log('supervisor')}")
-    except BaseException:
-        end_supervisor(process)
-        raise
+            end_supervisor(process)
+    if word != "ready":
+        raise StackError(word or f"the supervisor ended immediately; see {paths.log('supervisor')}")
     return process
 
 
-def end_supervisor(process: "subprocess.Popen[bytes]") -> None:
+def end_supervisor(process: "subprocess.Popen[str]") -> None:
     """Requests it to stop everything, and waits for that."""
     process.terminate()
     try:
-        process.wait(timeout=END_DEADLINE_S)
+        process.communicate(timeout=END_DEADLINE_S)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait()
-    if process.stdin is not None:
-        process.stdin.close()
+        process.communicate()
 
 
 def end_background(paths: Paths) -> bool:
@@ -319,14 +291,14 @@ def temporary_folder() -> Path:
     Tests create and drop databases by the hundred; on a disk, their files take most of the time. Deletes folders in
     memory that were unused for long: their creator may have been killed.
     """
-    for folder in MEMORY.glob(f"{PREFIX}????????") if MEMORY.is_dir() else ():
+    for folder in MEMORY.glob(f"{PREFIX}????????"):
         with contextlib.suppress(FileNotFoundError):
             found = folder.stat()
             if found.st_uid == os.geteuid() and found.st_mtime < time.time() - ABANDONED_S:
-                with locked(Paths(folder).lock) as is_unused:  # its supervisor may be too busy to answer
+                with locked(Paths(folder).lock) as is_unused:  # a supervisor may be too busy to answer
                     if is_unused:
                         delete(Paths(folder))
-    in_memory = "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK | os.X_OK) and _has_room()
+    in_memory = "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and _has_room()
     return Path(tempfile.mkdtemp(prefix=PREFIX, dir=MEMORY if in_memory else None))
 
 

@@ -18,12 +18,12 @@ import docker
 import pytest
 
 from clawback_local import Stack, parts
-from clawback_local.config import ROOT, claimed
+from clawback_local.config import DATABASES, ROOT, claimed
 from clawback_testing.images import build, container_engine
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(1500)]
 
-SERVICES = tuple(service.name for service in parts.SERVICES)
+SERVICES = DATABASES
 PORTS = {f"{service}_{role}": 8000 for service in SERVICES for role in parts.ROLES}
 IMAGES = {f"clawback-{service}:0.1.0": {"SERVICE": service} for service in SERVICES} | {
     "clawback-development:0.1.0": {

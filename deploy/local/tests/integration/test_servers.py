@@ -13,8 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from clawback_local import Stack, postgres
-from clawback_local.config import CACHE, claimed
-from clawback_local.parts import SERVICES
+from clawback_local.config import CACHE, DATABASES, claimed
 from clawback_local.processes import NOBODY, tied
 
 pytestmark = pytest.mark.integration
@@ -104,11 +103,11 @@ def migrated() -> Iterator[Stack]:
     """A stack with the migrations of all services, and no other part."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("POSTGRES_URL", raising=False)
-        with Stack(parts=["keys", *(f"{service.name}-migrate" for service in SERVICES)]) as running:
+        with Stack(parts=["keys", *(f"{service}-migrate" for service in DATABASES)]) as running:
             yield running
 
 
-@pytest.mark.parametrize("service", [service.name for service in SERVICES])
+@pytest.mark.parametrize("service", DATABASES)
 def test_nothing_is_left_for_the_role_migrate(migrated: Stack, service: str) -> None:
     done = subprocess.run(  # noqa: S603 - our own arguments
         [sys.executable, "-m", service, "migrate"],

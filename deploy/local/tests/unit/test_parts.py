@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from clawback_local import keys, parts
-from clawback_local.config import Config, Paths, resolve
-from clawback_local.parts import ROLES, SERVICES, Part
+from clawback_local.config import DATABASES, Config, Paths
+from clawback_local.parts import DESCRIPTION, ROLES, Part, resolve
 
 PORTS = {name: port for part in parts.parts({}).values() for name, port in part.ports.items()}
 
@@ -32,7 +32,7 @@ def test_every_part_can_be_filled_from_the_facts_and_needs_only_parts_before_it(
 
 
 def test_the_documented_ports_are_the_ones_users_rely_on() -> None:
-    services = {f"{service.name}_{role}" for service in SERVICES for role in ROLES}
+    services = {f"{service}_{role}" for service in DATABASES for role in ROLES}
     assert {name: port for name, port in PORTS.items() if name not in services} == {
         "kafka": 9092,
         "kafka_controller": 9093,
@@ -42,7 +42,7 @@ def test_the_documented_ports_are_the_ones_users_rely_on() -> None:
         "sms": 1026,
         "simulator": 8010,
     }
-    assert {service.name: service.port for service in SERVICES} == {
+    assert {name: service["port"] for name, service in DESCRIPTION["services"].items()} == {
         "ingester": 8001,
         "compliance": 8002,
         "analytics": 8003,
@@ -55,7 +55,7 @@ def test_the_documented_ports_are_the_ones_users_rely_on() -> None:
 def test_every_worker_and_api_can_have_replicas_on_ports_of_their_own() -> None:
     single, double = parts.parts({}), parts.parts({}, replicas=2)
     added = double.keys() - single.keys()
-    assert added == {f"{service.name}-{role}-2" for service in SERVICES for role in ROLES}
+    assert added == {f"{service}-{role}-2" for service in DATABASES for role in ROLES}
     ports = [port for part in double.values() for port in part.ports.values()]
     assert len(set(ports)) == len(ports)
     for name in added:
@@ -141,7 +141,7 @@ async def test_two_stacks_have_different_keys(here: Config, tmp_path: Path) -> N
     assert (here.paths.keys / "officer.key").read_text() != (other.keys / "officer.key").read_text()
 
 
-@pytest.mark.parametrize("name", [service.name for service in SERVICES])
+@pytest.mark.parametrize("name", DATABASES)
 def test_each_process_brings_the_servers_without_which_it_is_not_ready(name: str) -> None:
     known = parts.parts({})
 

@@ -12,10 +12,10 @@ import pytest
 from cryptography import x509
 
 from clawback_local import kafka, keys
-from clawback_local.config import DATABASES, Config, Paths, kafka_arguments, resolve
-from clawback_local.parts import SERVICES, parts, valkey_command
+from clawback_local.config import DATABASES, Config, Paths
+from clawback_local.parts import parts, resolve, valkey_command
 from clawback_local.processes import listens, until
-from clawback_local.production import Authority, consumer_env, secured, secured_parts
+from clawback_local.production import Authority, secured, secured_parts
 
 PARTS = secured_parts(parts({}))
 NUMBERS = {
@@ -34,9 +34,7 @@ async def config(tmp_path: Path) -> Config:
     return resolved
 
 
-@pytest.mark.parametrize(
-    "name", [f"{service.name}-{role}" for service in SERVICES for role in ("worker", "api")]
-)
+@pytest.mark.parametrize("name", [f"{service}-{role}" for service in DATABASES for role in ("worker", "api")])
 async def test_a_service_accepts_its_settings(
     config: Config, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,8 +117,7 @@ async def test_a_proxy_terminates_tls_and_forwards_everything(tmp_path: Path, un
 
 def test_the_passwords_of_kafkas_users_are_passed_as_hashes(tmp_path: Path) -> None:
     users = {"broker": "one", "other": "two"}
-    security = kafka.Security(tmp_path / "store.pem", tmp_path / "ca.crt", users)
-    properties = kafka.configure(tmp_path / "kafka", port=1, controller=2, security=security)
+    properties = kafka.configure(tmp_path / "kafka", port=1, controller=2, users=users)
     text = properties.read_text()
     assert "listeners=SASL_SSL://" in text
     assert "super.users=User:ANONYMOUS;User:broker;User:topics;User:operator\n" in text
@@ -132,16 +129,16 @@ def test_the_passwords_of_kafkas_users_are_passed_as_hashes(tmp_path: Path) -> N
 
 
 async def test_clients_get_the_settings_of_the_broker(config: Config, tmp_path: Path) -> None:
-    arguments = kafka_arguments(config.paths, "127.0.0.1:9092", "search")
+    arguments = config.paths.kafka_arguments("127.0.0.1:9092", "search")
     assert (arguments["security_protocol"], arguments["sasl_plain_username"]) == ("SASL_SSL", "search")
-    assert consumer_env(config.paths, "search")["KAFKA_SASL_PASSWORD"] == arguments["sasl_plain_password"]
-    assert kafka_arguments(Paths(tmp_path / "plain"), "a:1") == {"bootstrap_servers": "a:1"}
+    assert config.paths.secret("kafka-search") == arguments["sasl_plain_password"]
+    assert Paths(tmp_path / "plain").kafka_arguments("a:1") == {"bootstrap_servers": "a:1"}
 
 
 async def test_valkey_has_its_password_in_a_private_file(config: Config) -> None:
     await valkey_command(config)
     configuration = config.paths.run / "valkey.conf"
-    assert f'requirepass "{config.paths.secret("valkey")}"' in configuration.read_text()
+    assert f"requirepass {config.paths.secret('valkey')}" in configuration.read_text()
     assert stat.S_IMODE(configuration.stat().st_mode) == 0o600
 
 

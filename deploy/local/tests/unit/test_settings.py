@@ -9,14 +9,8 @@ import pytest
 
 from clawback_local import Stack, StackError
 from clawback_local.__main__ import main
-from clawback_local.config import (
-    READ_AT_START,
-    ROOT,
-    Paths,
-    changed_settings,
-    refuse_another_provider,
-    resolve,
-)
+from clawback_local.config import ROOT, Paths
+from clawback_local.parts import READ_AT_START, changed_settings, refuse_another_provider, resolve
 
 
 def paths(folder: Path) -> Paths:
@@ -40,7 +34,7 @@ def test_an_address_of_the_same_provider_is_the_same(tmp_path: Path) -> None:
     folder = paths(tmp_path)
     refuse_another_provider(folder, {"METABASE_URL": "https://one:word@news.example/api"})
     refuse_another_provider(folder, {"METABASE_URL": "https://news.example/api/v2"})
-    assert "word" not in folder.provider.read_text()
+    assert "word" not in (tmp_path / "provider").read_text()
 
 
 def test_an_empty_key_is_rejected(tmp_path: Path) -> None:
@@ -49,19 +43,17 @@ def test_an_empty_key_is_rejected(tmp_path: Path) -> None:
 
 
 def test_only_what_a_stack_reads_and_has_otherwise_differs() -> None:
-    running = {"METABASE_LIMIT": "50", "REDIS_URL": "redis://127.0.0.1:6380/0"}
+    users, own = {"METABASE_LIMIT": "50"}, {"REDIS_URL": "redis://127.0.0.1:6380/0"}
     same = {"METABASE_LIMIT": "50", "REDIS_URL": "redis://127.0.0.1:6380/0", "HOME": "/elsewhere"}
-    assert changed_settings(same, running, ["METABASE_LIMIT"]) == []
-    assert changed_settings(same | {"METABASE_LIMIT": "60", "FEEDS": "/mine"}, running, []) == [
-        "FEEDS",
-        "METABASE_LIMIT",
-    ]
+    assert changed_settings(same, users, own) == []
+    changed = changed_settings(same | {"METABASE_LIMIT": "60", "FEEDS": "/mine"}, users, own)
+    assert changed == ["FEEDS", "METABASE_LIMIT"]
 
 
 def test_a_variable_that_is_unset_now_differs() -> None:
-    running = {"METABASE_LIMIT": "50", "FEEDS": "/the/stack's"}
-    assert changed_settings({}, running, ["METABASE_LIMIT"]) == ["METABASE_LIMIT"]
-    assert changed_settings({}, running, []) == []
+    own = {"FEEDS": "/the/stack's"}
+    assert changed_settings({}, {"METABASE_LIMIT": "50"}, own) == ["METABASE_LIMIT"]
+    assert changed_settings({}, {}, own) == []
 
 
 def test_feeds_of_the_user_are_those_of_the_stack(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from clawback_local import StackError
 from clawback_local import supervisor as supervising
-from clawback_local.config import Paths, claimed, resolve
-from clawback_local.parts import Part
+from clawback_local.config import Paths, claimed
+from clawback_local.parts import Part, resolve
 from clawback_local.processes import started, until
 from clawback_local.stack import SupervisorSpec
 from clawback_local.supervisor import Supervisor

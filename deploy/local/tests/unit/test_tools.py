@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from clawback_local import kafka
-from clawback_local.config import MissingTool
+from clawback_local import StackError, kafka
 
 
 def a_java(folder: Path, version: str) -> Path:
@@ -19,7 +18,7 @@ def a_java(folder: Path, version: str) -> Path:
 def test_java_home_is_preferred_to_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     java = a_java(tmp_path, "21.0.1")
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    assert kafka.java() == java
+    assert kafka.java() == str(java)
 
 
 @pytest.mark.parametrize("version", ["1.8.0_292", "11.0.2"])
@@ -28,13 +27,13 @@ def test_an_old_java_is_rejected_with_the_package_of_a_newer_one(
 ) -> None:
     a_java(tmp_path, version)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    with pytest.raises(MissingTool, match="openjdk-17-jre-headless"):
+    with pytest.raises(StackError, match="openjdk-17-jre-headless"):
         kafka.java()
 
 
 def test_a_java_home_without_java_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    with pytest.raises(MissingTool, match=str(tmp_path)):
+    with pytest.raises(StackError, match=str(tmp_path)):
         kafka.java()
 
 

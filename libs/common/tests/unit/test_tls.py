@@ -92,7 +92,7 @@ def test_every_library_trusts_the_authority_and_the_systems(authority: Authority
     before = len(httpx.create_ssl_context().get_ca_certs())
     tls.trust(authority.cafile)
     assert len(httpx.create_ssl_context().get_ca_certs()) == before + 1
-    names = {dict(pair[0] for pair in one["subject"]).get("commonName") for one in _default_authorities()}
+    names = {dict(pair[0] for pair in one["subject"]).get("organizationName") for one in _default_authorities()}
     assert "Clawback local stack" in names
     assert os.environ["REQUESTS_CA_BUNDLE"] == os.environ["PGSSLROOTCERT"] == os.environ["SSL_CERT_FILE"]
 

@@ -14,7 +14,6 @@ from clawback_contracts.signatures import Signer
 from clawback_local import Stack
 from clawback_local.config import ROOT
 from clawback_local.processes import tied
-from clawback_local.production import consumer_env
 from clawback_testing.keys import public, write_signing_key
 
 SCRIPT = ROOT / "contracts" / "examples" / "consumer.py"
@@ -68,7 +67,7 @@ class Downstream:
                 **({"SIGNING_KEY_FILE": str(self.key)} if self.key.exists() else {}),
                 "HOLDINGS_PORT": str(self.port),
                 "KAFKA_BOOTSTRAP_SERVERS": self._stack.env["KAFKA_BOOTSTRAP_SERVERS"],
-                **(consumer_env(self._stack.paths, self.name) if self._stack.production else {}),
+                **(self._credentials() if self._stack.production else {}),
             },
             stdout=self._out,
             stderr=self._out,
@@ -105,6 +104,17 @@ class Downstream:
         return frozenset(
             row[0] for row in self._ask("SELECT article_id FROM article WHERE content IS NOT NULL")
         )
+
+    def _credentials(self) -> dict[str, str]:
+        """Returns its settings for the broker, and for the certificate of its holdings."""
+        paths = self._stack.paths
+        return {
+            "KAFKA_SASL_USERNAME": self.name,
+            "KAFKA_SASL_PASSWORD": paths.secret(f"kafka-{self.name}"),
+            "KAFKA_SSL_CAFILE": str(paths.cafile),
+            "HOLDINGS_CERTFILE": str(paths.tls / f"{self.name}.crt"),
+            "HOLDINGS_KEYFILE": str(paths.tls / f"{self.name}.key"),
+        }
 
     def copies(self) -> dict[str, Copy]:
         """Returns all copies that it holds."""
