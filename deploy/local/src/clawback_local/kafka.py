@@ -9,15 +9,14 @@ import functools
 import hashlib
 import os
 import re
+import secrets
 import shutil
-import subprocess
 import tempfile
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
 from clawback_local.config import CACHE, DATABASES, LOOPBACK, ROOT, Config, StackError, write_private
-from clawback_local.processes import Command
+from clawback_local.processes import Command, run
 
 DEPLOY = ROOT / "deploy/local"
 JAVA_LEAST = 17
@@ -42,7 +41,7 @@ async def command(config: Config) -> Command:
     properties = configure(config.paths.kafka, port=port, controller=controller, users=users)
     if users:
         await asyncio.to_thread(format_with_users, libs, properties, users)
-    return Command(argv(libs, properties))
+    return argv(libs, properties), "self"
 
 
 async def wipe(config: Config) -> None:
@@ -67,8 +66,7 @@ def java() -> str:
 
 @functools.cache
 def _version_text(java: str) -> str:
-    done = subprocess.run([java, "-version"], capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - the user's own java
-    return done.stderr + done.stdout
+    return run(java, "-version", timeout=60)[1]
 
 
 def maven() -> str:
@@ -126,9 +124,9 @@ def _download(scratch: Path) -> None:
         f"-DoutputDirectory={scratch / 'libs'}",
     ]
     command.append(f"-Dmaven.repo.local={scratch / 'maven'}")  # not every user has a home folder
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
-    if done.returncode != 0:
-        lines = [line.removeprefix("[ERROR]").strip() for line in (done.stdout + done.stderr).splitlines()]
+    code, text = run(*command)
+    if code != 0:
+        lines = [line.removeprefix("[ERROR]").strip() for line in text.splitlines()]
         tail = "\n  ".join([line for line in lines if line][:4])
         raise StackError(f"Maven could not download Kafka's jars (is there a network?):\n  {tail}")
 
@@ -162,7 +160,7 @@ def configure(
 
 
 def _cluster_id() -> str:
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    return "C" + secrets.token_urlsafe(16)[1:]  # an id that begins with a dash would be an option
 
 
 def format_with_users(libs: Path, properties: Path, users: Mapping[str, str]) -> None:
@@ -177,10 +175,9 @@ def format_with_users(libs: Path, properties: Path, users: Mapping[str, str]) ->
         return
     words = ["kafka.tools.StorageTool", "format", "--cluster-id", _cluster_id(), "--config", str(properties)]
     words += [word for name, password in users.items() for word in ("--add-scram", _scram(name, password))]
-    command = _java_argv(libs, "-Xshare:auto", *words)
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=FORMAT_DEADLINE_S)  # noqa: S603 - our own arguments
-    if done.returncode != 0:
-        raise StackError(f"Kafka's folder could not be formatted:\n  {done.stderr.strip()[-500:]}")
+    code, text = run(*_java_argv(libs, "-Xshare:auto", *words), timeout=FORMAT_DEADLINE_S)
+    if code != 0:
+        raise StackError(f"Kafka's folder could not be formatted:\n  {text.strip()[-500:]}")
 
 
 def _scram(name: str, password: str) -> str:
@@ -193,20 +190,13 @@ def _scram(name: str, password: str) -> str:
 def argv(libs: Path, properties: Path) -> tuple[str, ...]:
     """Returns the broker's command line; `KAFKA_HEAP_OPTS` overrides the size of its heap.
 
-    The first broker that ends in good order creates the archive of its classes.
-    """
-    classes = class_archive(libs)
-    archive = f"-XX:{'SharedArchiveFile' if classes.exists() else 'ArchiveClassesAtExit'}={classes}"
-    return _java_argv(libs, archive, "kafka.Kafka", str(properties))
-
-
-def class_archive(libs: Path) -> Path:
-    """Returns the JVM's class archive of the broker: with it, a start takes 4.4 s of CPU instead of 7.4.
-
-    It works with one JVM, so another one has another archive.
+    The first broker that ends in good order archives its classes for this JVM: with them, a start takes 4.4 s of CPU
+    instead of 7.4.
     """
     jvm = f"{Path(java()).resolve()} {_version_text(java())}"
-    return libs.with_name(f"{libs.name}-{hashlib.sha256(jvm.encode()).hexdigest()[:12]}.jsa")
+    classes = libs.with_name(f"{libs.name}-{hashlib.sha256(jvm.encode()).hexdigest()[:12]}.jsa")
+    archive = f"-XX:{'SharedArchiveFile' if classes.exists() else 'ArchiveClassesAtExit'}={classes}"
+    return _java_argv(libs, archive, "kafka.Kafka", str(properties))
 
 
 def _java_argv(libs: Path, archive: str, *main: str) -> tuple[str, ...]:

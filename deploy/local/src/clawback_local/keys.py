@@ -19,12 +19,8 @@ from clawback_local.config import DATABASES, Config, Paths, StackError, write_pr
 ROLES = ("officer", "approver", "operator", "reader", "upstream", "licensor", "holder", "alertmanager")
 """The roles over HTTP; one key each, in `<role>.key`."""
 SERVICE_KEYS = {
-    "ingester": "reader",
+    **dict.fromkeys(("ingester", "compliance-stores", "analytics", "alerting", "retention"), "reader"),
     "compliance": "poller",
-    "compliance-stores": "reader",
-    "analytics": "reader",
-    "alerting": "reader",
-    "retention": "reader",
 }
 """One key per caller among the services, in `<subject>.key`, with the least role it needs."""
 PROVIDERS = {"upstream": ("upstream",), "licensor": ("metabase",)}

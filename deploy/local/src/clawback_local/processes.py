@@ -2,14 +2,17 @@
 
 import asyncio
 import contextlib
+import importlib.util
 import json
 import os
 import signal
 import ssl
+import subprocess
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import NamedTuple
+from subprocess import PIPE, STDOUT
+from typing import Any
 
 from clawback_local.config import LOOPBACK, Paths, StackError
 
@@ -25,13 +28,7 @@ UNLESS_ORPHANED = '[ "$PPID" = "$0" ] && exec "$@"'  # for a parent that ended b
 END_DEADLINE_S = 10.0
 POLL_S = 0.05
 PROBE_TIMEOUT_S = 2.0
-
-
-class Command(NamedTuple):
-    """A command line, and the user it runs as: a key of `USERS`."""
-
-    argv: tuple[str, ...]
-    user: str = "self"
+Command = tuple[tuple[str, ...], str]  # a command line, and the user it runs as: a key of `USERS`
 
 
 def tied(*argv: str, user: str = "self", death_signal: str = "KILL") -> tuple[str, ...]:
@@ -58,9 +55,18 @@ def started(pid: int) -> str | None:
     return None if fields[0] == "Z" else fields[19]
 
 
-def record(path: Path, pid: int) -> None:
-    """Records a process by pid and start time, because a pid may be reused."""
-    path.write_text(json.dumps({"pid": pid, "started": started(pid)}))
+def run(*argv: str, **options: Any) -> tuple[int, str]:
+    """Runs a program to its end; returns its exit code and output."""
+    done = subprocess.run(argv, stdout=PIPE, stderr=STDOUT, text=True, check=False, **options)  # noqa: S603 - our own arguments
+    return done.returncode, done.stdout
+
+
+def wheel(package: str) -> Path:
+    """Returns the folder of a package that brings a server."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise StackError(f"the package {package.replace('_', '-')} is not installed: run `make setup`")
+    return Path(spec.origin).parent
 
 
 def cleanup(paths: Paths) -> None:

@@ -6,7 +6,6 @@ These settings are added to, or replace, those of development. No production che
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 import trustme
@@ -17,6 +16,7 @@ from clawback_local.kafka import CONSUMERS, USERS
 from clawback_local.parts import DESCRIPTION, Part
 
 CERTIFICATES = (*DATABASES, *CONSUMERS, "kafka", "postgres", "valkey", "mail", "sms", "simulator")
+KEY_FORM = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 KAFKA_GRANTS = (
     *(f"{service}={service}" for service in DATABASES),
     "upstream=upstream",
@@ -29,52 +29,28 @@ KAFKA_ENV: Mapping[str, str] = DESCRIPTION["production"]["kafka"]
 SERVICE_ENV: Mapping[str, str] = DESCRIPTION["production"]["service"]
 
 
-class Certificate(NamedTuple):
-    """The files of a certificate and its key, as PEM; Kafka reads both from `store`."""
-
-    certfile: Path
-    keyfile: Path
-    store: Path
-
-
-class Authority:
-    """Signs certificates for loopback in one folder, whose files only their owner can read."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.cafile, keyfile = folder / "ca.crt", folder / "ca.key"
-        if not self.cafile.exists():
-            authority = trustme.CA(organization_name="Clawback local stack")
-            write_private(keyfile, authority.private_key_pem.bytes().decode())
-            write_private(self.cafile, authority.cert_pem.bytes().decode())
-        self._authority = trustme.CA.from_pem(self.cafile.read_bytes(), keyfile.read_bytes())
-
-    def certificate(self, name: str, *hosts: str) -> Certificate:
-        """Returns a certificate for these hosts, or for loopback; created on first use."""
-        made = Certificate(*(self._folder / f"{name}.{suffix}" for suffix in ("crt", "key", "store.pem")))
-        if not made.store.exists():
-            signed = self._authority.issue_cert(*(hosts or (LOOPBACK, "localhost")), common_name=name)
-            private = serialization.load_pem_private_key(signed.private_key_pem.bytes(), None)
-            form = (
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-            key = private.private_bytes(*form).decode()  # Kafka reads no other form
-            chain = "".join(
-                one.bytes().decode() for one in (*signed.cert_chain_pems, self._authority.cert_pem)
-            )
-            for path, text in ((made.keyfile, key), (made.certfile, chain), (made.store, key + chain)):
-                write_private(path, text)
-        return made
+def create_certificates(folder: Path) -> None:
+    """Creates the missing certificates for loopback, and their authority; only the owner can read the files."""
+    cafile, keyfile = folder / "ca.crt", folder / "ca.key"
+    if not cafile.exists():
+        authority = trustme.CA(organization_name="Clawback local stack")
+        write_private(keyfile, authority.private_key_pem.bytes().decode())
+        write_private(cafile, authority.cert_pem.bytes().decode())
+    authority = trustme.CA.from_pem(cafile.read_bytes(), keyfile.read_bytes())
+    for name in CERTIFICATES:
+        if not (folder / f"{name}.pem").exists():
+            made = authority.issue_cert(LOOPBACK, "localhost", common_name=name)
+            private = serialization.load_pem_private_key(made.private_key_pem.bytes(), None)
+            key = private.private_bytes(*KEY_FORM).decode()
+            chain = made.cert_chain_pems[0].bytes().decode() + cafile.read_text()
+            for suffix, text in (("key", key), ("crt", chain), ("pem", key + chain)):
+                write_private(folder / f"{name}.{suffix}", text)
 
 
 def secured(config: Config) -> Config:
     """Returns the configuration in production mode. Creates missing certificates and passwords."""
     paths, ports = config.paths, config.ports
-    authority = Authority(paths.tls)
-    for name in CERTIFICATES:
-        authority.certificate(name)
+    create_certificates(paths.tls)
     values = {name: value.replace("http://", "https://") for name, value in config.values.items()}
     password = quote(paths.secret("valkey"), safe="")
     values |= {

@@ -24,6 +24,7 @@ OPERATION_DEADLINE_S = 120.0
 END_DEADLINE_S = 60.0
 ANY_PART = "*"
 MEMORY = Path("/dev/shm")  # noqa: S108 - folders in it are created by `mkdtemp`
+MEMINFO = Path("/proc/meminfo")
 ROOM = 4 * 1024**3  # bytes that a stack in memory may need, most of them for PostgreSQL's write-ahead log
 AVAILABLE = 3 * ROOM  # bytes of free memory that are required, because others need some as well
 ABANDONED_S = 3600.0  # after this time a folder in memory without a supervisor is deleted
@@ -167,10 +168,6 @@ class Stack:
         """How an aiokafka client connects to the broker as the operator."""
         return self.paths.kafka_arguments(self.env["KAFKA_BOOTSTRAP_SERVERS"])
 
-    def log(self, part: str) -> str:
-        """Returns the complete log of a part."""
-        return self.paths.log(part).read_text(errors="replace")
-
     def _value(self, part: str, column: str, otherwise: str) -> Any:
         for row in self.status():
             if row["part"] == part and row[column]:
@@ -196,38 +193,35 @@ def ask(
 ) -> Any:
     """Sends a request to the supervisor of a run folder; returns its result, or raises its StackError."""
     end = time.monotonic() + timeout_s
-    outcome: Event = {"ok": False, "error": "the supervisor stopped before it answered"}
+    event: Event = {}
     with socket.socket(socket.AF_UNIX) as connection:
         try:
             with socket_path(paths) as path:
                 connection.connect(path)
         except OSError:
             raise StackError(f"no stack is running in {paths.run}") from None
-        try:
-            connection.sendall(json.dumps({"op": op, **arguments}).encode() + b"\n")
-            connection.settimeout(timeout_s)
-            for line in connection.makefile("rb"):
-                connection.settimeout(max(0.01, end - time.monotonic()))
-                outcome = json.loads(line)
-                if on_event is not None and "ok" not in outcome:
-                    on_event(outcome)
-        except TimeoutError:
-            raise StackError(f"the supervisor did not finish {op} within {timeout_s:.0f} s") from None
-        except (
-            ConnectionError
-        ):  # it stopped during the request; a closed socket reports that in different ways
-            pass
-    if not outcome.get("ok"):
-        raise StackError(outcome.get("error", "the supervisor stopped before it answered"))
-    return outcome["result"]
+        with contextlib.suppress(ConnectionError):  # it may stop during the request
+            try:
+                connection.sendall(json.dumps({"op": op, **arguments}).encode() + b"\n")
+                connection.settimeout(timeout_s)
+                for line in connection.makefile("rb"):
+                    connection.settimeout(max(0.01, end - time.monotonic()))
+                    event = json.loads(line)
+                    if on_event is not None and "ok" not in event:
+                        on_event(event)
+            except TimeoutError:
+                raise StackError(f"the supervisor did not finish {op} within {timeout_s:.0f} s") from None
+    if not event.get("ok"):
+        raise StackError(event.get("error", "the supervisor stopped before it answered"))
+    return event["result"]
 
 
 def is_running(paths: Paths) -> bool:
     """Whether a supervisor answers in this run folder."""
-    try:
-        return bool(ask(paths, "status", timeout_s=5)) or True
-    except StackError:
-        return False
+    with contextlib.suppress(StackError):
+        ask(paths, "status", timeout_s=5)
+        return True
+    return False
 
 
 def start_supervisor(spec: SupervisorSpec) -> "subprocess.Popen[str]":
@@ -298,15 +292,12 @@ def temporary_folder() -> Path:
                 with locked(Paths(folder).lock) as is_unused:  # a supervisor may be too busy to answer
                     if is_unused:
                         delete(Paths(folder))
-    in_memory = "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and _has_room()
+    in_memory = "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and has_room()
     return Path(tempfile.mkdtemp(prefix=PREFIX, dir=MEMORY if in_memory else None))
 
 
-def _has_room() -> bool:
-    return shutil.disk_usage(MEMORY).free >= ROOM and available_bytes() >= AVAILABLE
-
-
-def available_bytes() -> int:
-    """Returns the memory that the machine has available."""
-    fields = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-    return int(fields["MemAvailable"].split()[0]) * 1024
+def has_room() -> bool:
+    """Whether a stack, and others, have enough memory."""
+    fields = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines())
+    available = int(fields["MemAvailable"].split()[0]) * 1024
+    return shutil.disk_usage(MEMORY).free >= ROOM and available >= AVAILABLE

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from clawback_local import parts, production
 from clawback_local.config import LOOPBACK, Config, Paths, StackError, claimed, locked, write_private
 from clawback_local.parts import Part, write_env
-from clawback_local.processes import Command, answers, cleanup, listens, record, tied, until
+from clawback_local.processes import answers, cleanup, listens, started, tied, until
 from clawback_local.stack import ANY_PART, Event, SupervisorSpec, socket_path
 
 BACKOFF_S_FIRST, BACKOFF_S_MAX = 0.1, 5.0
@@ -29,8 +29,6 @@ ATTEMPTS_MAX = 5
 EXIT_ATTENTION = 2
 LOG_TAIL_LINES = 12
 OPERATIONS = ("ensure", "wait", "stop", "start", "kill", "wipe", "status", "environment", "down")
-
-
 State = Literal["waiting", "starting", "ready", "done", "restarting", "stopped", "failed"]
 UP = ("ready", "done")
 
@@ -123,17 +121,17 @@ class Runner:
         self._set("starting")
         if self.part.action is not None:
             await self.part.action(self.config)
-        command = Command(tuple(map(self.config.fill, self.part.argv)))
+        argv, user = tuple(map(self.config.fill, self.part.argv)), "self"
         if self.part.command is not None:
-            command = await self.part.command(self.config)
-        if not command.argv:
+            argv, user = await self.part.command(self.config)
+        if not argv:
             self._set("done")
             return True
-        async with self._spawned(command) as process:
-            up = not self.part.is_one_shot and await self._become_ready(process)
+        async with self._spawned(argv, user) as process:
+            up = self.part.ready != "finishes" and await self._become_ready(process)
             code = await process.wait()
         how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        if self.part.is_one_shot and code == 0:
+        if self.part.ready == "finishes" and code == 0:
             self._set("done")
         elif code == EXIT_ATTENTION and not up and self.restarts == 0 and not self.stopping:
             raise StackError(f"{how}\n{self._log_tail()}")
@@ -142,20 +140,22 @@ class Runner:
         return up
 
     @asynccontextmanager
-    async def _spawned(self, command: Command) -> AsyncIterator[asyncio.subprocess.Process]:
+    async def _spawned(self, argv: Sequence[str], user: str) -> AsyncIterator[asyncio.subprocess.Process]:
         """Runs a process for the duration of a block, then stops all processes of its session."""
         paths = self.config.paths
         with paths.log(self.part.name).open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                *tied(*command.argv, user=command.user, death_signal=self.part.death_signal),
+                *tied(*argv, user=user, death_signal=self.part.death_signal),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=self.environment,
-                cwd="/" if command.user.isdecimal() else paths.run,
+                cwd="/" if user.isdecimal() else paths.run,
                 start_new_session=True,
             )
-        record(paths.pids / self.part.name, process.pid)
+        # With the start time, because a pid may be reused.
+        known = {"pid": process.pid, "started": started(process.pid)}
+        (paths.pids / self.part.name).write_text(json.dumps(known))
         self.process = process
         try:
             yield process
@@ -265,7 +265,7 @@ class Supervisor:
         await runner.part.wipe(self.config)
         await self.start(part)
         for later in self.runners.values():
-            if later.part.is_one_shot and part in later.part.needs:
+            if later.part.ready == "finishes" and part in later.part.needs:
                 await later.stop()
                 await self.start(later.part.name)
 
@@ -277,7 +277,7 @@ class Supervisor:
             row = {"part": name, "state": runner.state, "up": runner.state in UP, "detail": runner.detail}
             row |= {"restarts": runner.restarts, "group": runner.part.group}
             row["pid"] = runner.process.pid if runner.process else None
-            row["address"] = f"{LOOPBACK}:{port}" if port and not runner.part.is_one_shot else None
+            row["address"] = f"{LOOPBACK}:{port}" if port and runner.part.ready != "finishes" else None
             rows.append(row)
         return rows
 

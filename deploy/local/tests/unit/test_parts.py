@@ -76,7 +76,7 @@ def test_an_address_in_the_environment_replaces_a_part() -> None:
     }
     found = parts.parts(given)
     replaced = ("kafka", "postgres", "valkey", "simulator", "mail", "sms")
-    assert [name for name in replaced if not found[name].is_one_shot or found[name].argv] == []
+    assert [name for name in replaced if found[name].ready != "finishes" or found[name].argv] == []
 
 
 def test_services_get_the_address_in_the_environment(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from clawback_local import kafka, keys
 from clawback_local.config import DATABASES, Config, Paths
 from clawback_local.parts import parts, resolve, valkey_command
 from clawback_local.processes import listens, until
-from clawback_local.production import Authority, secured, secured_parts
+from clawback_local.production import create_certificates, secured, secured_parts
 
 PARTS = secured_parts(parts({}))
 NUMBERS = {
@@ -72,18 +72,18 @@ def test_a_users_servers_are_ignored() -> None:
 
 
 def test_certificates_are_private_kept_and_signed_by_the_authority(tmp_path: Path) -> None:
-    authority = Authority(tmp_path / "tls")
-    made = authority.certificate("service")
-    before = made.certfile.read_bytes()
-    assert Authority(tmp_path / "tls").certificate("service").certfile.read_bytes() == before
-    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "tls").iterdir()} == {0o600}
-    chain = x509.load_pem_x509_certificates(before)
+    create_certificates(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    create_certificates(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+    chain = x509.load_pem_x509_certificates(before["ingester.crt"])
     assert [one.subject == one.issuer for one in chain] == [False, True]
     chain[0].verify_directly_issued_by(chain[1])
 
 
 async def test_a_proxy_terminates_tls_and_forwards_everything(tmp_path: Path, unused_tcp_port: int) -> None:
-    made = Authority(tmp_path / "tls").certificate("server")
+    create_certificates(tmp_path / "tls")
 
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while chunk := await reader.read(65_536):
@@ -95,7 +95,7 @@ async def test_a_proxy_terminates_tls_and_forwards_everything(tmp_path: Path, un
     target = server.sockets[0].getsockname()[1]
     proxy = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "clawback_local.servers", "tls", "--port", str(unused_tcp_port), "--target", str(target),
-        "--certfile", str(made.certfile), "--keyfile", str(made.keyfile),
+        "--certfile", str(tmp_path / "tls/postgres.crt"), "--keyfile", str(tmp_path / "tls/postgres.key"),
     )  # fmt: skip
     try:
         assert await until(lambda: listens(unused_tcp_port), deadline_s=20)

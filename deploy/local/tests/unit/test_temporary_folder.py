@@ -15,6 +15,7 @@ def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder instead of the memory file system, with enough room, on a machine with enough memory."""
     monkeypatch.setattr(stack, "MEMORY", tmp_path)
     monkeypatch.delenv("TMPDIR", raising=False)
+    monkeypatch.setattr(stack, "MEMINFO", tmp_path / "meminfo")
     give(monkeypatch, room=stack.ROOM, available=stack.AVAILABLE)
     return tmp_path
 
@@ -28,14 +29,14 @@ def on_disk(memory: Path) -> bool:
 
 def give(patch: pytest.MonkeyPatch, *, room: int, available: int) -> None:
     patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=room))
-    patch.setattr(stack, "available_bytes", lambda: available)
+    stack.MEMINFO.write_text(f"MemTotal: 99999999 kB\nMemAvailable: {available // 1024} kB\n")
 
 
 def test_data_is_in_memory_if_there_is_enough(memory: Path) -> None:
     assert stack.temporary_folder().parent == memory
 
 
-@pytest.mark.parametrize(("less_room", "less_memory"), [(1, 0), (0, 1)])
+@pytest.mark.parametrize(("less_room", "less_memory"), [(1, 0), (0, 1024)])
 def test_data_is_on_disk_otherwise(
     memory: Path, monkeypatch: pytest.MonkeyPatch, less_room: int, less_memory: int
 ) -> None:
@@ -48,8 +49,12 @@ def test_tmpdir_overrides_the_folder(memory: Path, monkeypatch: pytest.MonkeyPat
     assert on_disk(memory)
 
 
-def test_theavailable_bytes_memory_is_read_from_the_machine() -> None:
-    assert stack.available_bytes() > 0
+def test_the_available_memory_is_read_from_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack, "ROOM", 1)
+    monkeypatch.setattr(stack, "AVAILABLE", 1)
+    assert stack.has_room()
+    monkeypatch.setattr(stack, "AVAILABLE", 2**60)
+    assert not stack.has_room()
 
 
 def test_leftover_folders_in_memory_are_deleted_and_used_ones_are_kept(memory: Path) -> None:
