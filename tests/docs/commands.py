@@ -66,7 +66,7 @@ OF_THE_ENGINE = (
 OF_THE_STACK = Elsewhere(
     PARTNERS,
     "with Stack(env=ENV) as running",
-    by=("deploy/local/src/clawback_local/parts.py", '"-m", self.name, role'),
+    by=("deploy/local/src/clawback_local/parts.py", '"-m", name, role'),
 )
 
 
