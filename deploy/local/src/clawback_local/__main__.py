@@ -115,9 +115,7 @@ def create_key(paths: Paths, options: argparse.Namespace) -> None:
     providers = [one for one in options.provider.split(",") if one]
     key, entry = keys.partner_key(paths, options.subject, options.role, providers)
     print(f"key (for its owner only): {key}")
-    print(
-        f"the stack in {paths.run} accepts it; elsewhere add this to API_KEYS_FILE, which is reloaded automatically:"
-    )
+    print(f"the stack in {paths.run} accepts it; elsewhere add this to API_KEYS_FILE, which is reloaded:")
     print(entry, end="")
 
 
@@ -151,9 +149,8 @@ def operate(paths: Paths, options: argparse.Namespace) -> None:
 
 def _report(event: Event) -> None:
     if event["state"] != "waiting":
-        print(
-            f"{event['after_s']:6.1f} s  {event['part']:<20} {event['state']} {event['detail']}", flush=True
-        )
+        at = f"{event['after_s']:6.1f} s"
+        print(f"{at}  {event['part']:<20} {event['state']} {event['detail']}", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

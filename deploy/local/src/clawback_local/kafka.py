@@ -29,6 +29,14 @@ SUPER_USERS = (
     "topics",
     "operator",
 )  # the anonymous one is the controller, on loopback only
+MAVEN = (
+    "--batch-mode",
+    "--quiet",
+    "-Dstyle.color=never",
+    "-DincludeScope=runtime",
+    "dependency:copy-dependencies",
+)
+JVM = ("-Djava.awt.headless=true", "-Dfile.encoding=UTF-8", "-Xlog:disable", "-Xlog:all=error:stderr")
 SCRAM_ITERATIONS = 4_096
 FORMAT_DEADLINE_S = 60.0
 
@@ -42,11 +50,6 @@ async def command(config: Config) -> Command:
     if users:
         await asyncio.to_thread(format_with_users, libs, properties, users)
     return argv(libs, properties), "self"
-
-
-async def wipe(config: Config) -> None:
-    """Deletes every topic, record and offset."""
-    await asyncio.to_thread(shutil.rmtree, config.paths.kafka / "data", ignore_errors=True)
 
 
 def java() -> str:
@@ -99,10 +102,7 @@ def folder() -> Path:
 
 
 def jars() -> Path:
-    """Returns the folder of the jars, which Maven downloads if it is missing.
-
-    The download is moved into place when it is complete, so an interrupted one is never used.
-    """
+    """Returns the folder of the jars, which Maven downloads if it is missing. An interrupted download is never used."""
     libs = folder()
     if not libs.is_dir():
         CACHE.mkdir(exist_ok=True)
@@ -117,14 +117,8 @@ def jars() -> Path:
 
 
 def _download(scratch: Path) -> None:
-    command = [maven(), "--batch-mode", "--quiet", "-Dstyle.color=never", "--file", str(DEPLOY / "pom.xml")]
-    command += [
-        "dependency:copy-dependencies",
-        "-DincludeScope=runtime",
-        f"-DoutputDirectory={scratch / 'libs'}",
-    ]
-    command.append(f"-Dmaven.repo.local={scratch / 'maven'}")  # not every user has a home folder
-    code, text = run(*command)
+    folders = (f"-DoutputDirectory={scratch / 'libs'}", f"-Dmaven.repo.local={scratch / 'maven'}")
+    code, text = run(maven(), *MAVEN, *folders, cwd=DEPLOY)
     if code != 0:
         lines = [line.removeprefix("[ERROR]").strip() for line in text.splitlines()]
         tail = "\n  ".join([line for line in lines if line][:4])
@@ -143,16 +137,12 @@ def configure(
     data, properties = home / "data", home / "server.properties"
     data.mkdir(parents=True, exist_ok=True)
     text = (DEPLOY / "server.properties").read_text()
-    values = {"host": host, "port": port, "controller": controller, "data": data, "protocol": "PLAINTEXT"}
+    values = {"host": host, "port": port, "controller": controller, "home": home, "run": home.parent}
+    values["protocol"] = "SASL_SSL" if users else "PLAINTEXT"
     if users:
         text += (DEPLOY / "server-tls.properties").read_text()
-        super_users = ";".join(f"User:{name}" for name in SUPER_USERS)
-        values |= {
-            "protocol": "SASL_SSL",
-            "password": users["broker"],
-            "super_users": super_users,
-            "run": home.parent,
-        }
+        values["super_users"] = ";".join(f"User:{name}" for name in SUPER_USERS)
+        values["password"] = users["broker"]
     elif not (data / "meta.properties").exists():
         (data / "meta.properties").write_text(f"version=1\ncluster.id={_cluster_id()}\nnode.id=1\n")
     write_private(properties, text.format_map(values))
@@ -164,13 +154,7 @@ def _cluster_id() -> str:
 
 
 def format_with_users(libs: Path, properties: Path, users: Mapping[str, str]) -> None:
-    """Formats the folder of a new broker, with its users.
-
-    Passwords are passed as salted hashes, because other users of the machine can read command lines.
-
-    Raises:
-        StackError: Kafka rejected it.
-    """
+    """Formats the folder of a new broker with its users, as salted hashes: others can read command lines."""
     if (properties.parent / "data/meta.properties").exists():
         return
     words = ["kafka.tools.StorageTool", "format", "--cluster-id", _cluster_id(), "--config", str(properties)]
@@ -201,12 +185,9 @@ def argv(libs: Path, properties: Path) -> tuple[str, ...]:
 
 def _java_argv(libs: Path, archive: str, *main: str) -> tuple[str, ...]:
     heap = os.environ.get("KAFKA_HEAP_OPTS", "-Xms256m -Xmx1g").split()
-    # Without the JVM's second compiler, a broker that runs for minutes needs half the CPU.
-    fixed = (
-        "-XX:TieredStopAtLevel=1",
-        "-Djava.awt.headless=true",
-        f"-Dlog4j2.configurationFile={DEPLOY / 'log4j2.xml'}",
+    fast = (
+        "-XX:TieredStopAtLevel=1"  # without the second compiler, a broker of some minutes needs half the CPU
     )
-    quiet = ("-Xlog:disable", "-Xlog:all=error:stderr", "-Dfile.encoding=UTF-8")
+    logs = f"-Dlog4j2.configurationFile={DEPLOY / 'log4j2.xml'}"
     classpath = ":".join(str(jar) for jar in sorted(libs.glob("*.jar")))
-    return (java(), *heap, archive, *fixed, *quiet, "-cp", classpath, *main)
+    return (java(), *heap, archive, fast, logs, *JVM, "-cp", classpath, *main)

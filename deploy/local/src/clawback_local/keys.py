@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from clawback_contracts.signatures import Signer
-from clawback_local.config import DATABASES, Config, Paths, StackError, write_private
+from clawback_local.config import DATABASES, Paths, StackError, write_private
 
 ROLES = ("officer", "approver", "operator", "reader", "upstream", "licensor", "holder", "alertmanager")
 """The roles over HTTP; one key each, in `<role>.key`."""
@@ -37,13 +37,8 @@ _SUBJECT = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _PROVIDER = re.compile(r"[a-z0-9-]{1,32}")
 
 
-async def create(config: Config) -> None:
+def create(paths: Paths) -> None:
     """Creates what is missing; keys and secrets are random and kept over restarts."""
-    create_in(config.paths)
-
-
-def create_in(paths: Paths) -> None:
-    """Does the same for a folder without a stack."""
     subjects = {**dict.fromkeys(SIGNERS), **{role: role for role in ROLES}, **SERVICE_KEYS}
     entries = [_entry(paths, subject, role) for subject, role in subjects.items()] + _partners(paths)
     _write(paths.keys / API_KEYS_FILE, entries)
@@ -58,15 +53,10 @@ def create_in(paths: Paths) -> None:
 
 
 def partner_key(paths: Paths, subject: str, role: str, providers: Sequence[str] = ()) -> tuple[str, str]:
-    """Creates a key for a partner.
-
-    The stack of this folder accepts it immediately. An existing subject keeps its key, and gets the new permissions.
+    """Creates a key for a partner, which the stack accepts immediately. An existing subject gets the new permissions.
 
     Returns:
         The key, and its entry for an `API_KEYS_FILE`, which contains only its hash.
-
-    Raises:
-        StackError: invalid subject, role or providers, or a subject of the stack itself.
     """
     _refuse_invalid(subject, role, providers)
     entry = _entry(paths, subject, role)
@@ -75,7 +65,7 @@ def partner_key(paths: Paths, subject: str, role: str, providers: Sequence[str] 
     _write(
         paths.keys / PARTNERS_FILE, [*(one for one in _partners(paths) if one["subject"] != subject), entry]
     )
-    create_in(paths)
+    create(paths)
     return _key(paths, subject), yaml.safe_dump([entry], sort_keys=False)
 
 
@@ -130,4 +120,4 @@ def _write(path: Path, content: object) -> None:
 if (
     __name__ == "__main__"
 ):  # `python -m clawback_local.keys DIR`: for containers, which share the folder as a volume
-    create_in(Paths(Path(sys.argv[1])))
+    create(Paths(Path(sys.argv[1])))

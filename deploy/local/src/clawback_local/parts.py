@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import os
 import platform
 import shlex
 import sys
@@ -28,6 +27,7 @@ GIVEN_DEADLINE_S = 15.0
 DEFAULT_PORTS = {"kafka": None, "redis": 6379, "rediss": 6379}
 SUBMISSIONS = "article-submissions.upstream.v1"  # topic of the upstream system, which nobody else may write
 Work = Callable[[Config], Awaitable[None]]
+Env = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,9 @@ class Part:
     `argv` and the values of `env` are templates (`{kafka}`, `{ingester_api_port}`…). A part with `command` calls it
     before each start, for preparations and the command line. A part with `action` only is a one-shot within the
     supervisor. `ready` is reached when the first port accepts connections, when `/readyz` on it answers with 200, or
-    when the process has ended with exit code 0; then `on_ready` must succeed. An address in the variable `replaced_by`
-    is used instead of the part. A part with `replica_of` is an additional process of that part, with its variables.
+    when the process has ended with exit code 0; then `on_ready` must succeed. The folder `data` can be wiped. An
+    address in the variable `replaced_by` is used instead of the part. A part with `replica_of` is an additional process
+    of that part, with its variables.
     """
 
     name: str
@@ -50,7 +51,7 @@ class Part:
     command: Callable[[Config], Awaitable[Command]] | None = None
     action: Work | None = None
     on_ready: Work | None = None
-    wipe: Work | None = None
+    data: str | None = None
     deadline_s: float = 30.0
     stop_s: float = 25.0
     stop_signal: str = "TERM"
@@ -65,15 +66,12 @@ class Part:
         return next(iter(self.ports), "")
 
 
-def _service(
-    name: str, port: int, env: Mapping[str, str], needs: tuple[str, ...] = (), replicas: int = 1
-) -> Iterator[Part]:
+def _service(name: str, replicas: int, *, port: int, env: Env, needs: tuple[str, ...] = ()) -> Iterator[Part]:
     """Yields the processes of a service: migrations once, then workers and APIs, which do not wait for each other."""
     own = {"DATABASE_URL": f"{{{name}_database}}", "SIGNING_KEY_FILE": f"{{keys}}/{name}.pem"}
     env = {**DESCRIPTION["common"], **own, **env}
-    yield Part(
-        f"{name}-migrate", env=env, needs=("postgres",), action=partial(postgres.migrate, service=name)
-    )
+    migrate = partial(postgres.migrate, service=name)
+    yield Part(f"{name}-migrate", env=env, needs=("postgres",), action=migrate)
     for number, role in itertools.product(range(1, replicas + 1), ROLES):
         first = f"{name}-{role}"
         process = first if number == 1 else f"{first}-{number}"
@@ -104,7 +102,7 @@ async def valkey_command(config: Config) -> Command:
     return (str(programs[0]), str(path)), "self"
 
 
-async def check_server(config: Config, variable: str, url: str, form: str) -> None:
+async def check_server(variable: str, url: str, form: str, config: Config) -> None:
     """Checks that a server of the environment is reachable."""
     address = urlsplit(config.fill(url).split(",")[0].strip())
     host = address.hostname
@@ -119,31 +117,26 @@ async def check_server(config: Config, variable: str, url: str, form: str) -> No
 
 
 CALLS: Mapping[str, Mapping[str, Any]] = {
-    "kafka": {"command": kafka.command, "wipe": kafka.wipe},
-    "postgres": {"command": postgres.command, "wipe": postgres.wipe, "on_ready": postgres.create_databases},
-    "valkey": {"command": valkey_command, "wipe": lambda _: asyncio.sleep(0)},
-    "keys": {"action": keys.create},
+    "kafka": {"command": kafka.command},
+    "postgres": {"command": postgres.command, "on_ready": postgres.create_databases},
+    "valkey": {"command": valkey_command},
+    "keys": {"action": lambda config: asyncio.to_thread(keys.create, config.paths)},
 }
 SERVERS = tuple(
     Part(name, **described, **CALLS.get(name, {})) for name, described in DESCRIPTION["servers"].items()
 )
 CHECKS: Mapping[str, Work] = {  # what is done, where possible, with a server of the environment
-    "kafka": partial(
-        check_server, variable="KAFKA_BOOTSTRAP_SERVERS", url="kafka://{kafka}", form="host:port"
-    ),
+    "kafka": partial(check_server, "KAFKA_BOOTSTRAP_SERVERS", "kafka://{kafka}", "host:port"),
     "postgres": postgres.create_databases,
-    "valkey": partial(
-        check_server, variable="REDIS_URL", url="{redis_url}", form="redis://host:port/database"
-    ),
+    "valkey": partial(check_server, "REDIS_URL", "{redis_url}", "redis://host:port/database"),
 }
 GIVEN = tuple(part.replaced_by for part in SERVERS if part.replaced_by)
 
 
-def parts(environment: Mapping[str, str] | None = None, *, replicas: int = 1) -> dict[str, Part]:
+def parts(environment: Mapping[str, str], *, replicas: int = 1) -> dict[str, Part]:
     """Returns every part by name; a server with an address in the environment is checked instead of started."""
-    environment = os.environ if environment is None else environment
-    services = DESCRIPTION["services"].items()
-    found = [*SERVERS, *(part for name, one in services for part in _service(name, **one, replicas=replicas))]
+    services = [_service(name, replicas, **one) for name, one in DESCRIPTION["services"].items()]
+    found = list(itertools.chain(SERVERS, *services))
     for index, part in enumerate(found):
         if environment.get(part.replaced_by):
             found[index] = Part(part.name, action=CHECKS.get(part.name))
@@ -170,31 +163,20 @@ def resolve(paths: Paths, ports: Mapping[str, int], environment: Mapping[str, st
         user = f"{name}:{quote(paths.secret(f'database-{name}'), safe='')}"
         netloc = f"{user}@{admin.netloc.rpartition('@')[2]}"
         values[f"{name}_database"] = admin._replace(netloc=netloc, path=f"/{name}").geturl()
-    urls = [f"{name}={{{name}_api_url}},{name}-worker={{{name}_worker_url}}" for name in DATABASES]
-    values["addresses"] = ",".join(urls).format_map(values)
     return Config(paths, ports, environment, values)
 
 
 def write_env(config: Config, running: Collection[str]) -> None:
     """Writes the addresses of running parts, to be read by a shell; with passwords, so only for the owner."""
-    templates = {part: dict(addresses) for part, addresses in DESCRIPTION["addresses"].items()}
-    for name in DATABASES:
-        templates["postgres"][f"{name.upper()}_DATABASE_URL"] = f"{{{name}_database}}"
-        templates.setdefault(f"{name}-api", {})[f"{name.upper()}_URL"] = f"{{{name}_api_url}}"
-        templates[f"{name}-worker"] = {f"{name.upper()}_WORKER_URL": f"{{{name}_worker_url}}"}
-    known = [item for part, one in templates.items() if part in running for item in one.items()]
+    known = [
+        item for part, one in DESCRIPTION["addresses"].items() if part in running for item in one.items()
+    ]
     lines = [f"{name}={shlex.quote(config.fill(value))}\n" for name, value in known]
     write_private(config.paths.env, "".join(lines))
 
 
-def changed_settings(
-    wanted: Mapping[str, str], users: Mapping[str, str], own: Mapping[str, str]
-) -> list[str]:
-    """Returns the variables of `READ_AT_START` that differ from those of the running stack.
-
-    Those are the ones that its user had set when it started, and its `own` addresses. Includes variables that have been
-    unset since.
-    """
+def changed_settings(wanted: Env, users: Env, own: Env) -> list[str]:
+    """Returns the variables that differ from what the user of the running stack had set, and from its own addresses."""
     return [
         name
         for name in READ_AT_START
@@ -203,15 +185,9 @@ def changed_settings(
 
 
 def refuse_another_provider(paths: Paths, environment: Mapping[str, str]) -> None:
-    """Records the provider of a run folder at its first start, without credentials, and rejects another one later.
-
-    Raises:
-        StackError: the folder belongs to another provider, or the provider's key is empty.
-    """
+    """Records the provider of a run folder at its first start, without credentials, and rejects another one later."""
     if environment.get("METABASE_API_KEY") == "":
-        raise StackError(
-            "METABASE_API_KEY is empty: set the provider's key, or unset it to use the simulator"
-        )
+        raise StackError("METABASE_API_KEY is empty: set the provider's key, or unset it for the simulator")
     url, path = urlsplit(environment.get("METABASE_URL") or ""), paths.run / "provider"
     provider = f"{url.scheme}://{url.netloc.rpartition('@')[2]}" if url.netloc else "the simulator"
     known = path.read_text().strip() if path.exists() else provider

@@ -43,9 +43,7 @@ def user() -> str:
     if run(*tied(str(programs() / "postgres"), "--version", user="namespace"))[0] == 0:
         return "namespace"
     if os.geteuid() != 0:
-        raise StackError(
-            f"PostgreSQL needs a user with a name, and user {os.geteuid()} is not in /etc/passwd"
-        )
+        raise StackError(f"PostgreSQL needs a user with a name; user {os.geteuid()} is not in /etc/passwd")
     return NOBODY
 
 
@@ -57,13 +55,7 @@ def create(data: Path, password: str, *, user: str) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".pw") as secret:
         secret.write(password)
         secret.flush()
-        options = [
-            "--no-sync",
-            "--no-instructions",
-            "--encoding=UTF8",
-            "--locale=C.UTF-8",
-            "--auth=scram-sha-256",
-        ]
+        options = ["--no-sync", "--no-instructions", "--locale=C.UTF-8", "--auth=scram-sha-256"]
         options += [f"--username={ADMIN}", f"--pwfile={secret.name}", "-D", str(data)]
         env = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
         code, text = run(*tied(str(programs() / "initdb"), *options, user=user), env=env, cwd="/")
@@ -83,11 +75,6 @@ async def command(config: Config) -> Command:
     name, data = await asyncio.to_thread(user), config.paths.postgres
     await asyncio.to_thread(create, data, config.paths.secret("postgres"), user=name)
     return argv(data, config.ports["postgres"]), name
-
-
-async def wipe(config: Config) -> None:
-    """Deletes every database."""
-    await asyncio.to_thread(shutil.rmtree, config.paths.postgres, ignore_errors=True)
 
 
 async def create_databases(config: Config) -> None:
@@ -122,8 +109,7 @@ async def _connect(dsn: str) -> asyncpg.Connection:
             return await asyncpg.connect(dsn, timeout=5)
         except (OSError, asyncpg.CannotConnectNowError, TimeoutError) as error:
             if time.monotonic() >= end:
-                text = f"PostgreSQL accepts no connection after {CONNECT_DEADLINE_S:.0f} s: {error}"
-                raise StackError(text) from error
+                raise StackError(f"PostgreSQL accepts no connection: {error}") from error
             await asyncio.sleep(0.05)
 
 

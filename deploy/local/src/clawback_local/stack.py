@@ -195,6 +195,7 @@ def ask(
     end = time.monotonic() + timeout_s
     event: Event = {}
     with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(timeout_s)
         try:
             with socket_path(paths) as path:
                 connection.connect(path)
@@ -203,7 +204,6 @@ def ask(
         with contextlib.suppress(ConnectionError):  # it may stop during the request
             try:
                 connection.sendall(json.dumps({"op": op, **arguments}).encode() + b"\n")
-                connection.settimeout(timeout_s)
                 for line in connection.makefile("rb"):
                     connection.settimeout(max(0.01, end - time.monotonic()))
                     event = json.loads(line)

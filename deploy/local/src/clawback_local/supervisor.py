@@ -8,12 +8,14 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,7 +30,8 @@ STEADY_S = 20.0  # a process that was ready this long is restarted without the b
 ATTEMPTS_MAX = 5
 EXIT_ATTENTION = 2
 LOG_TAIL_LINES = 12
-OPERATIONS = ("ensure", "wait", "stop", "start", "kill", "wipe", "status", "environment", "down")
+OPERATIONS = ("ensure", "wait", "start", "wipe", "status", "environment", "down")
+PART_OPERATIONS = ("stop", "kill")
 State = Literal["waiting", "starting", "ready", "done", "restarting", "stopped", "failed"]
 UP = ("ready", "done")
 
@@ -183,12 +186,11 @@ class Runner:
             ready.cancel()
 
     async def _probe(self) -> bool:
-        port, context = self.config.ports[self.part.port_name], self.config.client_context
-
-        async def is_ready() -> bool:
-            return await (listens(port) if self.part.ready == "listens" else answers(port, context=context))
-
-        up = await until(is_ready, deadline_s=self.part.deadline_s)
+        port = self.config.ports[self.part.port_name]
+        probe = partial(listens, port)
+        if self.part.ready == "answers":
+            probe = partial(answers, port, context=self.config.client_context)
+        up = await until(probe, deadline_s=self.part.deadline_s)
         if up and self.part.on_ready is not None:
             await self.part.on_ready(self.config)
         return up
@@ -240,29 +242,21 @@ class Supervisor:
     async def wait(self, parts: Sequence[str] | None = None) -> None:
         """Waits until these parts (None: all that are not stopped) are ready. Raises StackError if one has failed."""
         running = [runner for runner in self.runners.values() if runner.state != "stopped"]
-        wanted = [self._runner(name) for name in parts] if parts else running
+        wanted = [self.runner(name) for name in parts] if parts else running
         await asyncio.gather(*(runner.wait_up() for runner in wanted))
-
-    async def stop(self, part: str) -> None:
-        """Stops a part until `start`."""
-        await self._runner(part).stop()
 
     async def start(self, part: str) -> None:
         """Starts a stopped part, and waits until it is ready."""
-        self._runner(part).start()
-        await self._runner(part).wait_up()
-
-    async def kill(self, part: str) -> None:
-        """Sends SIGKILL to a part's process; it is restarted."""
-        await self._runner(part).kill()
+        self.runner(part).start()
+        await self.runner(part).wait_up()
 
     async def wipe(self, part: str) -> None:
         """Deletes a part's data: stops it, deletes, starts it, and repeats the one-shots that are needed again."""
-        runner = self._runner(part)
-        if runner.part.wipe is None:
+        runner = self.runner(part)
+        if runner.part.data is None:
             raise StackError(f"{part} has no data that can be wiped")
         await runner.stop()
-        await runner.part.wipe(self.config)
+        await asyncio.to_thread(shutil.rmtree, self.config.paths.run / runner.part.data, ignore_errors=True)
         await self.start(part)
         for later in self.runners.values():
             if later.part.ready == "finishes" and part in later.part.needs:
@@ -283,7 +277,7 @@ class Supervisor:
 
     async def environment(self, part: str) -> Mapping[str, str]:
         """Returns the environment of a part's process, so that a job can be run as that service."""
-        return self._runner(part).environment
+        return self.runner(part).environment
 
     async def down(self) -> None:
         """Requests the end of the supervisor."""
@@ -313,10 +307,11 @@ class Supervisor:
         writer.close()
 
     async def _execute(self, op: str, **arguments: Any) -> Event:
-        if op not in OPERATIONS:
-            return {"ok": False, "error": f"unknown operation {op}"}
         try:
-            return {"ok": True, "result": await getattr(self, op)(**arguments)}
+            owner = self.runner(arguments.pop("part")) if op in PART_OPERATIONS else self
+            if op not in OPERATIONS + PART_OPERATIONS:
+                raise StackError(f"unknown operation {op}")  # noqa: TRY301 - reported below
+            return {"ok": True, "result": await getattr(owner, op)(**arguments)}
         except Exception as error:  # noqa: BLE001 - the client gets it
             text = str(error) if isinstance(error, StackError) else f"{type(error).__name__}: {error}"
             return {"ok": False, "error": text}
@@ -329,7 +324,8 @@ class Supervisor:
         needs = [self.runners[need] for need in part.needs]
         return Runner(part, self.config, environment, needs, self._changed)
 
-    def _runner(self, name: str) -> Runner:
+    def runner(self, name: str) -> Runner:
+        """Returns the runner of a part."""
         if name not in self.runners:
             raise StackError(f"{name} is not a part of this stack. Its parts: {', '.join(self.runners)}")
         return self.runners[name]
@@ -338,9 +334,8 @@ class Supervisor:
         unknown = [name for name in names if name not in self.parts]
         if unknown:
             raise StackError(f"no such part: {', '.join(unknown)}. Parts: {', '.join(self.parts)}")
-        return list(
-            dict.fromkeys(one for name in names for one in (*self._with_needs(self.parts[name].needs), name))
-        )
+        found = [one for name in names for one in (*self._with_needs(self.parts[name].needs), name)]
+        return tuple(dict.fromkeys(found))
 
     def _changed(self, runner: Runner) -> None:
         after_s = round(time.monotonic() - self.began, 2)

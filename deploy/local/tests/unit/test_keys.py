@@ -15,7 +15,7 @@ from clawback_local.config import Paths
 def paths(tmp_path: Path) -> Paths:
     made = Paths(tmp_path)
     made.create()
-    keys.create_in(made)
+    keys.create(made)
     return made
 
 
@@ -45,7 +45,7 @@ def test_the_entry_is_valid_and_does_not_contain_the_key(paths: Paths, tmp_path:
 def test_a_restart_keeps_the_key_and_repeating_the_command_replaces_its_permissions(paths: Paths) -> None:
     first, _ = keys.partner_key(paths, "acme", "upstream", ["acme"])
     again, _ = keys.partner_key(paths, "acme", "licensor", ["other"])
-    keys.create_in(paths)
+    keys.create(paths)
     caller = known(paths).caller(first)
     assert again == first
     assert caller is not None

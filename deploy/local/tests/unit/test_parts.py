@@ -117,10 +117,10 @@ def test_the_file_of_addresses_names_only_what_runs(here: Config) -> None:
 
 
 async def test_keys_are_kept_over_restarts_private_and_hashed_for_the_services(here: Config) -> None:
-    await keys.create(here)
+    keys.create(here.paths)
     folder = here.paths.keys
     before = {path.name: path.read_text() for path in folder.iterdir()}
-    await keys.create(here)
+    keys.create(here.paths)
     assert {path.name: path.read_text() for path in folder.iterdir()} == before
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     hashed = yaml.safe_load(before["api_keys.yaml"])
@@ -136,8 +136,8 @@ async def test_keys_are_kept_over_restarts_private_and_hashed_for_the_services(h
 async def test_two_stacks_have_different_keys(here: Config, tmp_path: Path) -> None:
     other = Paths(tmp_path / "other")
     other.create()
-    await keys.create(here)
-    await keys.create(resolve(other, PORTS, {}))
+    keys.create(here.paths)
+    keys.create(other)
     assert (here.paths.keys / "officer.key").read_text() != (other.keys / "officer.key").read_text()
 
 

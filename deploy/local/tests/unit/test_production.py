@@ -30,7 +30,7 @@ async def config(tmp_path: Path) -> Config:
     paths = Paths(tmp_path / "run")
     paths.create()
     resolved = secured(resolve(paths, NUMBERS, {}))
-    await keys.create(resolved)
+    keys.create(resolved.paths)
     return resolved
 
 

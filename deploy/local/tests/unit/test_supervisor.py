@@ -66,7 +66,7 @@ async def test_a_part_that_dies_is_restarted_and_counted(tmp_path: Path) -> None
     async with supervised(tmp_path, a_server()) as supervisor:
         await supervisor.wait(None)
         before = (await row(supervisor, "server"))["pid"]
-        await supervisor.kill("server")
+        await supervisor.runner("server").kill()
         await supervisor.wait(None)
         after = await row(supervisor, "server")
         assert after["pid"] != before
@@ -76,7 +76,7 @@ async def test_a_part_that_dies_is_restarted_and_counted(tmp_path: Path) -> None
 async def test_a_stopped_part_stays_stopped_until_it_is_started(tmp_path: Path) -> None:
     async with supervised(tmp_path, a_server()) as supervisor:
         await supervisor.wait(None)
-        await supervisor.stop("server")
+        await supervisor.runner("server").stop()
         assert (await row(supervisor, "server"))["state"] == "stopped"
         assert (await row(supervisor, "server"))["restarts"] == 0
         await supervisor.start("server")
@@ -87,7 +87,7 @@ async def test_a_process_that_ignores_its_signal_is_killed_after_its_time(tmp_pa
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + LISTEN
     async with supervised(tmp_path, a_server(argv=(*PYTHON, deaf), stop_s=0.3)) as supervisor:
         await supervisor.wait(None)
-        await supervisor.stop("server")
+        await supervisor.runner("server").stop()
         assert (await row(supervisor, "server"))["pid"] is None
 
 
@@ -141,14 +141,15 @@ async def test_an_exit_code_that_needs_attention_is_not_retried(tmp_path: Path) 
 
 
 async def test_wiping_deletes_the_data_and_repeats_the_one_shots(tmp_path: Path) -> None:
-    async def wipe(_: object) -> None:
-        (tmp_path / "data").unlink()
-
-    fill = Part("fill", argv=(*PYTHON, "open('{run}/data', 'a').write('x')"), needs=("server",))
-    async with supervised(tmp_path, a_server(wipe=wipe), fill) as supervisor:
+    fill = Part(
+        "fill",
+        argv=(*PYTHON, "import os; os.mkdir('{run}/data'); open('{run}/data/x', 'a').write('x')"),
+        needs=("server",),
+    )
+    async with supervised(tmp_path, a_server(data="data"), fill) as supervisor:
         await supervisor.wait(None)
         await supervisor.wipe("server")
-        assert (tmp_path / "data").read_text() == "x"
+        assert (tmp_path / "data/x").read_text() == "x"
 
 
 async def test_extra_variables_reach_the_part_they_are_meant_for(tmp_path: Path) -> None:
