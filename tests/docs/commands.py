@@ -119,7 +119,7 @@ _OWN: Mapping[str, Where] = {
         Elsewhere(
             "deploy/local/tests/integration/test_rights.py",
             'Stack(parts=("topics",), production=True)',
-            by=("deploy/local/src/clawback_local/production.py", '("--grant", granted)'),
+            by=("deploy/local/parts.yaml", "--grant=upstream=upstream"),
         )
     ),
     "make up": Here(),

@@ -62,7 +62,8 @@ def down(paths: Paths, _: argparse.Namespace) -> None:
 def status(paths: Paths, _: argparse.Namespace) -> None:
     """Prints the status table; an unknown lag is a question mark, never zero."""
     rows = ask(paths, "status", timeout_s=10)
-    lags = asyncio.run(_lags(paths, {row["group"] for row in rows if row["group"]}))
+    groups = {row["group"] for row in rows if row["group"]}
+    lags = asyncio.run(_lags(paths, groups)) if groups else {}
     table: list[tuple[object, ...]] = [("PROCESS", "PID", "ADDRESS", "READY", "LAG", "RESTARTS", "")]
     for row in rows:
         ready = "yes" if row["state"] == "ready" else row["state"]
@@ -81,10 +82,7 @@ async def _lags(paths: Paths, services: set[str]) -> dict[str, int]:
     from aiokafka.errors import KafkaError  # noqa: PLC0415 - likewise
 
     lags: dict[str, int] = {}
-    bootstrap_servers = paths.read_env().get("KAFKA_BOOTSTRAP_SERVERS")
-    if not services or bootstrap_servers is None:
-        return lags
-    connection = paths.kafka_arguments(bootstrap_servers)
+    connection = paths.kafka_arguments(paths.read_env()["KAFKA_BOOTSTRAP_SERVERS"])
     admin, consumer = AIOKafkaAdminClient(**connection), AIOKafkaConsumer(**connection)
     with contextlib.suppress(KafkaError, OSError, KeyError, TimeoutError):
         async with asyncio.timeout(LAG_TIMEOUT_S):

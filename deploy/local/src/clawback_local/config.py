@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -96,21 +95,13 @@ class Paths:
 
 @dataclass(frozen=True)
 class Config:
-    """One stack: its files, the port of each name, the user's environment, and the values for templates of parts.
-
-    A stack in `production` mode has TLS and credentials on every connection.
-    """
+    """One stack: its files, the port of each name, the user's environment, and the values for templates of parts."""
 
     paths: Paths
     ports: Mapping[str, int]
     environment: Mapping[str, str]
     values: Mapping[str, str]
-    production: bool = False
-
-    @cached_property
-    def client_context(self) -> ssl.SSLContext | None:
-        """A context that trusts the stack's certificates; None without TLS."""
-        return ssl.create_default_context(cafile=self.paths.cafile) if self.production else None
+    production: bool = False  # TLS and credentials on every connection
 
     def fill(self, template: str) -> str:
         """Fills a template with the values."""
@@ -141,13 +132,11 @@ def locked(path: Path) -> Iterator[bool]:
 
 def is_free(port: int) -> bool:
     """Whether a server could listen there now; a closing connection does not count as in use."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-        return True
+    try:
+        socket.create_server((LOOPBACK, port)).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

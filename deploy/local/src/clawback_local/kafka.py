@@ -20,22 +20,11 @@ from clawback_local.processes import Command, run
 
 DEPLOY = ROOT / "deploy/local"
 JAVA_LEAST = 17
-JAVA_PACKAGE = "Debian and Ubuntu have it in the package openjdk-17-jre-headless"
+JAVA_PACKAGE = "Debian and Ubuntu have it in the package openjdk-17-jre-headless; or set JAVA_HOME"
 CONSUMERS = ("search",)  # downstream systems: a user of the broker, and a certificate for their holdings
 USERS = ("broker", *DATABASES, "topics", "operator", "upstream", *CONSUMERS)  # in production mode
-SUPER_USERS = (
-    "ANONYMOUS",
-    "broker",
-    "topics",
-    "operator",
-)  # the anonymous one is the controller, on loopback only
-MAVEN = (
-    "--batch-mode",
-    "--quiet",
-    "-Dstyle.color=never",
-    "-DincludeScope=runtime",
-    "dependency:copy-dependencies",
-)
+SUPER_USERS = ("ANONYMOUS", "broker", "topics", "operator")  # the first is the controller, on loopback only
+MAVEN = ("-B", "-q", "-Dstyle.color=never", "-DincludeScope=runtime", "dependency:copy-dependencies")
 JVM = ("-Djava.awt.headless=true", "-Dfile.encoding=UTF-8", "-Xlog:disable", "-Xlog:all=error:stderr")
 SCRAM_ITERATIONS = 4_096
 FORMAT_DEADLINE_S = 60.0
@@ -62,9 +51,7 @@ def java() -> str:
         if match and int(match[1]) >= JAVA_LEAST:
             return found
         problem = f"{found} is version {match[1] if match else 'unknown'}"
-    raise StackError(
-        f"Kafka needs Java {JAVA_LEAST} or newer, but {problem}. {JAVA_PACKAGE}; or set JAVA_HOME."
-    )
+    raise StackError(f"Kafka needs Java {JAVA_LEAST} or newer, but {problem}. {JAVA_PACKAGE}.")
 
 
 @functools.cache
@@ -185,9 +172,8 @@ def argv(libs: Path, properties: Path) -> tuple[str, ...]:
 
 def _java_argv(libs: Path, archive: str, *main: str) -> tuple[str, ...]:
     heap = os.environ.get("KAFKA_HEAP_OPTS", "-Xms256m -Xmx1g").split()
-    fast = (
-        "-XX:TieredStopAtLevel=1"  # without the second compiler, a broker of some minutes needs half the CPU
-    )
+    # Without the second compiler, a broker that runs for minutes needs half the CPU.
+    fast = "-XX:TieredStopAtLevel=1"
     logs = f"-Dlog4j2.configurationFile={DEPLOY / 'log4j2.xml'}"
     classpath = ":".join(str(jar) for jar in sorted(libs.glob("*.jar")))
     return (java(), *heap, archive, fast, logs, *JVM, "-cp", classpath, *main)

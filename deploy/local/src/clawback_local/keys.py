@@ -17,23 +17,24 @@ from clawback_contracts.signatures import Signer
 from clawback_local.config import DATABASES, Paths, StackError, write_private
 
 ROLES = ("officer", "approver", "operator", "reader", "upstream", "licensor", "holder", "alertmanager")
-"""The roles over HTTP; one key each, in `<role>.key`."""
-SERVICE_KEYS = {
+SERVICE_KEYS = {  # one per caller among the services, with the least role it needs
     **dict.fromkeys(("ingester", "compliance-stores", "analytics", "alerting", "retention"), "reader"),
     "compliance": "poller",
 }
-"""One key per caller among the services, in `<subject>.key`, with the least role it needs."""
-PROVIDERS = {"upstream": ("upstream",), "licensor": ("metabase",)}
-"""The providers whose articles a key may submit or revoke; an officer's may revoke any."""
-SIGNERS = (*DATABASES, "upstream")
-"""Who signs records: our services, and the upstream system its notices. The private key is in `<subject>.pem`."""
+PROVIDERS = {
+    "upstream": ("upstream",),
+    "licensor": ("metabase",),
+}  # whose articles a key may submit or revoke
+SIGNERS = (
+    *DATABASES,
+    "upstream",
+)  # of records; the private key is in `<subject>.pem`, an API key in `<subject>.key`
 WEBHOOK_PROVIDER = "partner"
+FEED = {"provider": "metabase", "tier": "premium"}
 API_KEYS_FILE = "api_keys.yaml"
-PARTNERS_FILE = "partners.yaml"
-"""The entries that `partner_key` created, kept over restarts."""
+PARTNERS_FILE = "partners.yaml"  # the entries that `partner_key` created, kept over restarts
 WEBHOOK_SECRETS_FILE = "webhook_secrets.yaml"
-_SUBJECT = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
-"""The same pattern as a holder's name in the contract, which is the subject of its key."""
+_SUBJECT = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")  # as a holder's name in the contract
 _PROVIDER = re.compile(r"[a-z0-9-]{1,32}")
 
 
@@ -45,10 +46,7 @@ def create(paths: Paths) -> None:
     if not (paths.keys / WEBHOOK_SECRETS_FILE).exists():
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         _write(paths.keys / WEBHOOK_SECRETS_FILE, {WEBHOOK_PROVIDER: [secret]})
-    feeds = [
-        {"name": f"metabase-{kind}", "kind": kind, "provider": "metabase", "tier": "premium"}
-        for kind in ("articles", "revoked")
-    ]
+    feeds = [{"name": f"metabase-{kind}", "kind": kind, **FEED} for kind in ("articles", "revoked")]
     _write(paths.feeds, {"feeds": feeds})
 
 
@@ -62,9 +60,8 @@ def partner_key(paths: Paths, subject: str, role: str, providers: Sequence[str] 
     entry = _entry(paths, subject, role)
     if providers:
         entry["providers"] = list(providers)
-    _write(
-        paths.keys / PARTNERS_FILE, [*(one for one in _partners(paths) if one["subject"] != subject), entry]
-    )
+    others = [one for one in _partners(paths) if one["subject"] != subject]
+    _write(paths.keys / PARTNERS_FILE, [*others, entry])
     create(paths)
     return _key(paths, subject), yaml.safe_dump([entry], sort_keys=False)
 
@@ -117,7 +114,5 @@ def _write(path: Path, content: object) -> None:
     write_private(path, yaml.safe_dump(content, sort_keys=False))
 
 
-if (
-    __name__ == "__main__"
-):  # `python -m clawback_local.keys DIR`: for containers, which share the folder as a volume
+if __name__ == "__main__":  # for containers, which share the folder as a volume
     create(Paths(Path(sys.argv[1])))

@@ -60,11 +60,6 @@ class Part:
     group: str | None = None
     replica_of: str | None = None
 
-    @property
-    def port_name(self) -> str:
-        """The name of its first port; empty without one."""
-        return next(iter(self.ports), "")
-
 
 def _service(name: str, replicas: int, *, port: int, env: Env, needs: tuple[str, ...] = ()) -> Iterator[Part]:
     """Yields the processes of a service: migrations once, then workers and APIs, which do not wait for each other."""
@@ -122,9 +117,7 @@ CALLS: Mapping[str, Mapping[str, Any]] = {
     "valkey": {"command": valkey_command},
     "keys": {"action": lambda config: asyncio.to_thread(keys.create, config.paths)},
 }
-SERVERS = tuple(
-    Part(name, **described, **CALLS.get(name, {})) for name, described in DESCRIPTION["servers"].items()
-)
+SERVERS = tuple(Part(name, **one, **CALLS.get(name, {})) for name, one in DESCRIPTION["servers"].items())
 CHECKS: Mapping[str, Work] = {  # what is done, where possible, with a server of the environment
     "kafka": partial(check_server, "KAFKA_BOOTSTRAP_SERVERS", "kafka://{kafka}", "host:port"),
     "postgres": postgres.create_databases,
@@ -168,10 +161,8 @@ def resolve(paths: Paths, ports: Mapping[str, int], environment: Mapping[str, st
 
 def write_env(config: Config, running: Collection[str]) -> None:
     """Writes the addresses of running parts, to be read by a shell; with passwords, so only for the owner."""
-    known = [
-        item for part, one in DESCRIPTION["addresses"].items() if part in running for item in one.items()
-    ]
-    lines = [f"{name}={shlex.quote(config.fill(value))}\n" for name, value in known]
+    known = [one.items() for part, one in DESCRIPTION["addresses"].items() if part in running]
+    lines = [f"{name}={shlex.quote(config.fill(value))}\n" for name, value in itertools.chain(*known)]
     write_private(config.paths.env, "".join(lines))
 
 

@@ -109,7 +109,9 @@ async def _connect(dsn: str) -> asyncpg.Connection:
             return await asyncpg.connect(dsn, timeout=5)
         except (OSError, asyncpg.CannotConnectNowError, TimeoutError) as error:
             if time.monotonic() >= end:
-                raise StackError(f"PostgreSQL accepts no connection: {error}") from error
+                raise StackError(
+                    f"PostgreSQL accepts no connection in {CONNECT_DEADLINE_S:.0f} s: {error}"
+                ) from error
             await asyncio.sleep(0.05)
 
 

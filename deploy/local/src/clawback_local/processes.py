@@ -28,22 +28,14 @@ UNLESS_ORPHANED = '[ "$PPID" = "$0" ] && exec "$@"'  # for a parent that ended b
 END_DEADLINE_S = 10.0
 POLL_S = 0.05
 PROBE_TIMEOUT_S = 2.0
+REQUEST = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 Command = tuple[tuple[str, ...], str]  # a command line, and the user it runs as: a key of `USERS`
 
 
 def tied(*argv: str, user: str = "self", death_signal: str = "KILL") -> tuple[str, ...]:
     """Returns a command line, for a child of this process, that gets the signal when this process ends."""
-    own_pid = str(os.getpid())
-    return (
-        *USERS[user].split(),
-        "setpriv",
-        f"--pdeathsig={death_signal}",
-        "sh",
-        "-c",
-        UNLESS_ORPHANED,
-        own_pid,
-        *argv,
-    )
+    become = [*USERS[user].split(), "setpriv", f"--pdeathsig={death_signal}"]
+    return (*become, "sh", "-c", UNLESS_ORPHANED, str(os.getpid()), *argv)
 
 
 def started(pid: int) -> str | None:
@@ -93,15 +85,14 @@ async def listens(port: int, host: str = LOOPBACK) -> bool:
     return False
 
 
-async def answers(port: int, *, context: ssl.SSLContext | None = None) -> bool:
-    """Whether `GET /readyz` is answered with 200 now; over TLS with a context."""
+async def answers(port: int, *, cafile: Path | None = None) -> bool:
+    """Whether `GET /readyz` is answered with 200 now; over TLS with an authority."""
+    context = ssl.create_default_context(cafile=cafile) if cafile else None
     with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(PROBE_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(LOOPBACK, port, ssl=context)
             with contextlib.closing(writer):
-                writer.write(
-                    f"GET /readyz HTTP/1.1\r\nHost: {LOOPBACK}\r\nConnection: close\r\n\r\n".encode()
-                )
+                writer.write(REQUEST)
                 return (await reader.readline()).split(b" ")[1:2] == [b"200"]
     return False
 

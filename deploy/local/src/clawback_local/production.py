@@ -3,9 +3,10 @@
 These settings are added to, or replace, those of development. No production check of a service is relaxed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import trustme
@@ -17,16 +18,7 @@ from clawback_local.parts import DESCRIPTION, Part
 
 CERTIFICATES = (*DATABASES, *CONSUMERS, "kafka", "postgres", "valkey", "mail", "sms", "simulator")
 KEY_FORM = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-KAFKA_GRANTS = (
-    *(f"{service}={service}" for service in DATABASES),
-    "upstream=upstream",
-    *(f"downstream={name}" for name in CONSUMERS),
-)
-WITH_CERTIFICATE_ARGUMENTS = ("mail", "sms", "simulator")
-PROXIED = {"postgres": 5434, "valkey": 6381}
-"""The wheels' servers are built without TLS: each has a proxy with TLS at this port."""
-KAFKA_ENV: Mapping[str, str] = DESCRIPTION["production"]["kafka"]
-SERVICE_ENV: Mapping[str, str] = DESCRIPTION["production"]["service"]
+PRODUCTION: Mapping[str, Any] = DESCRIPTION["production"]
 
 
 def create_certificates(folder: Path) -> None:
@@ -71,48 +63,18 @@ def secured(config: Config) -> Config:
 
 def secured_parts(parts: Mapping[str, Part]) -> dict[str, Part]:
     """Returns the parts as they are in production mode, and the additional ones."""
-    return {part.name: part for one in parts.values() for part in _secured(one)}
+    added = [Part(name, **described) for name, described in PRODUCTION["servers"].items()]
+    return {part.name: _secured(part) for part in (*parts.values(), *added)}
 
 
-def _secured(part: Part) -> Iterator[Part]:
-    service = part.name.partition("-")[0]
-    if service in DATABASES:
-        needs = tuple(f"{need}-tls" if need in PROXIED else need for need in part.needs)
-        certificate = {
-            f"HTTP_TLS_{kind}FILE": f"{{tls}}/{service}.{suffix}"
-            for kind, suffix in (("CERT", "crt"), ("KEY", "key"))
-        }
-        env = {**part.env, **KAFKA_ENV, **SERVICE_ENV, **certificate, **_kafka_user(service)}
-        yield replace(part, env=env, needs=needs)
-    elif part.name == "topics":
-        grants = (word for granted in KAFKA_GRANTS for word in ("--grant", granted))
-        env = {**part.env, **KAFKA_ENV, **_kafka_user(part.name)}
-        yield replace(part, argv=(*part.argv, *grants), env=env)
-    elif part.name in WITH_CERTIFICATE_ARGUMENTS:
-        yield replace(part, argv=(*part.argv, *_certificate_arguments(part.name)))
-    else:
-        yield part
-        if part.name in PROXIED:
-            ports = ("--port", f"{{{part.name}_tls_port}}", "--target", f"{{{part.name}_port}}")
-            yield Part(
-                f"{part.name}-tls",
-                argv=(
-                    "{python}",
-                    "-m",
-                    "clawback_local.servers",
-                    "tls",
-                    *ports,
-                    *_certificate_arguments(part.name),
-                ),
-                needs=(part.name,),
-                ports={f"{part.name}_tls": PROXIED[part.name]},
-                ready="listens",
-            )
-
-
-def _certificate_arguments(name: str) -> tuple[str, ...]:
-    return ("--certfile", f"{{tls}}/{name}.crt", "--keyfile", f"{{tls}}/{name}.key")
-
-
-def _kafka_user(name: str) -> dict[str, str]:
-    return {"KAFKA_SASL_USERNAME": name, "KAFKA_SASL_PASSWORD": f"{{kafka_{name}_password}}"}
+def _secured(part: Part) -> Part:
+    argv, env, needs = (*part.argv, *PRODUCTION["arguments"].get(part.name, ())), {**part.env}, part.needs
+    user = part.name.partition("-")[0]
+    if user in USERS:
+        env |= {**PRODUCTION["kafka"], "KAFKA_SASL_USERNAME": user}
+        env["KAFKA_SASL_PASSWORD"] = f"{{kafka_{user}_password}}"
+    if user in DATABASES:
+        files = {"HTTP_TLS_CERTFILE": f"{{tls}}/{user}.crt", "HTTP_TLS_KEYFILE": f"{{tls}}/{user}.key"}
+        env |= {**PRODUCTION["service"], **files}
+        needs = tuple(f"{need}-tls" if f"{need}-tls" in PRODUCTION["servers"] else need for need in needs)
+    return replace(part, argv=argv, env=env, needs=needs)

@@ -82,10 +82,8 @@ async def serve_tls(options: argparse.Namespace, context: ssl.SSLContext | None)
         with contextlib.suppress(OSError), contextlib.closing(writer):
             there_reader, there_writer = await asyncio.open_connection(LOOPBACK, options.target)
             with contextlib.closing(there_writer):
-                ways = {
-                    asyncio.create_task(_copy(reader, there_writer)),
-                    asyncio.create_task(_copy(there_reader, writer)),
-                }
+                both = ((reader, there_writer), (there_reader, writer))
+                ways = [asyncio.create_task(_copy(*way)) for way in both]
                 _, unfinished = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
                 for way in unfinished:
                     way.cancel()

@@ -36,16 +36,15 @@ Progress = Callable[[Event], None]
 
 @dataclass(frozen=True)
 class SupervisorSpec:
-    """What a supervisor runs, as JSON on its command line; see `Stack`.
-
-    `lifeline` stops everything when stdin closes, so a stack cannot outlive the test that created it.
-    """
+    """What a supervisor runs, as JSON on its command line; see `Stack`."""
 
     run: str
     parts: Sequence[str] | None = None
     env: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     documented_ports: bool = True
-    lifeline: bool = False
+    lifeline: bool = (
+        False  # stop everything when stdin closes: a stack cannot outlive the test that created it
+    )
     production: bool = False
     replicas: int = 1
 
@@ -188,9 +187,7 @@ def socket_path(paths: Paths) -> Iterator[str]:
         os.close(folder)
 
 
-def ask(
-    paths: Paths, op: str, *, timeout_s: float, on_event: Progress | None = None, **arguments: Any
-) -> Any:
+def ask(paths: Paths, op: str, timeout_s: float, on_event: Progress | None = None, **arguments: Any) -> Any:
     """Sends a request to the supervisor of a run folder; returns its result, or raises its StackError."""
     end = time.monotonic() + timeout_s
     event: Event = {}
@@ -218,10 +215,10 @@ def ask(
 
 def is_running(paths: Paths) -> bool:
     """Whether a supervisor answers in this run folder."""
-    with contextlib.suppress(StackError):
-        ask(paths, "status", timeout_s=5)
-        return True
-    return False
+    try:
+        return ask(paths, "status", timeout_s=5) is not None
+    except StackError:
+        return False
 
 
 def start_supervisor(spec: SupervisorSpec) -> "subprocess.Popen[str]":

@@ -186,10 +186,12 @@ class Runner:
             ready.cancel()
 
     async def _probe(self) -> bool:
-        port = self.config.ports[self.part.port_name]
+        port = self.config.ports[next(iter(self.part.ports))]
         probe = partial(listens, port)
         if self.part.ready == "answers":
-            probe = partial(answers, port, context=self.config.client_context)
+            probe = partial(
+                answers, port, cafile=self.config.paths.cafile if self.config.production else None
+            )
         up = await until(probe, deadline_s=self.part.deadline_s)
         if up and self.part.on_ready is not None:
             await self.part.on_ready(self.config)
@@ -267,7 +269,7 @@ class Supervisor:
         """Returns one row per part."""
         rows = []
         for name, runner in self.runners.items():
-            port = self.config.ports.get(runner.part.port_name)
+            port = self.config.ports.get(next(iter(runner.part.ports), ""))
             row = {"part": name, "state": runner.state, "up": runner.state in UP, "detail": runner.detail}
             row |= {"restarts": runner.restarts, "group": runner.part.group}
             row["pid"] = runner.process.pid if runner.process else None
@@ -374,12 +376,12 @@ async def _run(supervisor: Supervisor, spec: SupervisorSpec, paths: Paths) -> No
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, supervisor.ending.set)
+
+    def owner_gone() -> None:
+        loop.remove_reader(sys.stdin)
+        supervisor.ending.set()
+
     if spec.lifeline:
-
-        def owner_gone() -> None:
-            loop.remove_reader(sys.stdin)
-            supervisor.ending.set()
-
         loop.add_reader(sys.stdin, owner_gone)
     paths.socket.unlink(missing_ok=True)
     with socket_path(paths) as path:
