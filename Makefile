@@ -225,7 +225,7 @@ $(VENV)/.python:
 		{ echo "Python 3.11 or newer is needed; $(PYTHON) is not. Debian and Ubuntu have it in the package python3."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv is needed, and is not there." \
 		"Debian and Ubuntu have it in the package python3-venv."; exit 1; }
-	@cd deploy/local/src && $(PYTHON) -m clawback_local.tools
+	@cd deploy/local/src && $(PYTHON) -c 'import sys; from clawback_local.kafka import missing_tools; sys.exit(missing_tools() or None)'
 	$(call say,virtual environment ($(VENV)))
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@touch $@

@@ -24,7 +24,7 @@ from clawback_contracts.alert.v1 import AlertRaised, Severity, fingerprint
 from clawback_contracts.envelope import event_id
 from clawback_contracts.run.v1 import Run
 from clawback_contracts.sweep.v1 import SweepRequested
-from clawback_local.waiting import answers, until
+from clawback_local.processes import answers, until
 
 TEMPLATE = "bench_template_alerting"
 SERVICE = "ingester"
@@ -49,11 +49,11 @@ async def run(on: Stage, samples: int) -> list[Result]:
             "HTTP_PORT": str(port),
             "SMTP_URL": f"smtp://127.0.0.1:{mail_port}?from=alerts@clawback.example",
         }
-        sink = ("-m", "clawback_local.mail", "--port", str(mail_port), "--folder", str(folder))
+        sink = ("-m", "clawback_local.servers", "mail", "--port", str(mail_port), "--folder", str(folder))
         with ExitStack() as running:
             running.enter_context(contestant("mail", *sink, env={}, logs=on.logs))
             running.enter_context(contestant("alerting", "-m", "alerting", "worker", env=env, logs=on.logs))
-            if not await until(lambda: answers(port, "/readyz"), deadline_s=READY_S_MAX):
+            if not await until(lambda: answers(port), deadline_s=READY_S_MAX):
                 raise BenchError(f"the worker is not ready; see {on.logs}")
             took = await _sample(on.kafka, folder, samples)
     p50, p99 = (statistics.quantiles(took, n=100, method="inclusive")[n - 1] for n in (50, 99))

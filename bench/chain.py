@@ -17,7 +17,7 @@ from bench.stage import BenchError, free_port
 from bench.watch import contestant
 from clawback_contracts import cloudevents
 from clawback_contracts.revocation.v1 import Reason, RevocationNoticed
-from clawback_local.places import ROOT
+from clawback_local.config import ROOT
 
 CHANNEL = "bench_verified"
 INGESTER, ANALYTICS, DOWNSTREAM = HOLDERS = "ingester", "analytics", "downstream"

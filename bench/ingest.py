@@ -13,7 +13,7 @@ from bench import results, stage
 from bench.results import Result
 from bench.stage import BenchError, Stage
 from bench.watch import GIVE_UP_S, Contestant, contestant
-from clawback_local.waiting import listens, until
+from clawback_local.processes import listens, until
 from clawback_simulator.client import SimulatorClient
 
 FEEDS = "feeds:\n  - {name: bench-articles, kind: articles, every: 24h}\n"

@@ -20,7 +20,7 @@ from clawback_common.postgres.migrate import Migration, migrate
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.topics import load_topics
 from clawback_local import Stack
-from clawback_local.places import Places
+from clawback_local.config import Paths
 from clawback_local.stack import delete
 from ingester.service import SERVICE as INGESTER
 from ingester.storage.contents import Months
@@ -53,13 +53,13 @@ def opened(place: Path) -> Iterator[Stage]:
     forget(place)
     with Stack(place, parts=["topics", "postgres"]) as stack:
         yield Stage(
-            stack.env["KAFKA_BOOTSTRAP_SERVERS"], stack.env["POSTGRES_URL"], stack.places.logs, count(1)
+            stack.env["KAFKA_BOOTSTRAP_SERVERS"], stack.env["POSTGRES_URL"], stack.paths.logs, count(1)
         )
 
 
 def forget(place: Path) -> None:
     """Deletes what an earlier stack left in a folder."""
-    delete(Places(place.absolute()))
+    delete(Paths(place.absolute()))
 
 
 async def make_template(stage: Stage, name: str, migrations: Sequence[Migration]) -> None:

@@ -12,7 +12,7 @@ from bench import results, stage
 from bench.results import Result
 from bench.stage import BenchError, Stage
 from bench.watch import Contestant, contestant, stored
-from clawback_local.waiting import answers, until
+from clawback_local.processes import answers, until
 
 READY_S_MAX = 60.0
 ARTICLES = 60
@@ -57,7 +57,7 @@ def _worker(on: Stage, env: Mapping[str, str], port: int) -> AbstractContextMana
 
 
 async def _ready(who: Contestant, port: int, started: float) -> float:
-    if not await until(lambda: answers(port, "/readyz"), deadline_s=READY_S_MAX):
+    if not await until(lambda: answers(port), deadline_s=READY_S_MAX):
         raise BenchError(f"the worker was not ready within {READY_S_MAX:.0f} s; see {who.log}")
     return time.monotonic() - started
 

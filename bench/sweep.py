@@ -19,7 +19,7 @@ from clawback_common.postgres import Database
 from clawback_contracts import cloudevents
 from clawback_contracts.sweep.v1 import Action, SweepAnswer, SweepCompleted, SweepRequested
 from clawback_contracts.topics import load_topics
-from clawback_local.waiting import answers, until
+from clawback_local.processes import answers, until
 from ingester.storage.contents import Months
 
 MONTH = datetime(2024, 3, 1, tzinfo=UTC)
@@ -106,7 +106,7 @@ async def owner(on: Stage, full: Full) -> float:
         port = stage.free_port()
         env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url, "HTTP_PORT": str(port)}
         with contestant("sweep", "-m", "ingester", "worker", env=env, logs=on.logs) as who:
-            if not await until(lambda: answers(port, "/readyz"), deadline_s=READY_S_MAX):
+            if not await until(lambda: answers(port), deadline_s=READY_S_MAX):
                 raise BenchError(f"the worker was not ready within {READY_S_MAX:.0f} s; see {who.log}")
             took_s, answer = await _asked(on.kafka)
         if answer.removed != full.articles or answer.kept != full.articles:

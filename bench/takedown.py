@@ -26,8 +26,8 @@ from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, RevocationNoticed
 from clawback_local import Stack
-from clawback_local.services import SUBMISSIONS
-from clawback_local.waiting import until
+from clawback_local.parts import SUBMISSIONS
+from clawback_local.processes import until
 
 FIRST = 1_000_000
 """Numbers of the articles that are taken down start here, separate from those of the load."""
@@ -129,7 +129,7 @@ async def _real(stack: Stack, articles: int) -> AsyncIterator[Chain]:
     """Runs the real chain, with this many articles at the ingester and downstream."""
     env = stack.env
     await _register(stack)
-    kafka, logs = env["KAFKA_BOOTSTRAP_SERVERS"], stack.places.logs
+    kafka, logs = env["KAFKA_BOOTSTRAP_SERVERS"], stack.paths.logs
     with downstream(kafka, GROUP, stack.run_dir, logs) as store:
         await stage.submit(kafka, articles, FIRST, SUBMISSIONS)
         await until_held(store, map(sample.article_id, range(FIRST, FIRST + articles)))
@@ -138,7 +138,7 @@ async def _real(stack: Stack, articles: int) -> AsyncIterator[Chain]:
 
 
 async def _register(stack: Stack) -> None:
-    key = await asyncio.to_thread((stack.places.keys / "operator.key").read_text)
+    key = await asyncio.to_thread((stack.paths.keys / "operator.key").read_text)
     registration = {
         "name": DOWNSTREAM,
         "kind": "consumer",

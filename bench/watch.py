@@ -14,12 +14,11 @@ from pathlib import Path
 import asyncpg
 
 from bench.stage import BenchError
-from clawback_local.places import ROOT
+from clawback_local.processes import tied
 
 LOOK_S = 0.01
 GIVE_UP_S = 240.0
 END_S = 25.0
-LAUNCH = ROOT / "deploy" / "local" / "src" / "clawback_local" / "launch.py"
 BEGUN = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_news_id_seq"
 """A cheap query that is ahead of the committed rows by what is in flight."""
 STORED = "SELECT least((SELECT count(*) FROM article_content), (SELECT count(*) FROM outbox_news))"
@@ -54,10 +53,9 @@ class Contestant:
 def contestant(name: str, *arguments: str, env: Mapping[str, str], logs: Path) -> Iterator[Contestant]:
     """Runs Python with these arguments for the duration of a block; ends at the latest with this process."""
     log = logs / f"bench-{name}.log"
-    tied = [sys.executable, "-I", "-S", str(LAUNCH), str(os.getpid()), str(int(signal.SIGKILL)), "self", "--"]
     with log.open("wb") as out:
         process = subprocess.Popen(  # noqa: S603 - our own arguments
-            [*tied, sys.executable, *arguments], env={**os.environ, **env}, stdout=out, stderr=out
+            tied(sys.executable, *arguments), env={**os.environ, **env}, stdout=out, stderr=out
         )
         try:
             yield Contestant(name, process, log)

@@ -10,7 +10,7 @@ import pytest
 
 from bench import results
 from bench.results import Result
-from clawback_local.places import ROOT
+from clawback_local.config import ROOT
 
 SIZES = {
     "--rounds": 1,

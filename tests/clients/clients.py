@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from confluent_kafka import Consumer
 
-from clawback_local import kafka, tools
+from clawback_local import kafka
 
 HERE = Path(__file__).parent
 CACHE = HERE.parents[1] / ".cache" / "clients"
@@ -90,7 +90,7 @@ def java_client(bootstrap: str, topic: str, count: int) -> list[Record]:
         NotRead: the client failed.
     """
     command = [
-        *(str(tools.java()), "-cp", f"{kafka.jars()}/*", "org.apache.kafka.tools.consumer.ConsoleConsumer"),
+        *(kafka.java(), "-cp", f"{kafka.jars()}/*", "org.apache.kafka.tools.consumer.ConsoleConsumer"),
         *("--bootstrap-server", bootstrap, "--topic", topic, "--from-beginning"),
         *("--max-messages", str(count), "--timeout-ms", str(READ_S_MAX * 500)),
     ]

@@ -66,7 +66,7 @@ OF_THE_ENGINE = (
 OF_THE_STACK = Elsewhere(
     PARTNERS,
     "with Stack(env=ENV) as running",
-    by=("deploy/local/src/clawback_local/services.py", '"-m", self.name, role'),
+    by=("deploy/local/src/clawback_local/parts.py", '"-m", name, role'),
 )
 
 
@@ -119,7 +119,7 @@ _OWN: Mapping[str, Where] = {
         Elsewhere(
             "deploy/local/tests/integration/test_rights.py",
             'Stack(parts=("topics",), production=True)',
-            by=("deploy/local/src/clawback_local/production.py", '("--grant", granted)'),
+            by=("deploy/local/parts.yaml", "--grant=upstream=upstream"),
         )
     ),
     "make up": Here(),

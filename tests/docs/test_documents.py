@@ -11,7 +11,7 @@ import pytest
 from clawback_common import alerts, retention
 from clawback_common.messaging import answers, unconfirmed
 from clawback_contracts.topics import load_topics
-from clawback_local.services import SERVICES
+from clawback_local.config import DATABASES
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -72,7 +72,7 @@ def test_every_alert_that_the_changelog_names_is_raised() -> None:
     assert sorted(named - _alerts()) == []
 
 
-@pytest.mark.parametrize("service", [service.name for service in SERVICES])
+@pytest.mark.parametrize("service", DATABASES)
 def test_the_readme_of_a_service_leads_to_the_runbook_of_each_of_its_alerts(service: str) -> None:
     readme = (ROOT / "services" / service / "README.md").read_text()
     assert _alerts(service)
@@ -86,6 +86,4 @@ def test_the_readme_names_every_topic() -> None:
 
 def test_the_readme_names_every_service() -> None:
     readme = (ROOT / "README.md").read_text()
-    assert [
-        service.name for service in SERVICES if f"(services/{service.name}/README.md)" not in readme
-    ] == []
+    assert [service for service in DATABASES if f"(services/{service}/README.md)" not in readme] == []

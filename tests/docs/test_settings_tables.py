@@ -11,10 +11,10 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from clawback_common.config.settings import CommonSettings
-from clawback_local.services import SERVICES
+from clawback_local.config import DATABASES
 
 ROOT = Path(__file__).parents[2]
-NAMES = tuple(service.name for service in SERVICES)
+NAMES = DATABASES
 HEADER = "variable"
 """The first column of a table of settings."""
 OF_A_ROLE = {"api_port", "probe_port"}

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from clawback_local import Stack
-from clawback_local.order import ANY_PART
+from clawback_local.stack import ANY_PART
 from clawback_story import chapters
 from clawback_story.evidence import Evidence
 from clawback_story.inspection import gather

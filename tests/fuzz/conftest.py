@@ -30,7 +30,7 @@ def stack() -> Iterator[Stack]:
         for name in OWN_SERVERS:
             patch.delenv(name, raising=False)
         with Stack(parts=parts, env=AUTHENTICATED_ENV) as running:
-            _add_key(running.places.keys / "api_keys.yaml")
+            _add_key(running.paths.keys / "api_keys.yaml")
             yield running
 
 

@@ -32,7 +32,7 @@ from clawback_contracts.signatures import HEADER, Signature, Signer, signed_byte
 from clawback_contracts.topics import Topic, load_topics, topic_named
 from clawback_local import Stack
 from clawback_local.keys import SIGNERS
-from clawback_local.services import SUBMISSIONS
+from clawback_local.parts import SUBMISSIONS
 from clawback_testing import examples
 from clawback_testing.broker import Broker, Raw
 from tests.fuzz.conftest import SERVICES
@@ -351,7 +351,7 @@ async def _opened(stack: Stack) -> AsyncIterator[Lanes]:
         for name in SERVICES:
             databases[name] = await asyncpg.connect(stack.env[f"{name.upper()}_DATABASE_URL"])
             closing.push_async_callback(databases[name].close)
-        signers = {name: Signer.of(stack.places.keys / f"{name}.pem") for name in SIGNERS}
+        signers = {name: Signer.of(stack.paths.keys / f"{name}.pem") for name in SIGNERS}
         yield Lanes(stack, broker, producer, admin, databases, signers)
 
 

@@ -59,7 +59,7 @@ MUTANTS = (
     ),
     Mutant(
         "partner's key that the next start forgets",
-        (Change(f"{LOCAL}/keys.py", " + _partners(places)\n", "\n"),),
+        (Change(f"{LOCAL}/keys.py", " + _partners(paths)\n", "\n"),),
         at(
             f"{LOCAL_TESTS}/test_keys.py",
             "test_a_restart_keeps_the_key_and_repeating_the_command_replaces_its_permissions",
@@ -67,7 +67,7 @@ MUTANTS = (
     ),
     Mutant(
         "setting of the running stack that is unset now and not named",
-        (Change(f"{LOCAL}/given.py", "else name in users)", "else False)"),),
-        at(f"{LOCAL_TESTS}/test_given.py", "test_a_variable_that_is_unset_now_differs"),
+        (Change(f"{LOCAL}/parts.py", "else name in users)", "else False)"),),
+        at(f"{LOCAL_TESTS}/test_settings.py", "test_a_variable_that_is_unset_now_differs"),
     ),
 )

@@ -14,7 +14,7 @@ from clawback_contracts.holder.v1 import HoldingsAnswer
 from clawback_contracts.registry import QUESTION
 from clawback_contracts.revocation.v1 import ArticleRemoved, RevocationNoticed
 from clawback_local import Stack
-from clawback_local.services import SUBMISSIONS
+from clawback_local.parts import SUBMISSIONS
 from clawback_testing import examples
 from clawback_testing.broker import Broker, Raw
 from clawback_testing.waiting import until

@@ -22,8 +22,8 @@ import yaml
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.receipts import receipt_id
 from clawback_local import Stack
-from clawback_local.order import ANY_PART
-from clawback_local.places import ROOT
+from clawback_local.config import ROOT
+from clawback_local.stack import ANY_PART
 from clawback_story.world import OWN_SERVERS
 from clawback_testing.examples import FOLDER
 from clawback_testing.keys import write_signing_key
@@ -92,7 +92,7 @@ def programs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 def key(stack: Stack, role: str) -> str:
-    return (stack.places.keys / f"{role}.key").read_text().strip()
+    return (stack.paths.keys / f"{role}.key").read_text().strip()
 
 
 def environment(stack: Stack, **more: str) -> dict[str, str]:
@@ -101,7 +101,7 @@ def environment(stack: Stack, **more: str) -> dict[str, str]:
 
 
 def upstream(stack: Stack) -> dict[str, str]:
-    pem = str(stack.places.keys / "upstream.pem")
+    pem = str(stack.paths.keys / "upstream.pem")
     return environment(stack, UPSTREAM="upstream", API_KEY=key(stack, "upstream"), SIGNING_KEY_FILE=pem)
 
 
@@ -220,7 +220,7 @@ def test_an_upstream_system_submits_over_http_and_learns_what_became_of_it(
 
 def test_a_provider_pushes_by_webhook_and_its_retry_is_known(stack: Stack, programs: Programs) -> None:
     article_id = f"partner:{programs.language}"
-    secret = yaml.safe_load((stack.places.keys / "webhook_secrets.yaml").read_text())["partner"][0]
+    secret = yaml.safe_load((stack.paths.keys / "webhook_secrets.yaml").read_text())["partner"][0]
     env = environment(stack, PROVIDER="partner", WEBHOOK_SECRET=secret)
     first = run(programs.command("upstream_webhook"), env, article(article_id))
     assert first["accepted"] == [article_id]

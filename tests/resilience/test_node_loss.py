@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import compliance.service
 import ingester.service
 from clawback_contracts.sweep.v1 import Action, SweepRequested
 from clawback_local import postgres
+from clawback_local.processes import tied
 from clawback_testing.databases import Databases
 from clawback_testing.listening import ping
 from clawback_testing.waiting import until
@@ -48,20 +50,19 @@ OWN_RECORDS = {"lease", "feed_poll"}
 def _server(made: Wire, folder: Path) -> Iterator[str]:
     """A PostgreSQL in its namespace; gives the administrator's address on a socket that has no network in between."""
     folder.chmod(0o777)  # the server's user makes its socket there
-    place = postgres.home(folder / "data")
-    place.data.mkdir(exist_ok=True)
-    postgres.create(place, PASSWORD)
-    with (place.data / "pg_hba.conf").open("a") as rules:
+    data, user = folder / "data", postgres.user()
+    postgres.create(data, PASSWORD, user=user)
+    with (data / "pg_hba.conf").open("a") as rules:
         rules.write(f"host all all {namespaces.NODE}/32 scram-sha-256\n")
     options = (f"-clisten_addresses={SERVER}", f"-cunix_socket_directories={folder}")
-    command = (*place.launched(*postgres.argv(place, PORT)), *options)
+    command = tied(*postgres.argv(data, PORT), *options, user=user)
     process = subprocess.Popen(made.within(made.server, *command), cwd="/", stderr=subprocess.DEVNULL)  # noqa: S603 - arguments are ours
     try:
         yield f"postgresql://{postgres.ADMIN}:{PASSWORD}@/postgres?host={folder}&port={PORT}"
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)
-        postgres.wipe(folder / "data")
+        shutil.rmtree(data)
 
 
 def _from_the_node(url: str) -> str:

@@ -19,8 +19,7 @@ import yaml
 from clawback_contracts import cloudevents
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_local import Stack
-from clawback_local.services import replica
-from clawback_local.site import DATABASES
+from clawback_local.config import DATABASES
 from clawback_story import chapters, jobs, notifications, scanning
 from clawback_story.operation_checkers import SUMMARY
 from clawback_story.output import Printer
@@ -69,7 +68,7 @@ async def _running(folder: Path) -> AsyncIterator[World]:
     polls = {"METABASE_PAUSE_S": str(PAUSE_S), "FEEDS": str(feeds)}
     env = {**QUICK_ENV, **AUTHENTICATED_ENV, "ingester-worker": polls, "ingester-api": polls}
     env["simulator"] = {"SIMULATOR_SEED": str(SEED)}
-    workers = [replica(worker, number) for worker in WORKERS for number in range(1, REPLICAS + 1)]
+    workers = [*WORKERS, *(f"{worker}-{number}" for worker in WORKERS for number in range(2, REPLICAS + 1))]
     with pytest.MonkeyPatch.context() as patch:
         for name in OWN_SERVERS:
             patch.delenv(name, raising=False)

@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 import pytest_asyncio
 
-from clawback_local.site import DATABASES
+from clawback_local.config import DATABASES
 from clawback_story import faults, inspection, restores
 from clawback_story.numbers import NumbersSeen
 from clawback_story.problems import missing

@@ -21,9 +21,8 @@ import pytest
 import yaml
 
 from clawback_local import Stack, kafka
-from clawback_local.places import ROOT
-from clawback_local.ports import LOOPBACK, claimed
-from clawback_local.services import ROLES, SERVICES
+from clawback_local.config import DATABASES, LOOPBACK, ROOT, claimed
+from clawback_local.parts import ROLES
 from clawback_testing.images import build, container_engine
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
@@ -31,7 +30,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
 NAMESPACE = f"clawback-test-{os.getpid()}"
 IMAGE = "localhost/clawback-compliance:0.1.0"
 RUNS = ("compliance-api", "compliance-worker")
-DEPLOYMENTS = {f"{service.name}-{role}" for service in SERVICES for role in ROLES}
+DEPLOYMENTS = {f"{service}-{role}" for service in DATABASES for role in ROLES}
 WORKER = "app.kubernetes.io/name=compliance,app.kubernetes.io/component=worker"
 PARTS = ("ingester-api", "ingester-worker", "compliance-worker")
 
@@ -101,7 +100,7 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def ports() -> Iterator[dict[str, int]]:
-    """Places for a broker of pods."""
+    """Paths for a broker of pods."""
     with claimed({"kafka": 9092, "controller": 9093}, prefer_documented=False) as found:
         yield found
 

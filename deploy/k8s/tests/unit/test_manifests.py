@@ -14,13 +14,12 @@ import pytest
 import yaml
 
 from clawback_common.config.settings import BrokerSettings, CommonSettings
-from clawback_local.places import ROOT
-from clawback_local.services import SERVICES
+from clawback_local.config import DATABASES, ROOT
 
 KUBERNETES = "1.34"
 K8S = ROOT / "deploy/k8s"
 OVERLAYS = ("base", "overlays/local", "overlays/production")
-NAMES = tuple(service.name for service in SERVICES)
+NAMES = DATABASES
 FOLDERS = ("/etc/clawback", "/etc/tls/clawback")
 
 Object = dict[str, Any]

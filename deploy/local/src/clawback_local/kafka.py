@@ -1,263 +1,179 @@
-"""One Kafka broker: its jars from Maven, its configuration, its command line."""
+"""One Kafka broker: Java and Maven of the machine, the jars, the configuration and the command line.
 
+Uses the standard library only, because `make setup` calls `missing_tools` before anything is installed.
+"""
+
+import asyncio
 import base64
+import functools
 import hashlib
 import os
-import pwd
+import re
+import secrets
 import shutil
-import subprocess
 import tempfile
-import time
-import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from clawback_local import tools
-from clawback_local.errors import StackError
-from clawback_local.places import CACHE, ROOT
-from clawback_local.ports import LOOPBACK, claimed, is_free
+from clawback_local.config import CACHE, DATABASES, LOOPBACK, ROOT, Config, StackError, write_private
+from clawback_local.processes import Command, run
 
-POM = ROOT / "deploy/local/pom.xml"
-LOG4J = ROOT / "deploy/local/log4j2.xml"
-
-TRAINING_PORTS = {"kafka": 29092, "kafka_controller": 29093}
-TRAINING_DEADLINE_S = 60.0
-
-SERVER_PROPERTIES = """\
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
-controller.listener.names=CONTROLLER
-listeners={protocol}://{host}:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners={protocol}://{host}:{port}
-inter.broker.listener.name={protocol}
-listener.security.protocol.map={protocol}:{protocol},CONTROLLER:PLAINTEXT
-log.dirs={data}
-auto.create.topics.enable=false
-default.replication.factor=1
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-share.coordinator.state.topic.num.partitions=1
-group.initial.rebalance.delay.ms=0
-broker.heartbeat.interval.ms=500
-broker.session.timeout.ms=3000
-group.min.session.timeout.ms=1000
-log.retention.check.interval.ms=5000
-log.initial.task.delay.ms=1000
-"""
-
-
-SASL_SSL_PROPERTIES = """\
-sasl.enabled.mechanisms=SCRAM-SHA-512
-sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
-listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule \
-required username="{broker}" password="{password}";
-ssl.keystore.type=PEM
-ssl.keystore.location={keystore}
-ssl.truststore.type=PEM
-ssl.truststore.location={truststore}
-ssl.client.auth=none
-authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users={super_users}
-"""
-NOBODY = "ANONYMOUS"
-"""Kafka's name for its own controller, which listens without TLS on the loopback address only."""
+DEPLOY = ROOT / "deploy/local"
+JAVA_LEAST = 17
+JAVA_PACKAGE = "Debian and Ubuntu have it in the package openjdk-17-jre-headless; or set JAVA_HOME"
+CONSUMERS = ("search",)  # downstream systems: a user of the broker, and a certificate for their holdings
+USERS = ("broker", *DATABASES, "topics", "operator", "upstream", *CONSUMERS)  # in production mode
+SUPER_USERS = ("ANONYMOUS", "broker", "topics", "operator")  # the first is the controller, on loopback only
+MAVEN = ("-B", "-q", "-Dstyle.color=never", "-DincludeScope=runtime", "dependency:copy-dependencies")
+JVM = ("-Djava.awt.headless=true", "-Dfile.encoding=UTF-8", "-Xlog:disable", "-Xlog:all=error:stderr")
 SCRAM_ITERATIONS = 4_096
 FORMAT_DEADLINE_S = 60.0
 
 
-@dataclass(frozen=True)
-class Security:
-    """TLS and users of a broker; the first user is the broker itself."""
+async def command(config: Config) -> Command:
+    """Downloads the jars if needed, writes the configuration, and returns the command line."""
+    libs = await asyncio.to_thread(jars)
+    users = {name: config.values[f"kafka_{name}_password"] for name in USERS} if config.production else {}
+    port, controller = config.ports["kafka"], config.ports["kafka_controller"]
+    properties = configure(config.paths.kafka, port=port, controller=controller, users=users)
+    if users:
+        await asyncio.to_thread(format_with_users, libs, properties, users)
+    return argv(libs, properties), "self"
 
-    keystore: Path
-    truststore: Path
-    users: Mapping[str, str]
-    """Passwords by name."""
-    administrators: tuple[str, ...]
-    """Users with all rights, like the broker; all others need explicit rights."""
+
+def java() -> str:
+    """Returns the java of `JAVA_HOME` if set, otherwise of the PATH; at least version 17."""
+    home = os.environ.get("JAVA_HOME")
+    found = f"{home}/bin/java" if home else shutil.which("java")
+    problem = f"JAVA_HOME={home} has no bin/java" if home else "there is no java on the PATH"
+    if found is not None and os.access(found, os.X_OK):
+        match = re.search(r'version "(?:1\.)?(\d+)', _version_text(found))
+        if match and int(match[1]) >= JAVA_LEAST:
+            return found
+        problem = f"{found} is version {match[1] if match else 'unknown'}"
+    raise StackError(f"Kafka needs Java {JAVA_LEAST} or newer, but {problem}. {JAVA_PACKAGE}.")
+
+
+@functools.cache
+def _version_text(java: str) -> str:
+    return run(java, "-version", timeout=60)[1]
+
+
+def maven() -> str:
+    """Returns the mvn of the PATH."""
+    found = shutil.which("mvn")
+    if found is None:
+        raise StackError(
+            "Kafka's jars are downloaded with Maven, but there is no mvn on the PATH. "
+            "Debian and Ubuntu have it in the package maven. (With KAFKA_BOOTSTRAP_SERVERS set, "
+            "the stack uses that Kafka and needs neither.)"
+        )
+    return found
+
+
+def missing_tools() -> str:
+    """Returns what is missing, before anything is downloaded."""
+    missing = []
+    if not os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+        for check in (java, *(() if folder().is_dir() else (maven,))):
+            try:
+                check()
+            except StackError as error:
+                missing.append(str(error))
+    return "\n".join(missing)
 
 
 def folder() -> Path:
-    """The folder of the jars. Its name contains the pom's hash, so other versions have other folders."""
-    return CACHE / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+    """Returns the folder of the jars. Its name contains the pom's hash, so other versions have other folders."""
+    return CACHE / f"kafka-{hashlib.sha256((DEPLOY / 'pom.xml').read_bytes()).hexdigest()[:12]}"
 
 
 def jars() -> Path:
-    """Returns the folder of the jars, which Maven downloads if it is missing.
-
-    The download is moved into place when it is complete, so an interrupted one is never used.
-    """
+    """Returns the folder of the jars, which Maven downloads if it is missing. An interrupted download is never used."""
     libs = folder()
     if not libs.is_dir():
         CACHE.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE, prefix="kafka-") as scratch:
-            _copy_dependencies(Path(scratch) / "libs")
-            _move_into_place(Path(scratch) / "libs", libs)
+            _download(Path(scratch))
+            try:
+                (Path(scratch) / "libs").rename(libs)
+            except OSError:
+                if not libs.is_dir():  # another process was faster
+                    raise
     return libs
 
 
+def _download(scratch: Path) -> None:
+    folders = (f"-DoutputDirectory={scratch / 'libs'}", f"-Dmaven.repo.local={scratch / 'maven'}")
+    code, text = run(maven(), *MAVEN, *folders, cwd=DEPLOY)
+    if code != 0:
+        lines = [line.removeprefix("[ERROR]").strip() for line in text.splitlines()]
+        tail = "\n  ".join([line for line in lines if line][:4])
+        raise StackError(f"Maven could not download Kafka's jars (is there a network?):\n  {tail}")
+
+
 def configure(
-    home: Path, *, port: int, controller: int, security: Security | None = None, host: str = LOOPBACK
+    home: Path, *, port: int, controller: int, users: Mapping[str, str] | None = None, host: str = LOOPBACK
 ) -> Path:
     """Writes the broker's configuration and, for a new broker, what marks its folder as formatted.
 
-    With `security`, a new broker must be formatted before it starts: see `format_with_users`. The quorum is static,
-    because a dynamic one stores its port, which may change between two starts.
+    With `users` (passwords by name), it has TLS with the certificate of the stack, and must be formatted before it
+    starts: see `format_with_users`. The quorum is static, because a dynamic one stores its port, which may change
+    between two starts.
     """
-    data = home / "data"
+    data, properties = home / "data", home / "server.properties"
     data.mkdir(parents=True, exist_ok=True)
-    properties = home / "server.properties"
-    protocol = "SASL_SSL" if security else "PLAINTEXT"
-    text = SERVER_PROPERTIES.format(host=host, port=port, controller=controller, data=data, protocol=protocol)
-    if security is not None:
-        broker, password = next(iter(security.users.items()))
-        text += SASL_SSL_PROPERTIES.format(
-            broker=broker,
-            password=password,
-            keystore=security.keystore,
-            truststore=security.truststore,
-            super_users=";".join(f"User:{name}" for name in (NOBODY, broker, *security.administrators)),
-        )
-    properties.unlink(missing_ok=True)
-    properties.touch(mode=0o600)
-    properties.write_text(text)
-    if security is not None:
-        return properties
-    meta = data / "meta.properties"
-    if not meta.exists():
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        meta.write_text(f"version=1\ncluster.id={cluster}\nnode.id=1\n")
+    text = (DEPLOY / "server.properties").read_text()
+    values = {"host": host, "port": port, "controller": controller, "home": home, "run": home.parent}
+    values["protocol"] = "SASL_SSL" if users else "PLAINTEXT"
+    if users:
+        text += (DEPLOY / "server-tls.properties").read_text()
+        values["super_users"] = ";".join(f"User:{name}" for name in SUPER_USERS)
+        values["password"] = users["broker"]
+    elif not (data / "meta.properties").exists():
+        (data / "meta.properties").write_text(f"version=1\ncluster.id={_cluster_id()}\nnode.id=1\n")
+    write_private(properties, text.format_map(values))
     return properties
 
 
+def _cluster_id() -> str:
+    return "C" + secrets.token_urlsafe(16)[1:]  # an id that begins with a dash would be an option
+
+
 def format_with_users(libs: Path, properties: Path, users: Mapping[str, str]) -> None:
-    """Formats a new broker's folder with its users, whose passwords are passed as salted hashes.
-
-    Does nothing if it is formatted.
-
-    Raises:
-        StackError: Kafka rejected it.
-    """
+    """Formats the folder of a new broker with its users, as salted hashes: others can read command lines."""
     if (properties.parent / "data/meta.properties").exists():
         return
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    words = ["format", "--cluster-id", cluster, "--config", str(properties)]
-    for name, password in users.items():
-        words += ["--add-scram", _scram(name, password)]
-    answer = subprocess.run(  # noqa: S603 - our own arguments
-        _argv(libs, *_shared(libs), main=("kafka.tools.StorageTool", *words)),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=FORMAT_DEADLINE_S,
-    )
-    if answer.returncode != 0:
-        raise StackError(f"Kafka's folder could not be formatted:\n  {answer.stderr.strip()[-500:]}")
+    words = ["kafka.tools.StorageTool", "format", "--cluster-id", _cluster_id(), "--config", str(properties)]
+    words += [word for name, password in users.items() for word in ("--add-scram", _scram(name, password))]
+    code, text = run(*_java_argv(libs, "-Xshare:auto", *words), timeout=FORMAT_DEADLINE_S)
+    if code != 0:
+        raise StackError(f"Kafka's folder could not be formatted:\n  {text.strip()[-500:]}")
 
 
 def _scram(name: str, password: str) -> str:
     salt = os.urandom(16)
     salted = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, SCRAM_ITERATIONS)
-    fields = {
-        "name": name,
-        "iterations": str(SCRAM_ITERATIONS),
-        "salt": f'"{base64.b64encode(salt).decode()}"',
-        "saltedpassword": f'"{base64.b64encode(salted).decode()}"',
-    }
-    return f"SCRAM-SHA-512=[{','.join(f'{key}={value}' for key, value in fields.items())}]"
+    hashed = f'salt="{base64.b64encode(salt).decode()}",saltedpassword="{base64.b64encode(salted).decode()}"'
+    return f"SCRAM-SHA-512=[name={name},iterations={SCRAM_ITERATIONS},{hashed}]"
 
 
 def argv(libs: Path, properties: Path) -> tuple[str, ...]:
-    """Returns the broker's command line; `KAFKA_HEAP_OPTS` overrides the size of its heap."""
-    return _argv(libs, *_shared(libs), main=("kafka.Kafka", str(properties)))
+    """Returns the broker's command line; `KAFKA_HEAP_OPTS` overrides the size of its heap.
 
-
-def _shared(libs: Path) -> tuple[str, ...]:
-    classes = class_archive(libs)
-    if not classes.exists():
-        return ()
-    return (f"-XX:SharedArchiveFile={classes}", "-Xlog:disable", "-Xlog:all=error:stderr")
-
-
-def class_archive(libs: Path) -> Path:
-    """Returns the JVM's class archive of the broker: with it, a start takes 4.4 s of CPU instead of 7.4.
-
-    It works with one JVM; another one ignores it until the next `fetch`.
+    The first broker that ends in good order archives its classes for this JVM: with them, a start takes 4.4 s of CPU
+    instead of 7.4.
     """
-    jvm = f"{tools.java().resolve()} {tools.java_says(str(tools.java()))}"
-    return libs.with_name(f"{libs.name}-{hashlib.sha256(jvm.encode()).hexdigest()[:12]}.jsa")
+    jvm = f"{Path(java()).resolve()} {_version_text(java())}"
+    classes = libs.with_name(f"{libs.name}-{hashlib.sha256(jvm.encode()).hexdigest()[:12]}.jsa")
+    archive = f"-XX:{'SharedArchiveFile' if classes.exists() else 'ArchiveClassesAtExit'}={classes}"
+    return _java_argv(libs, archive, "kafka.Kafka", str(properties))
 
 
-def make_class_archive(libs: Path) -> None:
-    """Starts a broker once to create its class archive, which is optional."""
-    wanted = class_archive(libs)
-    with (
-        tempfile.TemporaryDirectory(dir=CACHE, prefix="classes-") as scratch,
-        claimed(TRAINING_PORTS) as ports,
-    ):
-        made = Path(scratch) / "classes.jsa"
-        properties = configure(Path(scratch), port=ports["kafka"], controller=ports["kafka_controller"])
-        command = _argv(libs, f"-XX:ArchiveClassesAtExit={made}", main=("kafka.Kafka", str(properties)))
-        with subprocess.Popen(  # noqa: S603 - our own arguments
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as broker:
-            end = time.monotonic() + TRAINING_DEADLINE_S
-            while is_free(ports["kafka"]) and broker.poll() is None and time.monotonic() < end:
-                time.sleep(0.1)
-            broker.terminate()
-        if made.exists():
-            made.rename(wanted)
-
-
-def _argv(libs: Path, *options: str, main: tuple[str, ...]) -> tuple[str, ...]:
+def _java_argv(libs: Path, archive: str, *main: str) -> tuple[str, ...]:
     heap = os.environ.get("KAFKA_HEAP_OPTS", "-Xms256m -Xmx1g").split()
-    # Without the JVM's second compiler, a broker that runs for minutes needs half the CPU.
-    fixed = (
-        "-XX:TieredStopAtLevel=1",
-        "-Djava.awt.headless=true",
-        "-Dfile.encoding=UTF-8",
-        f"-Dlog4j2.configurationFile={LOG4J}",
-    )
+    # Without the second compiler, a broker that runs for minutes needs half the CPU.
+    fast = "-XX:TieredStopAtLevel=1"
+    logs = f"-Dlog4j2.configurationFile={DEPLOY / 'log4j2.xml'}"
     classpath = ":".join(str(jar) for jar in sorted(libs.glob("*.jar")))
-    return (str(tools.java()), *heap, *options, *fixed, "-cp", classpath, *main)
-
-
-def _copy_dependencies(libs: Path) -> None:
-    command = [str(tools.maven()), "--batch-mode", "--quiet", "-Dstyle.color=never", *_repository()]
-    command += ["--file", str(POM), "dependency:copy-dependencies"]
-    command += ["-DincludeScope=runtime", f"-DoutputDirectory={libs}"]
-    answer = subprocess.run(  # noqa: S603 - our own arguments
-        command, capture_output=True, text=True, check=False
-    )
-    if answer.returncode != 0:
-        lines = [
-            line.removeprefix("[ERROR]").strip() for line in (answer.stdout + answer.stderr).splitlines()
-        ]
-        tail = "\n  ".join([line for line in lines if line][:4])
-        raise StackError(f"Maven could not download Kafka's jars (is there a network?):\n  {tail}")
-
-
-def _repository() -> list[str]:
-    """Maven stores its downloads in the user's home folder; without a home, they are stored among our downloads."""
-    try:
-        home = Path(pwd.getpwuid(os.geteuid()).pw_dir)
-    except KeyError:
-        home = Path("/nonexistent")
-    usable = os.access(home / ".m2" if (home / ".m2").exists() else home, os.W_OK)
-    return [] if usable else [f"-Dmaven.repo.local={CACHE / 'maven'}"]
-
-
-def _move_into_place(made: Path, wanted: Path) -> None:
-    try:
-        made.rename(wanted)
-    except OSError:
-        if not wanted.is_dir():
-            raise
-        shutil.rmtree(made, ignore_errors=True)
+    return (java(), *heap, archive, fast, logs, *JVM, "-cp", classpath, *main)

@@ -14,81 +14,59 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from clawback_contracts.signatures import Signer
-from clawback_local.errors import StackError
-from clawback_local.places import Places
-from clawback_local.site import DATABASES, Site, write_private
+from clawback_local.config import DATABASES, Paths, StackError, write_private
 
 ROLES = ("officer", "approver", "operator", "reader", "upstream", "licensor", "holder", "alertmanager")
-"""The roles over HTTP; one key each, in `<role>.key`."""
-
-SERVICE_KEYS = {
-    "ingester": "reader",
+SERVICE_KEYS = {  # one per caller among the services, with the least role it needs
+    **dict.fromkeys(("ingester", "compliance-stores", "analytics", "alerting", "retention"), "reader"),
     "compliance": "poller",
-    "compliance-stores": "reader",
-    "analytics": "reader",
-    "alerting": "reader",
-    "retention": "reader",
 }
-"""One key per caller among the services, in `<subject>.key`, with the least role it needs."""
-
-PROVIDERS = {"upstream": ("upstream",), "licensor": ("metabase",)}
-"""The providers whose articles a key may submit or revoke; an officer's may revoke any."""
-
-SIGNERS = (*DATABASES, "upstream")
-"""Who signs records: our services, and the upstream system its notices. The private key is in `<subject>.pem`."""
-
+PROVIDERS = {
+    "upstream": ("upstream",),
+    "licensor": ("metabase",),
+}  # whose articles a key may submit or revoke
+SIGNERS = (
+    *DATABASES,
+    "upstream",
+)  # of records; the private key is in `<subject>.pem`, an API key in `<subject>.key`
 WEBHOOK_PROVIDER = "partner"
+FEED = {"provider": "metabase", "tier": "premium"}
 API_KEYS_FILE = "api_keys.yaml"
-PARTNERS_FILE = "partners.yaml"
-"""The entries that `partner_key` created, kept over restarts."""
-_SUBJECT = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
-"""The same pattern as a holder's name in the contract, which is the subject of its key."""
-_PROVIDER = re.compile(r"[a-z0-9-]{1,32}")
+PARTNERS_FILE = "partners.yaml"  # the entries that `partner_key` created, kept over restarts
 WEBHOOK_SECRETS_FILE = "webhook_secrets.yaml"
+_SUBJECT = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")  # as a holder's name in the contract
+_PROVIDER = re.compile(r"[a-z0-9-]{1,32}")
 
 
-async def make(site: Site) -> None:
+def create(paths: Paths) -> None:
     """Creates what is missing; keys and secrets are random and kept over restarts."""
-    make_in(site.places)
-
-
-def make_in(places: Places) -> None:
-    """Does the same for a folder without a stack."""
-    subjects: dict[str, str | None] = {
-        **dict.fromkeys(SIGNERS),
-        **{role: role for role in ROLES},
-        **SERVICE_KEYS,
-    }
-    entries = [_entry(places, subject, role) for subject, role in subjects.items()] + _partners(places)
-    write_private(places, API_KEYS_FILE, yaml.safe_dump(entries, sort_keys=False))
-    if not (places.keys / WEBHOOK_SECRETS_FILE).exists():
+    subjects = {**dict.fromkeys(SIGNERS), **{role: role for role in ROLES}, **SERVICE_KEYS}
+    entries = [_entry(paths, subject, role) for subject, role in subjects.items()] + _partners(paths)
+    _write(paths.keys / API_KEYS_FILE, entries)
+    if not (paths.keys / WEBHOOK_SECRETS_FILE).exists():
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-        write_private(places, WEBHOOK_SECRETS_FILE, yaml.safe_dump({WEBHOOK_PROVIDER: [secret]}))
-    write_feeds(places)
+        _write(paths.keys / WEBHOOK_SECRETS_FILE, {WEBHOOK_PROVIDER: [secret]})
+    feeds = [{"name": f"metabase-{kind}", "kind": kind, **FEED} for kind in ("articles", "revoked")]
+    _write(paths.feeds, {"feeds": feeds})
 
 
-def partner_key(places: Places, subject: str, role: str, providers: Sequence[str] = ()) -> tuple[str, str]:
-    """Creates a key for a partner.
-
-    The stack of this folder accepts it immediately. An existing subject keeps its key, and gets the new permissions.
+def partner_key(paths: Paths, subject: str, role: str, providers: Sequence[str] = ()) -> tuple[str, str]:
+    """Creates a key for a partner, which the stack accepts immediately. An existing subject gets the new permissions.
 
     Returns:
         The key, and its entry for an `API_KEYS_FILE`, which contains only its hash.
-
-    Raises:
-        StackError: invalid subject, role or providers, or a subject of the stack itself.
     """
-    _refuse_entry(subject, role, providers)
-    entry = _entry(places, subject, role)
+    _refuse_invalid(subject, role, providers)
+    entry = _entry(paths, subject, role)
     if providers:
         entry["providers"] = list(providers)
-    others = [one for one in _partners(places) if one["subject"] != subject]
-    write_private(places, PARTNERS_FILE, yaml.safe_dump([*others, entry], sort_keys=False))
-    make_in(places)
-    return _key(places, subject), yaml.safe_dump([entry], sort_keys=False)
+    others = [one for one in _partners(paths) if one["subject"] != subject]
+    _write(paths.keys / PARTNERS_FILE, [*others, entry])
+    create(paths)
+    return _key(paths, subject), yaml.safe_dump([entry], sort_keys=False)
 
 
-def _refuse_entry(subject: str, role: str, providers: Sequence[str]) -> None:
+def _refuse_invalid(subject: str, role: str, providers: Sequence[str]) -> None:
     if not _SUBJECT.fullmatch(subject):
         raise StackError("a subject consists of a-z, 0-9 and . _ -; for a holder it is its registered name")
     if subject in {*SIGNERS, *ROLES, *SERVICE_KEYS}:
@@ -101,58 +79,40 @@ def _refuse_entry(subject: str, role: str, providers: Sequence[str]) -> None:
         raise StackError("a provider consists of a-z, 0-9 and -; separate several with commas")
 
 
-def _partners(places: Places) -> list[dict[str, Any]]:
-    path = places.keys / PARTNERS_FILE
+def _partners(paths: Paths) -> list[dict[str, Any]]:
+    path = paths.keys / PARTNERS_FILE
     return list(yaml.safe_load(path.read_text())) if path.exists() else []
 
 
-def write_feeds(places: Places) -> None:
-    """Writes the provider's two feeds, polled as in its premium tier."""
-    feeds = [
-        {"name": f"metabase-{kind}", "kind": kind, "provider": "metabase", "tier": "premium"}
-        for kind in ("articles", "revoked")
-    ]
-    places.feeds.touch(mode=0o600)
-    places.feeds.write_text(yaml.safe_dump({"feeds": feeds}, sort_keys=False))
-
-
-def _entry(places: Places, subject: str, role: str | None) -> dict[str, Any]:
+def _entry(paths: Paths, subject: str, role: str | None) -> dict[str, Any]:
     entry: dict[str, Any] = {"subject": subject, "roles": [role] if role else []}
     if role is not None:
-        entry["sha256"] = _hashed(_key(places, subject))
+        entry["sha256"] = hashlib.sha256(_key(paths, subject).encode()).hexdigest()
     if role in PROVIDERS:
         entry["providers"] = list(PROVIDERS[role])
     if subject in SIGNERS:
-        signer = _signer(places, subject)
+        signer = _signer(paths.keys / f"{subject}.pem")
         entry["signing_keys"] = {signer.key_id: base64.b64encode(signer.public_key).decode()}
     return entry
 
 
-def _signer(places: Places, subject: str) -> Signer:
-    path = places.keys / f"{subject}.pem"
+def _signer(path: Path) -> Signer:
     if not path.exists():
-        private = Ed25519PrivateKey.generate().private_bytes(
-            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-        )
-        write_private(places, path.name, private.decode())
+        key = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        write_private(path, key.decode())
     return Signer.of(path)
 
 
-def _key(places: Places, subject: str) -> str:
-    path = places.keys / f"{subject}.key"
+def _key(paths: Paths, subject: str) -> str:
+    path = paths.keys / f"{subject}.key"
     if not path.exists():
-        write_private(places, path.name, f"cbk_{subject}_{secrets.token_urlsafe(24)}\n")
+        write_private(path, f"cbk_{subject}_{secrets.token_urlsafe(24)}\n")
     return path.read_text().strip()
 
 
-def _hashed(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
+def _write(path: Path, content: object) -> None:
+    write_private(path, yaml.safe_dump(content, sort_keys=False))
 
 
-def main() -> None:
-    """`python -m clawback_local.keys DIR`: for containers, which share the folder as a volume."""
-    make_in(Places(Path(sys.argv[1])))
-
-
-if __name__ == "__main__":
-    main()
+if __name__ == "__main__":  # for containers, which share the folder as a volume
+    create(Paths(Path(sys.argv[1])))

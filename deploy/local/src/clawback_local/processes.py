@@ -1,133 +1,107 @@
-"""All parts of the local stack, as data, in start-up order."""
+"""Processes of a stack: tied to the life of their supervisor, recorded, and probed until they are ready."""
 
+import asyncio
+import contextlib
+import importlib.util
+import json
 import os
-import shlex
 import signal
-from collections.abc import Collection, Mapping
+import ssl
+import subprocess
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from subprocess import PIPE, STDOUT
+from typing import Any
 
-from clawback_local import databases, keys, servers
-from clawback_local.parts import Listens, Part
-from clawback_local.production import secured
-from clawback_local.services import SERVICES, STORES, SUBMISSIONS
-from clawback_local.site import Site
+from clawback_local.config import LOOPBACK, Paths, StackError
 
-KAFKA = Part(
-    "kafka",
-    command=servers.kafka_command,
-    ports={"kafka": 9092, "kafka_controller": 9093},
-    ready=Listens(),
-    wipe=servers.wipe_kafka,
-    deadline_s=60,
-)
-POSTGRES = Part(
-    "postgres",
-    command=servers.postgres_command,
-    ports={"postgres": 5433},
-    ready=Listens(),
-    settle=databases.ensure,
-    wipe=servers.wipe_postgres,
-    stop_signal=signal.SIGINT,
-    death_signal=signal.SIGQUIT,
-)
-VALKEY = Part(
-    "valkey",
-    command=servers.valkey_command,
-    ports={"valkey": 6380},
-    ready=Listens(),
-    wipe=servers.wipe_valkey,
-)
-KEYS = Part("keys", inside=keys.make)
-MAIL = Part(
-    "mail",
-    argv=("{python}", "-m", "clawback_local.mail", "--port", "{mail_port}", "--folder", "{mail}"),
-    ports={"mail": 1025},
-    ready=Listens(),
-)
-SMS = Part(
-    "sms",
-    argv=("{python}", "-m", "clawback_local.sms", "--port", "{sms_port}", "--folder", "{sms}"),
-    ports={"sms": 1026},
-    ready=Listens(),
-)
-SIMULATOR = Part(
-    "simulator",
-    argv=("{python}", "-m", "clawback_simulator", "--port", "{simulator_port}"),
-    ports={"simulator": 8010},
-    ready=Listens(),
-    stop_s=5,
-)
-TOPICS = Part(
-    "topics",
-    argv=("{python}", "-m", "clawback_common.kafka", "provision", SUBMISSIONS),
-    env={"KAFKA_BOOTSTRAP_SERVERS": "{kafka}", "TOPIC_PROFILE": "{topic_profile}"},
-    needs=("kafka",),
-)
-
-
-GIVEN: Mapping[str, Part] = {
-    "KAFKA_BOOTSTRAP_SERVERS": Part("kafka", inside=servers.given_kafka),
-    "POSTGRES_URL": Part("postgres", inside=databases.ensure),
-    "REDIS_URL": Part("valkey", inside=servers.given_valkey),
-    "METABASE_URL": Part("simulator"),
-    "SMTP_URL": Part("mail"),
-    "SMS_URL": Part("sms"),
+NOBODY = "65534"
+KEPT = "+dac_override"  # of root, to enter the folders of others, which nobody keeps
+USERS = {
+    "self": "",
+    "namespace": f"unshare --user --map-user={NOBODY} --map-group={NOBODY}",
+    NOBODY: f"setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups --inh-caps={KEPT} --ambient-caps={KEPT}",
 }
-"""An address in the environment, and the part that it replaces: it is checked, where possible, and not started."""
+"""How a process gets its user. In a namespace it is nobody inside, and still the current user outside."""
+UNLESS_ORPHANED = '[ "$PPID" = "$0" ] && exec "$@"'  # for a parent that ended before the signal was requested
+END_DEADLINE_S = 10.0
+POLL_S = 0.05
+PROBE_TIMEOUT_S = 2.0
+REQUEST = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+Command = tuple[tuple[str, ...], str]  # a command line, and the user it runs as: a key of `USERS`
 
 
-def parts(
-    environment: Mapping[str, str] | None = None, *, production: bool = False, replicas: int = 1
-) -> dict[str, Part]:
-    """Returns every part by name; a server with an address in the environment is checked instead of started."""
-    environment = os.environ if environment is None else environment
-    services = [part for service in SERVICES for part in service.parts(replicas)]
-    everything = (KAFKA, POSTGRES, VALKEY, KEYS, MAIL, SMS, SIMULATOR, TOPICS, *services)
-    given = {part.name: part for name, part in GIVEN.items() if environment.get(name)}
-    chosen = {part.name: given.get(part.name, part) for part in everything}
-    return secured(chosen) if production else chosen
+def tied(*argv: str, user: str = "self", death_signal: str = "KILL") -> tuple[str, ...]:
+    """Returns a command line, for a child of this process, that gets the signal when this process ends."""
+    become = [*USERS[user].split(), "setpriv", f"--pdeathsig={death_signal}"]
+    return (*become, "sh", "-c", UNLESS_ORPHANED, str(os.getpid()), *argv)
 
 
-def _env() -> dict[str, tuple[str, str]]:
-    env = {
-        "KAFKA_BOOTSTRAP_SERVERS": ("kafka", "{kafka}"),
-        "TOPIC_PROFILE": ("topics", "{topic_profile}"),
-        "POSTGRES_URL": ("postgres", "{postgres_admin}"),
-        "REDIS_URL": ("valkey", "{redis_url}"),
-        "METABASE_URL": ("simulator", "{metabase_url}"),
-        "METABASE_API_KEY": ("simulator", "{metabase_api_key}"),
-        "STORES": ("compliance-api", STORES),
-        "ARCHIVE_URL": ("compliance-api", "{archive_url}"),
-        "KEYS": ("keys", "{keys}"),
-        "TLS_CAFILE": ("keys", "{cafile}"),
-        "API_KEYS_FILE": ("keys", "{keys}/api_keys.yaml"),
-        "WEBHOOK_SECRETS": ("keys", "{keys}/webhook_secrets.yaml"),
-        "FEEDS": ("keys", "{feeds}"),
-        "SMTP_URL": ("mail", "{smtp_url}"),
-        "MAIL": ("mail", "{mail}"),
-        "SMS_URL": ("sms", "{sms_url}"),
-        "SMS": ("sms", "{sms}"),
-    }
-    for name in (service.name for service in SERVICES):
-        env[f"{name.upper()}_DATABASE_URL"] = ("postgres", f"{{{name}_database}}")
-        env[f"{name.upper()}_URL"] = (f"{name}-api", f"{{{name}_api_url}}")
-        env[f"{name.upper()}_WORKER_URL"] = (f"{name}-worker", f"{{{name}_worker_url}}")
-    return env
+def started(pid: int) -> str | None:
+    """Returns the kernel's start time of a process; None if it does not exist."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else fields[19]
 
 
-ENV = _env()
-"""The content of `.run/env`, and the part that each address belongs to."""
+def run(*argv: str, **options: Any) -> tuple[int, str]:
+    """Runs a program to its end; returns its exit code and output."""
+    done = subprocess.run(argv, stdout=PIPE, stderr=STDOUT, text=True, check=False, **options)  # noqa: S603 - our own arguments
+    return done.returncode, done.stdout
 
 
-def write_env(site: Site, running: Collection[str]) -> None:
-    """Writes the addresses of running parts, to be read by a shell.
+def wheel(package: str) -> Path:
+    """Returns the folder of a package that brings a server."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise StackError(f"the package {package.replace('_', '-')} is not installed: run `make setup`")
+    return Path(spec.origin).parent
 
-    It contains passwords, so only the owner can read it.
-    """
-    lines = [
-        f"{name}={shlex.quote(site.fill(value))}\n" for name, (part, value) in ENV.items() if part in running
-    ]
-    partial = site.places.env.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    partial.touch(mode=0o600)
-    partial.write_text("".join(lines))
-    partial.rename(site.places.env)
+
+def cleanup(paths: Paths) -> None:
+    """Stops what a killed supervisor left running. Usually nothing: the kernel stops its processes with it."""
+    for path in paths.pids.glob("*"):
+        with contextlib.suppress(ValueError, KeyError, ProcessLookupError):
+            known = json.loads(path.read_text())
+            end = time.monotonic() + END_DEADLINE_S
+            while started(known["pid"]) == known["started"]:
+                os.kill(known["pid"], signal.SIGKILL)
+                if time.monotonic() > end:
+                    raise StackError(f"{path.name} (pid {known['pid']}) of an earlier run does not stop")
+                time.sleep(POLL_S)
+        path.unlink()
+
+
+async def listens(port: int, host: str = LOOPBACK) -> bool:
+    """Whether a connection is accepted now."""
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(host, port)
+        writer.close()
+        return True
+    return False
+
+
+async def answers(port: int, *, cafile: Path | None = None) -> bool:
+    """Whether `GET /readyz` is answered with 200 now; over TLS with an authority."""
+    context = ssl.create_default_context(cafile=cafile) if cafile else None
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(LOOPBACK, port, ssl=context)
+            with contextlib.closing(writer):
+                writer.write(REQUEST)
+                return (await reader.readline()).split(b" ")[1:2] == [b"200"]
+    return False
+
+
+async def until(condition: Callable[[], Awaitable[bool]], *, deadline_s: float) -> bool:
+    """Polls until the condition is true. Returns False after the deadline."""
+    end = time.monotonic() + deadline_s
+    while not await condition():
+        if time.monotonic() >= end:
+            return False
+        await asyncio.sleep(POLL_S)
+    return True

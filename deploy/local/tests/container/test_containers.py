@@ -17,15 +17,14 @@ from typing import Any
 import docker
 import pytest
 
-from clawback_local import Stack, services
-from clawback_local.places import ROOT
-from clawback_local.ports import claimed
+from clawback_local import Stack, parts
+from clawback_local.config import DATABASES, ROOT, claimed
 from clawback_testing.images import build, container_engine
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(1500)]
 
-SERVICES = tuple(service.name for service in services.SERVICES)
-PORTS = {f"{service}_{role}": 8000 for service in SERVICES for role in services.ROLES}
+SERVICES = DATABASES
+PORTS = {f"{service}_{role}": 8000 for service in SERVICES for role in parts.ROLES}
 IMAGES = {f"clawback-{service}:0.1.0": {"SERVICE": service} for service in SERVICES} | {
     "clawback-development:0.1.0": {
         "SERVICE": "clawback_simulator",
@@ -140,7 +139,7 @@ def override_text(ports: dict[str, int]) -> str:
     lines = ["services:"]
     for service in SERVICES:
         lines += [f"  {service}-migrate: {{network_mode: host}}"]
-        for role in services.ROLES:
+        for role in parts.ROLES:
             port = ports[f"{service}_{role}"]
             lines += [
                 f"  {service}-{role}:",
@@ -155,7 +154,7 @@ def test_the_services_start_hardened_answer_and_drain(compose: Compose, engine: 
     compose("run", "--rm", "--no-deps", "keys")
     for service in SERVICES:
         compose("run", "--rm", "--no-deps", f"{service}-migrate")
-    names = [f"{service}-{role}" for service in SERVICES for role in services.ROLES]
+    names = [f"{service}-{role}" for service in SERVICES for role in parts.ROLES]
     compose("up", "--detach", "--no-build", "--no-deps", *names)
     for port in PORTS:
         compose.wait_ready(port)

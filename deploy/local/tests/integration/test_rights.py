@@ -10,9 +10,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError, for_code
 
 from clawback_local import Stack
-from clawback_local.production import kafka_arguments
-from clawback_local.services import SUBMISSIONS
-from clawback_local.site import DATABASES
+from clawback_local.config import DATABASES
+from clawback_local.parts import SUBMISSIONS
 from clawback_story.world import OWN_SERVERS
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
@@ -30,7 +29,7 @@ def stack() -> Iterator[Stack]:
 
 def connection(stack: Stack, user: str) -> dict[str, Any]:
     """Returns how a user connects to the broker."""
-    return kafka_arguments(stack.places, stack.env["KAFKA_BOOTSTRAP_SERVERS"], user)
+    return stack.paths.kafka_arguments(stack.env["KAFKA_BOOTSTRAP_SERVERS"], user)
 
 
 async def write(stack: Stack, user: str, topic: str) -> None:

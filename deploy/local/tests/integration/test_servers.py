@@ -13,9 +13,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from clawback_local import Stack, postgres
-from clawback_local.places import CACHE
-from clawback_local.ports import claimed
-from clawback_local.services import SERVICES
+from clawback_local.config import CACHE, DATABASES, claimed
+from clawback_local.processes import NOBODY, tied
 
 pytestmark = pytest.mark.integration
 
@@ -104,11 +103,11 @@ def migrated() -> Iterator[Stack]:
     """A stack with the migrations of all services, and no other part."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("POSTGRES_URL", raising=False)
-        with Stack(parts=["keys", *(f"{service.name}-migrate" for service in SERVICES)]) as running:
+        with Stack(parts=["keys", *(f"{service}-migrate" for service in DATABASES)]) as running:
             yield running
 
 
-@pytest.mark.parametrize("service", [service.name for service in SERVICES])
+@pytest.mark.parametrize("service", DATABASES)
 def test_nothing_is_left_for_the_role_migrate(migrated: Stack, service: str) -> None:
     done = subprocess.run(  # noqa: S603 - our own arguments
         [sys.executable, "-m", service, "migrate"],
@@ -138,17 +137,16 @@ async def test_a_given_server_gets_the_databases_and_is_not_started(stack: Stack
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
 async def test_root_can_run_postgres_where_it_may_not_make_a_user_namespace(tmp_path: Path) -> None:
-    place = postgres.home(tmp_path / "data", identity="65534")
-    await asyncio.to_thread(postgres.create, place, "word")
+    data = tmp_path / "data"
+    await asyncio.to_thread(postgres.create, data, "word", user=NOBODY)
     with claimed({"postgres": 5433}, prefer_documented=False) as ports:
-        argv = place.launched(*postgres.argv(place, ports["postgres"]))
+        argv = tied(*postgres.argv(data, ports["postgres"]), user=NOBODY)
         log = (tmp_path / "log").open("wb")
         with log, subprocess.Popen(argv, cwd="/", stdout=log, stderr=log) as server:  # noqa: S603, ASYNC220 - ours
             try:
                 version = await asyncio.wait_for(server_version(f"127.0.0.1:{ports['postgres']}"), 20)
             finally:
                 server.terminate()
-    await asyncio.to_thread(postgres.wipe, tmp_path / "data")
     assert version >= 18
 
 

@@ -8,32 +8,32 @@ import yaml
 from clawback_common.http.api_keys import ApiKeys
 from clawback_local import StackError, keys
 from clawback_local.__main__ import main
-from clawback_local.places import Places
+from clawback_local.config import Paths
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    made = Places(tmp_path)
-    made.make()
-    keys.make_in(made)
+def paths(tmp_path: Path) -> Paths:
+    made = Paths(tmp_path)
+    made.create()
+    keys.create(made)
     return made
 
 
-def known(places: Places) -> ApiKeys:
-    return ApiKeys(places.keys / keys.API_KEYS_FILE)
+def known(paths: Paths) -> ApiKeys:
+    return ApiKeys(paths.keys / keys.API_KEYS_FILE)
 
 
-def test_a_created_key_is_accepted_with_its_role_and_providers(places: Places) -> None:
-    key, _ = keys.partner_key(places, "acme", "upstream", ["acme", "acme-wire"])
-    caller = known(places).caller(key)
+def test_a_created_key_is_accepted_with_its_role_and_providers(paths: Paths) -> None:
+    key, _ = keys.partner_key(paths, "acme", "upstream", ["acme", "acme-wire"])
+    caller = known(paths).caller(key)
     assert caller is not None
     assert caller.subject == "acme"
     assert caller.roles == {"upstream"}
     assert caller.providers == {"acme", "acme-wire"}
 
 
-def test_the_entry_is_valid_and_does_not_contain_the_key(places: Places, tmp_path: Path) -> None:
-    key, entry = keys.partner_key(places, "search.eu", "holder")
+def test_the_entry_is_valid_and_does_not_contain_the_key(paths: Paths, tmp_path: Path) -> None:
+    key, entry = keys.partner_key(paths, "search.eu", "holder")
     elsewhere = tmp_path / "elsewhere.yaml"
     elsewhere.write_text(entry)
     assert key not in entry
@@ -42,16 +42,16 @@ def test_the_entry_is_valid_and_does_not_contain_the_key(places: Places, tmp_pat
     assert caller.subject == "search.eu"
 
 
-def test_a_restart_keeps_the_key_and_repeating_the_command_replaces_its_permissions(places: Places) -> None:
-    first, _ = keys.partner_key(places, "acme", "upstream", ["acme"])
-    again, _ = keys.partner_key(places, "acme", "licensor", ["other"])
-    keys.make_in(places)
-    caller = known(places).caller(first)
+def test_a_restart_keeps_the_key_and_repeating_the_command_replaces_its_permissions(paths: Paths) -> None:
+    first, _ = keys.partner_key(paths, "acme", "upstream", ["acme"])
+    again, _ = keys.partner_key(paths, "acme", "licensor", ["other"])
+    keys.create(paths)
+    caller = known(paths).caller(first)
     assert again == first
     assert caller is not None
     assert caller.roles == {"licensor"}
     assert caller.providers == {"other"}
-    subjects = [entry["subject"] for entry in yaml.safe_load((places.keys / keys.API_KEYS_FILE).read_text())]
+    subjects = [entry["subject"] for entry in yaml.safe_load((paths.keys / keys.API_KEYS_FILE).read_text())]
     assert len(subjects) == len(set(subjects))
 
 
@@ -67,12 +67,12 @@ def test_a_restart_keeps_the_key_and_repeating_the_command_replaces_its_permissi
     ],
 )
 def test_invalid_arguments_are_rejected_by_name(
-    places: Places, subject: str, role: str, providers: list[str], words: str
+    paths: Paths, subject: str, role: str, providers: list[str], words: str
 ) -> None:
-    before = (places.keys / keys.API_KEYS_FILE).read_text()
+    before = (paths.keys / keys.API_KEYS_FILE).read_text()
     with pytest.raises(StackError, match=words):
-        keys.partner_key(places, subject, role, providers)
-    assert (places.keys / keys.API_KEYS_FILE).read_text() == before
+        keys.partner_key(paths, subject, role, providers)
+    assert (paths.keys / keys.API_KEYS_FILE).read_text() == before
 
 
 def test_the_command_prints_the_key_and_the_entry(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

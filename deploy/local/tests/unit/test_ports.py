@@ -2,7 +2,7 @@
 
 import socket
 
-from clawback_local.ports import LOOPBACK, STEP, Ports, claimed, is_free
+from clawback_local.config import LOOPBACK, PORT_STEP, claimed, is_free
 
 
 def a_server() -> socket.socket:
@@ -23,22 +23,18 @@ def test_a_free_port_is_taken_as_documented() -> None:
 
 def test_a_taken_port_is_moved_by_a_round_step() -> None:
     with socket.socket() as server:
-        wanted = next(port for port in range(12_000, 13_000) if is_free(port) and is_free(port + STEP))
+        wanted = next(port for port in range(12_000, 13_000) if is_free(port) and is_free(port + PORT_STEP))
         server.bind((LOOPBACK, wanted))
         server.listen()
         with claimed({"api": wanted}) as chosen:
-            assert chosen["api"] % STEP == wanted % STEP
+            assert chosen["api"] % PORT_STEP == wanted % PORT_STEP
             assert chosen["api"] > wanted
 
 
 def test_two_stacks_that_start_concurrently_choose_different_ports() -> None:
-    first, second = Ports(), Ports()
-    try:
-        wanted = {"api": 14_321}
-        assert first.choose(wanted) != second.choose(wanted)
-    finally:
-        first.close()
-        second.close()
+    wanted = {"api": 14_321}
+    with claimed(wanted) as first, claimed(wanted) as second:
+        assert first != second
 
 
 def test_a_stack_of_a_test_avoids_the_documented_ports() -> None:

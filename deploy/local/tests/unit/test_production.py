@@ -11,92 +11,79 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from clawback_local import kafka, keys, processes, valkey, waiting
-from clawback_local.certificates import VALID, Authority
-from clawback_local.places import Places
-from clawback_local.production import consumer_env, kafka_arguments
-from clawback_local.services import SERVICES
-from clawback_local.site import DATABASES, Site, survey
+from clawback_local import kafka, keys
+from clawback_local.config import DATABASES, Config, Paths
+from clawback_local.parts import parts, resolve, valkey_command
+from clawback_local.processes import listens, until
+from clawback_local.production import create_certificates, secured, secured_parts
 
+PARTS = secured_parts(parts({}))
 NUMBERS = {
     port: 20_000 + number
-    for number, port in enumerate(
-        name for part in processes.parts({}, production=True).values() for name in part.ports
-    )
+    for number, port in enumerate(name for part in PARTS.values() for name in part.ports)
 }
 
 
 @pytest.fixture
-async def site(tmp_path: Path) -> Site:
+async def config(tmp_path: Path) -> Config:
     """A stack in production mode, with its keys, that is not running."""
-    places = Places(tmp_path / "run")
-    places.make()
-    surveyed = survey(places, NUMBERS, {}, production=True)
-    await keys.make(surveyed)
-    return surveyed
+    paths = Paths(tmp_path / "run")
+    paths.create()
+    resolved = secured(resolve(paths, NUMBERS, {}))
+    keys.create(resolved.paths)
+    return resolved
 
 
-@pytest.mark.parametrize(
-    "name", [f"{service.name}-{role}" for service in SERVICES for role in ("worker", "api")]
-)
-async def test_a_service_accepts_its_settings(site: Site, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable, value in processes.parts({}, production=True)[name].env.items():
-        monkeypatch.setenv(variable, site.fill(value))
+@pytest.mark.parametrize("name", [f"{service}-{role}" for service in DATABASES for role in ("worker", "api")])
+async def test_a_service_accepts_its_settings(
+    config: Config, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in PARTS[name].env.items():
+        monkeypatch.setenv(variable, config.fill(value))
     service = name.partition("-")[0]
     settings = importlib.import_module(f"{service}.settings").Settings()
     assert settings.environment == "production"
     assert settings.kafka_sasl_username == service
 
 
-async def test_no_service_shares_a_password_a_certificate_or_a_signing_key(site: Site) -> None:
-    parts = processes.parts({}, production=True)
+async def test_no_service_shares_a_password_a_certificate_or_a_signing_key(config: Config) -> None:
     for variable in ("KAFKA_SASL_PASSWORD", "DATABASE_URL", "HTTP_TLS_KEYFILE", "SIGNING_KEY_FILE"):
-        told = {site.fill(parts[f"{name}-worker"].env[variable]) for name in DATABASES}
+        told = {config.fill(PARTS[f"{name}-worker"].env[variable]) for name in DATABASES}
         assert len(told) == len(DATABASES), variable
 
 
-async def test_no_address_between_processes_is_without_tls(site: Site) -> None:
+async def test_no_address_between_processes_is_without_tls(config: Config) -> None:
     plain = ("http://", "redis://", "smtp://")
-    for part in processes.parts({}, production=True).values():
+    for part in PARTS.values():
         for variable, value in part.env.items():
-            assert not any(word in site.fill(value) for word in plain), (part.name, variable)
+            assert not any(word in config.fill(value) for word in plain), (part.name, variable)
 
 
-async def test_every_part_that_has_no_tls_of_its_own_is_reached_through_a_proxy(site: Site) -> None:
-    parts = processes.parts({}, production=True)
-    assert f":{NUMBERS['postgres_tls']}/" in site.facts["ingester_database"]
-    assert f":{NUMBERS['valkey_tls']}/" in site.facts["redis_url"]
-    assert "postgres-tls" in parts["ingester-migrate"].needs
-    assert "valkey-tls" in parts["analytics-worker"].needs
+async def test_every_part_that_has_no_tls_of_its_own_is_reached_through_a_proxy(config: Config) -> None:
+    assert f":{NUMBERS['postgres_tls']}/" in config.values["ingester_database"]
+    assert f":{NUMBERS['valkey_tls']}/" in config.values["redis_url"]
+    assert "postgres-tls" in PARTS["ingester-migrate"].needs
+    assert "valkey-tls" in PARTS["analytics-worker"].needs
 
 
 def test_a_users_servers_are_ignored() -> None:
-    parts = processes.parts({}, production=True)
-    assert {"kafka", "postgres", "valkey", "mail", "sms", "simulator"} <= set(parts)
-    assert all(parts[name].command or parts[name].argv for name in ("kafka", "postgres", "valkey"))
+    assert {"kafka", "postgres", "valkey", "mail", "sms", "simulator"} <= set(PARTS)
+    assert all(PARTS[name].command or PARTS[name].argv for name in ("kafka", "postgres", "valkey"))
 
 
 def test_certificates_are_private_kept_and_signed_by_the_authority(tmp_path: Path) -> None:
-    authority = Authority(tmp_path / "tls")
-    made = authority.certificate("service")
-    before = made.certfile.read_bytes()
-    assert Authority(tmp_path / "tls").certificate("service").certfile.read_bytes() == before
-    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "tls").iterdir()} == {0o600}
-    chain = x509.load_pem_x509_certificates(before)
+    create_certificates(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    create_certificates(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+    chain = x509.load_pem_x509_certificates(before["ingester.crt"])
     assert [one.subject == one.issuer for one in chain] == [False, True]
     chain[0].verify_directly_issued_by(chain[1])
-    assert chain[0].not_valid_after_utc - chain[0].not_valid_before_utc < 2 * VALID
-
-
-def test_a_certificate_that_expires_soon_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    authority = Authority(tmp_path / "tls")
-    before = authority.certificate("service").certfile.read_bytes()
-    monkeypatch.setattr("clawback_local.certificates.VALID", 3 * VALID)
-    assert authority.certificate("service").certfile.read_bytes() != before
 
 
 async def test_a_proxy_terminates_tls_and_forwards_everything(tmp_path: Path, unused_tcp_port: int) -> None:
-    made = Authority(tmp_path / "tls").certificate("server")
+    create_certificates(tmp_path / "tls")
 
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while chunk := await reader.read(65_536):
@@ -107,11 +94,11 @@ async def test_a_proxy_terminates_tls_and_forwards_everything(tmp_path: Path, un
     server = await asyncio.start_server(echo, "127.0.0.1", 0)
     target = server.sockets[0].getsockname()[1]
     proxy = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "clawback_local.tls_proxy", "--port", str(unused_tcp_port), "--target", str(target),
-        "--certfile", str(made.certfile), "--keyfile", str(made.keyfile),
+        sys.executable, "-m", "clawback_local.servers", "tls", "--port", str(unused_tcp_port), "--target", str(target),
+        "--certfile", str(tmp_path / "tls/postgres.crt"), "--keyfile", str(tmp_path / "tls/postgres.key"),
     )  # fmt: skip
     try:
-        assert await waiting.until(lambda: waiting.listens(unused_tcp_port), deadline_s=20)
+        assert await until(lambda: listens(unused_tcp_port), deadline_s=20)
         context = ssl.create_default_context(cafile=tmp_path / "tls" / "ca.crt")
         reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port, ssl=context)
         sent = os.urandom(1_000_000)
@@ -130,11 +117,10 @@ async def test_a_proxy_terminates_tls_and_forwards_everything(tmp_path: Path, un
 
 def test_the_passwords_of_kafkas_users_are_passed_as_hashes(tmp_path: Path) -> None:
     users = {"broker": "one", "other": "two"}
-    security = kafka.Security(tmp_path / "store.pem", tmp_path / "ca.crt", users, administrators=("other",))
-    properties = kafka.configure(tmp_path / "kafka", port=1, controller=2, security=security)
+    properties = kafka.configure(tmp_path / "kafka", port=1, controller=2, users=users)
     text = properties.read_text()
     assert "listeners=SASL_SSL://" in text
-    assert "super.users=User:ANONYMOUS;User:broker;User:other\n" in text
+    assert "super.users=User:ANONYMOUS;User:broker;User:topics;User:operator\n" in text
     assert stat.S_IMODE(properties.stat().st_mode) == 0o600
     assert not (tmp_path / "kafka/data/meta.properties").exists(), "it is formatted with its users"
     told = kafka._scram("other", "two")
@@ -142,16 +128,22 @@ def test_the_passwords_of_kafkas_users_are_passed_as_hashes(tmp_path: Path) -> N
     assert "two" not in told.replace("other", "")
 
 
-async def test_clients_get_the_settings_of_the_broker(site: Site, tmp_path: Path) -> None:
-    arguments = kafka_arguments(site.places, "127.0.0.1:9092", "search")
+async def test_clients_get_the_settings_of_the_broker(config: Config, tmp_path: Path) -> None:
+    arguments = config.paths.kafka_arguments("127.0.0.1:9092", "search")
     assert (arguments["security_protocol"], arguments["sasl_plain_username"]) == ("SASL_SSL", "search")
-    assert consumer_env(site.places, "search")["KAFKA_SASL_PASSWORD"] == arguments["sasl_plain_password"]
-    assert kafka_arguments(Places(tmp_path / "plain"), "a:1") == {"bootstrap_servers": "a:1"}
-    assert 'requirepass "word"' in valkey.configuration(1, "word")
+    assert config.paths.secret("kafka-search") == arguments["sasl_plain_password"]
+    assert Paths(tmp_path / "plain").kafka_arguments("a:1") == {"bootstrap_servers": "a:1"}
+
+
+async def test_valkey_has_its_password_in_a_private_file(config: Config) -> None:
+    await valkey_command(config)
+    configuration = config.paths.run / "valkey.conf"
+    assert f"requirepass {config.paths.secret('valkey')}" in configuration.read_text()
+    assert stat.S_IMODE(configuration.stat().st_mode) == 0o600
 
 
 def test_nobody_else_enters_the_folders_of_a_stack(tmp_path: Path) -> None:
     run = tmp_path / "run"
     (run / "kafka").mkdir(parents=True, mode=0o755)
-    Places(run).make()
+    Paths(run).create()
     assert {stat.S_IMODE(folder.stat().st_mode) for folder in run.iterdir()} == {0o700}

@@ -15,8 +15,8 @@ from redis import Redis
 
 from clawback_local import Stack, StackError
 from clawback_local.__main__ import main
-from clawback_local.ports import LOOPBACK
-from clawback_local.runner import started
+from clawback_local.config import LOOPBACK
+from clawback_local.processes import started
 
 LIGHT = ("mail",)
 

@@ -8,14 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from clawback_local import runner, waiting
-from clawback_local.errors import StackError
-from clawback_local.order import Order
-from clawback_local.parts import Answers, Finishes, Listens, Part
-from clawback_local.places import Places
-from clawback_local.ports import claimed
-from clawback_local.runner import started
-from clawback_local.site import survey
+from clawback_local import StackError
+from clawback_local import supervisor as supervising
+from clawback_local.config import Paths, claimed
+from clawback_local.parts import Part, resolve
+from clawback_local.processes import started, until
+from clawback_local.stack import SupervisorSpec
 from clawback_local.supervisor import Supervisor
 
 LISTEN = (
@@ -30,27 +28,29 @@ async def supervised(
     run: Path, *parts: Part, env: dict[str, dict[str, str]] | None = None
 ) -> AsyncIterator[Supervisor]:
     """A supervisor of these parts; all its processes have ended afterwards."""
-    places = Places(run)
-    places.make()
+    paths = Paths(run)
+    paths.create()
     with claimed({"server": 8001}, prefer_documented=False) as ports:
-        site = survey(places, ports, os.environ)
-        supervisor = Supervisor(Order(run=str(run), env=env or {}), site, {part.name: part for part in parts})
+        config = resolve(paths, ports, os.environ)
+        supervisor = Supervisor(
+            SupervisorSpec(str(run), env=env or {}), config, {part.name: part for part in parts}
+        )
         try:
             await supervisor.ensure(None)
             yield supervisor
         finally:
-            pids = [row["pid"] for row in supervisor.status() if row["pid"]]
-            await supervisor.end()
+            pids = [row["pid"] for row in await supervisor.status() if row["pid"]]
+            await supervisor.stop_all()
             assert [pid for pid in pids if started(pid)] == []
 
 
 def a_server(**more: object) -> Part:
-    defaults = {"argv": (*PYTHON, LISTEN), "ports": {"server": 8001}, "ready": Listens(), "stop_s": 5}
+    defaults = {"argv": (*PYTHON, LISTEN), "ports": {"server": 8001}, "ready": "listens", "stop_s": 5}
     return Part("server", **{**defaults, **more})  # type: ignore[arg-type]
 
 
-def row(supervisor: Supervisor, name: str) -> dict[str, object]:
-    return next(row for row in supervisor.status() if row["part"] == name)
+async def row(supervisor: Supervisor, name: str) -> dict[str, object]:
+    return next(row for row in await supervisor.status() if row["part"] == name)
 
 
 async def test_a_part_waits_for_its_dependencies(tmp_path: Path) -> None:
@@ -65,10 +65,10 @@ async def test_a_part_waits_for_its_dependencies(tmp_path: Path) -> None:
 async def test_a_part_that_dies_is_restarted_and_counted(tmp_path: Path) -> None:
     async with supervised(tmp_path, a_server()) as supervisor:
         await supervisor.wait(None)
-        before = row(supervisor, "server")["pid"]
-        await supervisor.kill("server")
+        before = (await row(supervisor, "server"))["pid"]
+        await supervisor.runner("server").kill()
         await supervisor.wait(None)
-        after = row(supervisor, "server")
+        after = await row(supervisor, "server")
         assert after["pid"] != before
         assert after["restarts"] == 1
 
@@ -76,25 +76,25 @@ async def test_a_part_that_dies_is_restarted_and_counted(tmp_path: Path) -> None
 async def test_a_stopped_part_stays_stopped_until_it_is_started(tmp_path: Path) -> None:
     async with supervised(tmp_path, a_server()) as supervisor:
         await supervisor.wait(None)
-        await supervisor.stop("server")
-        assert row(supervisor, "server")["state"] == "stopped"
-        assert row(supervisor, "server")["restarts"] == 0
+        await supervisor.runner("server").stop()
+        assert (await row(supervisor, "server"))["state"] == "stopped"
+        assert (await row(supervisor, "server"))["restarts"] == 0
         await supervisor.start("server")
-        assert row(supervisor, "server")["state"] == "ready"
+        assert (await row(supervisor, "server"))["state"] == "ready"
 
 
 async def test_a_process_that_ignores_its_signal_is_killed_after_its_time(tmp_path: Path) -> None:
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + LISTEN
     async with supervised(tmp_path, a_server(argv=(*PYTHON, deaf), stop_s=0.3)) as supervisor:
         await supervisor.wait(None)
-        await supervisor.stop("server")
-        assert row(supervisor, "server")["pid"] is None
+        await supervisor.runner("server").stop()
+        assert (await row(supervisor, "server"))["pid"] is None
 
 
 async def test_a_part_that_never_becomes_ready_is_reported_with_its_deadline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "ATTEMPTS_MAX", 1)
+    monkeypatch.setattr(supervising, "ATTEMPTS_MAX", 1)
     idle = a_server(
         argv=(*PYTHON, "import time; print('I am idle', flush=True); time.sleep(60)"), deadline_s=0.3
     )
@@ -114,7 +114,7 @@ async def test_a_port_that_answers_without_being_ready_does_not_count(tmp_path: 
         "h.HTTPServer(('127.0.0.1', {server_port}), S).serve_forever()"
     )
     argv = ("{python}", "-c", busy)
-    async with supervised(tmp_path, a_server(argv=argv, ready=Answers("/readyz"))) as supervisor:
+    async with supervised(tmp_path, a_server(argv=argv, ready="answers")) as supervisor:
         await supervisor.wait(None)
         assert int((tmp_path / "asked").read_text()) >= 4
 
@@ -122,8 +122,8 @@ async def test_a_port_that_answers_without_being_ready_does_not_count(tmp_path: 
 async def test_a_one_shot_that_fails_is_retried_and_then_reported_with_the_end_of_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "ATTEMPTS_MAX", 3)
-    broken = Part("broken", argv=(*PYTHON, "print('column missing'); raise SystemExit(1)"), ready=Finishes())
+    monkeypatch.setattr(supervising, "ATTEMPTS_MAX", 3)
+    broken = Part("broken", argv=(*PYTHON, "print('column missing'); raise SystemExit(1)"))
     after = Part("after", argv=(*PYTHON, "pass"), needs=("broken",))
     async with supervised(tmp_path, broken, after) as supervisor:
         with pytest.raises(
@@ -137,18 +137,19 @@ async def test_an_exit_code_that_needs_attention_is_not_retried(tmp_path: Path) 
     async with supervised(tmp_path, refuses) as supervisor:
         with pytest.raises(StackError, match=r"exit code 2(?s:.*)topic differs"):
             await supervisor.wait(None)
-        assert row(supervisor, "server")["restarts"] == 0
+        assert (await row(supervisor, "server"))["restarts"] == 0
 
 
 async def test_wiping_deletes_the_data_and_repeats_the_one_shots(tmp_path: Path) -> None:
-    async def wipe(_: object) -> None:
-        (tmp_path / "data").unlink()
-
-    fill = Part("fill", argv=(*PYTHON, "open('{run}/data', 'a').write('x')"), needs=("server",))
-    async with supervised(tmp_path, a_server(wipe=wipe), fill) as supervisor:
+    fill = Part(
+        "fill",
+        argv=(*PYTHON, "import os; os.mkdir('{run}/data'); open('{run}/data/x', 'a').write('x')"),
+        needs=("server",),
+    )
+    async with supervised(tmp_path, a_server(data="data"), fill) as supervisor:
         await supervisor.wait(None)
         await supervisor.wipe("server")
-        assert (tmp_path / "data").read_text() == "x"
+        assert (tmp_path / "data/x").read_text() == "x"
 
 
 async def test_extra_variables_reach_the_part_they_are_meant_for(tmp_path: Path) -> None:
@@ -170,4 +171,4 @@ async def test_waiting_for_a_condition_ends_with_its_deadline() -> None:
     async def never() -> bool:
         return False
 
-    assert await waiting.until(never, deadline_s=0.12) is False
+    assert await until(never, deadline_s=0.12) is False

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from clawback_local import kafka, tools
-from clawback_local.errors import MissingTool
+from clawback_local import StackError, kafka
 
 
 def a_java(folder: Path, version: str) -> Path:
@@ -19,7 +18,7 @@ def a_java(folder: Path, version: str) -> Path:
 def test_java_home_is_preferred_to_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     java = a_java(tmp_path, "21.0.1")
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    assert tools.java() == java
+    assert kafka.java() == str(java)
 
 
 @pytest.mark.parametrize("version", ["1.8.0_292", "11.0.2"])
@@ -28,25 +27,24 @@ def test_an_old_java_is_rejected_with_the_package_of_a_newer_one(
 ) -> None:
     a_java(tmp_path, version)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    with pytest.raises(MissingTool, match="openjdk-17-jre-headless"):
-        tools.java()
+    with pytest.raises(StackError, match="openjdk-17-jre-headless"):
+        kafka.java()
 
 
 def test_a_java_home_without_java_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    with pytest.raises(MissingTool, match=str(tmp_path)):
-        tools.java()
+    with pytest.raises(StackError, match=str(tmp_path)):
+        kafka.java()
 
 
 def test_missing_java_and_maven_are_reported_together(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(kafka, "CACHE", tmp_path)
-    assert tools.main() == 1
-    said = capsys.readouterr().err
+    said = kafka.missing_tools()
     assert "openjdk-17-jre-headless" in said
     assert "package maven" in said
 
@@ -54,4 +52,4 @@ def test_missing_java_and_maven_are_reported_together(
 def test_an_external_kafka_needs_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "kafka.example:9092")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert tools.main() == 0
+    assert kafka.missing_tools() == ""

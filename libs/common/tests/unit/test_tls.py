@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from threading import Thread
+from typing import NamedTuple
 
 import httpx
 import pytest
+import trustme
 from starlette.applications import Starlette
 
 from clawback_common.config import tls
@@ -23,7 +25,32 @@ from clawback_common.http.probes import Probes
 from clawback_common.kafka.connection import connection
 from clawback_common.service.event_loop import Loop
 from clawback_common.service.process import ShutdownEvent, serve
-from clawback_local.certificates import Authority, Certificate
+
+
+class Certificate(NamedTuple):
+    """The files of a certificate."""
+
+    certfile: Path
+    keyfile: Path
+
+
+class Authority:
+    """Signs certificates for loopback, as files in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._folder = folder
+        self._authority = trustme.CA(organization_name="Clawback tests")
+        self.cafile = folder / "ca.crt"
+        self._authority.cert_pem.write_to_path(str(self.cafile))
+
+    def certificate(self, name: str) -> Certificate:
+        """Creates the files of one more certificate."""
+        made = Certificate(self._folder / f"{name}.crt", self._folder / f"{name}.key")
+        signed = self._authority.issue_cert("127.0.0.1", "localhost", common_name=name)
+        signed.cert_chain_pems[0].write_to_path(str(made.certfile))
+        signed.private_key_pem.write_to_path(str(made.keyfile))
+        return made
 
 
 @pytest.fixture
@@ -92,8 +119,10 @@ def test_every_library_trusts_the_authority_and_the_systems(authority: Authority
     before = len(httpx.create_ssl_context().get_ca_certs())
     tls.trust(authority.cafile)
     assert len(httpx.create_ssl_context().get_ca_certs()) == before + 1
-    names = {dict(pair[0] for pair in one["subject"]).get("commonName") for one in _default_authorities()}
-    assert "Clawback local stack" in names
+    names = {
+        dict(pair[0] for pair in one["subject"]).get("organizationName") for one in _default_authorities()
+    }
+    assert "Clawback tests" in names
     assert os.environ["REQUESTS_CA_BUNDLE"] == os.environ["PGSSLROOTCERT"] == os.environ["SSL_CERT_FILE"]
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from clawback_local.places import ROOT
+from clawback_local.config import ROOT
 
 if TYPE_CHECKING:
     import docker

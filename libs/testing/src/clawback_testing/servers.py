@@ -17,8 +17,8 @@ from typing import Any
 from clawback_common.config.settings import BrokerSettings
 from clawback_common.kafka.topics import provision
 from clawback_local import Stack
-from clawback_local.ports import claimed
-from clawback_local.services import SUBMISSIONS
+from clawback_local.config import claimed
+from clawback_local.parts import SUBMISSIONS
 
 KAFKA_IMAGE = "apache/kafka:4.3.1"
 POSTGRES_IMAGE = "postgres:18"

@@ -25,7 +25,7 @@ from clawback_common.http.probes import Probes
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database
 from clawback_common.service.api import application
-from clawback_local.ports import claimed
+from clawback_local.config import claimed
 from services.alerting.tests.integration.conftest import World
 from services.alerting.tests.integration.processes import Neighbour
 

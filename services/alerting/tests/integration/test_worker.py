@@ -21,7 +21,7 @@ from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.envelope import Event, event_id
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 from clawback_contracts.sweep.v1 import Action, SweepCompleted, SweepFailed, SweepRequested
-from clawback_local.ports import claimed
+from clawback_local.config import claimed
 from clawback_testing.broker import Broker, Raw
 from clawback_testing.examples import load
 from clawback_testing.waiting import until

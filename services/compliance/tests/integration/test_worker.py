@@ -25,7 +25,7 @@ from clawback_contracts.revocation.v1 import (
     RevocationNoticed,
 )
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
-from clawback_local.ports import claimed
+from clawback_local.config import claimed
 from clawback_testing.broker import Broker, Raw
 from clawback_testing.commands import command
 from clawback_testing.databases import Databases

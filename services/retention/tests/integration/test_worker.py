@@ -16,7 +16,7 @@ from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.sweep.v1 import Action, SweepCompleted
-from clawback_local.ports import claimed
+from clawback_local.config import claimed
 from clawback_testing.broker import Broker
 from clawback_testing.waiting import until
 from retention.service import assemble

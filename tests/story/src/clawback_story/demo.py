@@ -10,10 +10,8 @@ from pathlib import Path
 from types import FrameType
 
 from clawback_local import Stack
-from clawback_local.control import runs
-from clawback_local.errors import StackError
-from clawback_local.places import DEFAULT_RUN, Places
-from clawback_local.stack import delete
+from clawback_local.config import DEFAULT_RUN, Paths, StackError
+from clawback_local.stack import delete, is_running
 from clawback_story import chapters, ledger, notifications
 from clawback_story.inspection import gather
 from clawback_story.output import Printer
@@ -40,9 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(argv)
     printer = Printer()
-    places = Places(options.run_dir.absolute())
-    if runs(places):
-        printer.bad(f"another demo runs in {places.run}")
+    paths = Paths(options.run_dir.absolute())
+    if is_running(paths):
+        printer.bad(f"another demo runs in {paths.run}")
         return WRONG_USE
     for name in OWN_SERVERS:
         if os.environ.pop(name, None):
@@ -53,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         sizes = SMALL if options.small else DEMO
-        return _on_a_stack(printer, places, sizes, options.seed, production=options.production)
+        return _on_a_stack(printer, paths, sizes, options.seed, production=options.production)
     except KeyboardInterrupt:
         printer.plain("\nstopped; nothing is left running")
         return INTERRUPTED
@@ -63,11 +61,11 @@ def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _on_a_stack(printer: Printer, places: Places, sizes: Sizes, seed: int, *, production: bool) -> int:
-    delete(places)
+def _on_a_stack(printer: Printer, paths: Paths, sizes: Sizes, seed: int, *, production: bool) -> int:
+    delete(paths)
     printer.chapter("Kafka, PostgreSQL, the provider's simulator and the services start")
     stack = Stack(
-        places.run,
+        paths.run,
         env={**QUICK_ENV, "simulator": {"SIMULATOR_SEED": str(seed)}},
         production=production,
         progress=printer.part,
@@ -155,5 +153,5 @@ def _close(printer: Printer, stack: Stack, promises: Sequence[Promise], wrong: s
         return KEPT
     if wrong:
         printer.bad(f"\nThe scenario ended early: {wrong}")
-    printer.bad(f"\nNot every guarantee was kept. Logs: {stack.places.logs}")
+    printer.bad(f"\nNot every guarantee was kept. Logs: {stack.paths.logs}")
     return BROKEN

@@ -16,7 +16,7 @@ import orjson
 from clawback_contracts import cloudevents
 from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted
 from clawback_contracts.envelope import event_id
-from clawback_local.services import SUBMISSIONS
+from clawback_local.parts import SUBMISSIONS
 from clawback_story.texts import Written
 from clawback_story.world import FEED, NO_KEY, PARTNER, REVOKED_FEED, Broken, World
 

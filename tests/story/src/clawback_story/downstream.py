@@ -12,12 +12,11 @@ from typing import IO, Any
 
 from clawback_contracts.signatures import Signer
 from clawback_local import Stack
-from clawback_local.places import ROOT
-from clawback_local.production import consumer_env
+from clawback_local.config import ROOT
+from clawback_local.processes import tied
 from clawback_testing.keys import public, write_signing_key
 
 SCRIPT = ROOT / "contracts" / "examples" / "consumer.py"
-LAUNCH = ROOT / "deploy" / "local" / "src" / "clawback_local" / "launch.py"
 END_S = 10.0
 
 
@@ -27,12 +26,6 @@ class Copy:
 
     version: int
     content: str
-
-
-def tied(*argv: str) -> list[str]:
-    """Returns a Python command line whose process ends with this one, however it ends."""
-    own = [sys.executable, "-I", "-S", str(LAUNCH), str(os.getpid()), str(int(signal.SIGKILL)), "self", "--"]
-    return [*own, sys.executable, *argv]
 
 
 class Downstream:
@@ -65,7 +58,7 @@ class Downstream:
         """Starts it; it determines its position itself."""
         self._out = self.log.open("ab")
         self._process = await asyncio.create_subprocess_exec(
-            *tied(str(SCRIPT)),
+            *tied(sys.executable, str(SCRIPT)),
             env=os.environ
             | {
                 "HOLDER": self.name,
@@ -74,7 +67,7 @@ class Downstream:
                 **({"SIGNING_KEY_FILE": str(self.key)} if self.key.exists() else {}),
                 "HOLDINGS_PORT": str(self.port),
                 "KAFKA_BOOTSTRAP_SERVERS": self._stack.env["KAFKA_BOOTSTRAP_SERVERS"],
-                **(consumer_env(self._stack.places, self.name) if self._stack.production else {}),
+                **(self._credentials() if self._stack.production else {}),
             },
             stdout=self._out,
             stderr=self._out,
@@ -111,6 +104,17 @@ class Downstream:
         return frozenset(
             row[0] for row in self._ask("SELECT article_id FROM article WHERE content IS NOT NULL")
         )
+
+    def _credentials(self) -> dict[str, str]:
+        """Returns its settings for the broker, and for the certificate of its holdings."""
+        paths = self._stack.paths
+        return {
+            "KAFKA_SASL_USERNAME": self.name,
+            "KAFKA_SASL_PASSWORD": paths.secret(f"kafka-{self.name}"),
+            "KAFKA_SSL_CAFILE": str(paths.cafile),
+            "HOLDINGS_CERTFILE": str(paths.tls / f"{self.name}.crt"),
+            "HOLDINGS_KEYFILE": str(paths.tls / f"{self.name}.key"),
+        }
 
     def copies(self) -> dict[str, Copy]:
         """Returns all copies that it holds."""

@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from clawback_local import Stack
-from clawback_local.postgres import wheel_install
-from clawback_local.site import DATABASES
+from clawback_local.config import DATABASES
+from clawback_local.postgres import programs
 from clawback_story import (
     chapters,
     checkers,
@@ -36,7 +36,7 @@ SERVICES = (*WORKERS, *(f"{name}-api" for name in DATABASES))
 DRAINED_S, READY_S = 60.0, 60.0
 OTHERS_REVOKED = 5
 TIME_PASSES_EVERY_S = 3.0
-PROGRAMS = wheel_install() / "bin"
+PROGRAMS = programs()
 
 
 async def begin(world: World) -> None:

@@ -13,8 +13,8 @@ from clawback_contracts.envelope import Event
 from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, RevocationNoticed
 from clawback_contracts.run.v1 import RunCompleted
 from clawback_contracts.sweep.v1 import SweepCompleted, SweepRequested
-from clawback_local.services import SUBMISSIONS
-from clawback_local.site import DATABASES
+from clawback_local.config import DATABASES
+from clawback_local.parts import SUBMISSIONS
 from clawback_story import doors
 from clawback_story.garbage_http import spoilt
 from clawback_story.history import BadRecord

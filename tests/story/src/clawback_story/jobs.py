@@ -1,11 +1,12 @@
 """Jobs of a service, started as a CronJob would start them."""
 
 import asyncio
+import sys
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Callable
 from contextlib import suppress
 
-from clawback_story.downstream import tied
+from clawback_local.processes import tied
 from clawback_story.history import RunSeen
 from clawback_story.world import World
 
@@ -32,12 +33,16 @@ async def job(
     """Runs a job of a service; returns its exit code and output."""
     environment = await world.in_thread(world.stack.environment, f"{service}-worker")
     process = await asyncio.create_subprocess_exec(
-        *tied("-m", service, *arguments), env=environment, stdout=PIPE, stderr=STDOUT, start_new_session=True
+        *tied(sys.executable, "-m", service, *arguments),
+        env=environment,
+        stdout=PIPE,
+        stderr=STDOUT,
+        start_new_session=True,
     )
     lines = []
     try:
         assert process.stdout is not None
-        with (world.stack.places.logs / f"{service}-{arguments[0]}.log").open("a") as log:
+        with (world.stack.paths.logs / f"{service}-{arguments[0]}.log").open("a") as log:
             async for raw in process.stdout:
                 line = raw.decode(errors="replace").rstrip()
                 log.write(f"{line}\n")

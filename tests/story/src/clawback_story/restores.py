@@ -15,7 +15,7 @@ import yaml
 from clawback_contracts import cloudevents
 from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.revocation.v1 import RevocationNoticed
-from clawback_local.site import DATABASES
+from clawback_local.config import DATABASES
 from clawback_simulator.actions import EndpointName
 from clawback_story import (
     checkers,
@@ -189,7 +189,7 @@ async def reinstate(world: World, article_id: str) -> None:
 
 
 async def place_hold(world: World, article_id: str) -> None:
-    """Places a hold, confirmed by a second person."""
+    """Paths a hold, confirmed by a second person."""
     world.history.on_hold.add(article_id)
     placed = await world.retention.post(
         "/retention/holds",

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from clawback_contracts import cloudevents
 from clawback_contracts.article.v1 import ArticlePublished
-from clawback_local.services import SUBMISSIONS
+from clawback_local.parts import SUBMISSIONS
 from clawback_story.evidence import Letter, Topics
 from clawback_story.texts import tokens_in
 from clawback_story.world import World
@@ -79,7 +79,7 @@ async def cache(world: World) -> dict[str, frozenset[str]]:
     found = {}
     url = world.stack.env["REDIS_URL"]
     if world.stack.production:
-        url += f"?ssl_ca_certs={world.stack.places.tls}/ca.crt"
+        url += f"?ssl_ca_certs={world.stack.paths.tls}/ca.crt"
     async with Redis.from_url(url) as client:
         async for key in client.scan_iter(count=1_000):
             plain = await client.type(key) == b"string"  # a dump may be compressed

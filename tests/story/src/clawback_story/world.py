@@ -17,8 +17,8 @@ from aiokafka import AIOKafkaProducer
 from typing_extensions import override
 
 from clawback_local import Stack
-from clawback_local.order import ANY_PART
-from clawback_local.site import DATABASES
+from clawback_local.config import DATABASES
+from clawback_local.stack import ANY_PART
 from clawback_simulator.client import SimulatorClient
 from clawback_story.downstream import Downstream
 from clawback_story.history import Fault, History
@@ -92,7 +92,7 @@ class World:
 
     def key(self, role: str) -> dict[str, str]:
         """Returns the header with the key of a role."""
-        key = (self.stack.places.keys / f"{role}.key").read_text().strip()
+        key = (self.stack.paths.keys / f"{role}.key").read_text().strip()
         return {"Authorization": f"Bearer {key}"}
 
     @property
@@ -123,7 +123,7 @@ class World:
     @property
     def webhook_secret(self) -> str:
         """The secret of the partner."""
-        secrets = yaml.safe_load((self.stack.places.keys / "webhook_secrets.yaml").read_text())
+        secrets = yaml.safe_load((self.stack.paths.keys / "webhook_secrets.yaml").read_text())
         return str(secrets[PARTNER][0])
 
     @property
@@ -247,7 +247,7 @@ def _http(stack: Stack, url: str) -> httpx.AsyncClient:
         timeout=httpx.Timeout(HTTP_TIMEOUT_S, connect=5.0),
         trust_env=False,
         verify=stack.client_context,
-        auth=_Reader((stack.places.keys / "reader.key").read_text().strip()),
+        auth=_Reader((stack.paths.keys / "reader.key").read_text().strip()),
     )
 
 

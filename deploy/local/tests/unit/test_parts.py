@@ -7,35 +7,32 @@ from pathlib import Path
 import pytest
 import yaml
 
-from clawback_local import keys, processes, site
-from clawback_local.parts import Part
-from clawback_local.places import Places
-from clawback_local.services import ROLES, SERVICES
-from clawback_local.site import Site
-from clawback_local.stack import read_env
+from clawback_local import keys, parts
+from clawback_local.config import DATABASES, Config, Paths
+from clawback_local.parts import DESCRIPTION, ROLES, Part, resolve
 
-PORTS = {name: port for part in processes.parts({}).values() for name, port in part.ports.items()}
+PORTS = {name: port for part in parts.parts({}).values() for name, port in part.ports.items()}
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Site:
-    places = Places(tmp_path / "a run")
-    places.make()
-    return site.survey(places, PORTS, {})
+def here(tmp_path: Path) -> Config:
+    paths = Paths(tmp_path / "a run")
+    paths.create()
+    return resolve(paths, PORTS, {})
 
 
-@pytest.mark.parametrize("part", processes.parts({}).values(), ids=lambda part: part.name)
+@pytest.mark.parametrize("part", parts.parts({}).values(), ids=lambda part: part.name)
 def test_every_part_can_be_filled_from_the_facts_and_needs_only_parts_before_it(
-    part: Part, here: Site
+    part: Part, here: Config
 ) -> None:
     for template in (*part.argv, *part.env.values()):
         assert "{" not in here.fill(template) or template.startswith("{{")
-    names = list(processes.parts({}))
+    names = list(parts.parts({}))
     assert all(names.index(need) < names.index(part.name) for need in part.needs)
 
 
 def test_the_documented_ports_are_the_ones_users_rely_on() -> None:
-    services = {f"{service.name}_{role}" for service in SERVICES for role in ROLES}
+    services = {f"{service}_{role}" for service in DATABASES for role in ROLES}
     assert {name: port for name, port in PORTS.items() if name not in services} == {
         "kafka": 9092,
         "kafka_controller": 9093,
@@ -45,7 +42,7 @@ def test_the_documented_ports_are_the_ones_users_rely_on() -> None:
         "sms": 1026,
         "simulator": 8010,
     }
-    assert {service.name: service.port for service in SERVICES} == {
+    assert {name: service["port"] for name, service in DESCRIPTION["services"].items()} == {
         "ingester": 8001,
         "compliance": 8002,
         "analytics": 8003,
@@ -56,9 +53,9 @@ def test_the_documented_ports_are_the_ones_users_rely_on() -> None:
 
 
 def test_every_worker_and_api_can_have_replicas_on_ports_of_their_own() -> None:
-    single, double = processes.parts({}), processes.parts({}, replicas=2)
+    single, double = parts.parts({}), parts.parts({}, replicas=2)
     added = double.keys() - single.keys()
-    assert added == {f"{service.name}-{role}-2" for service in SERVICES for role in ROLES}
+    assert added == {f"{service}-{role}-2" for service in DATABASES for role in ROLES}
     ports = [port for part in double.values() for port in part.ports.values()]
     assert len(set(ports)) == len(ports)
     for name in added:
@@ -77,31 +74,31 @@ def test_an_address_in_the_environment_replaces_a_part() -> None:
         "SMTP_URL": "smtp://s",
         "SMS_URL": "http://g",
     }
-    parts = processes.parts(given)
+    found = parts.parts(given)
     replaced = ("kafka", "postgres", "valkey", "simulator", "mail", "sms")
-    assert [name for name in replaced if not parts[name].is_one_shot or parts[name].argv] == []
+    assert [name for name in replaced if found[name].ready != "finishes" or found[name].argv] == []
 
 
 def test_services_get_the_address_in_the_environment(tmp_path: Path) -> None:
-    places = Places(tmp_path)
-    places.make()
-    facts = site.survey(places, PORTS, {"REDIS_URL": "redis://r:1/2", "SMS_URL": "https://g/x"}).facts
+    paths = Paths(tmp_path)
+    paths.create()
+    facts = resolve(paths, PORTS, {"REDIS_URL": "redis://r:1/2", "SMS_URL": "https://g/x"}).values
     assert (facts["redis_url"], facts["sms_url"]) == ("redis://r:1/2", "https://g/x")
     assert facts["smtp_url"].startswith("smtp://127.0.0.1:1025")
 
 
 def test_a_given_server_gets_the_services_own_databases(tmp_path: Path) -> None:
-    places = Places(tmp_path)
-    places.make()
+    paths = Paths(tmp_path)
+    paths.create()
     given = {"POSTGRES_URL": "postgresql://admin:x@db.example:6000/postgres?sslmode=require"}
-    url = site.survey(places, PORTS, given).facts["ingester_database"]
+    url = resolve(paths, PORTS, given).values["ingester_database"]
     assert url.startswith("postgresql://ingester:")
     assert url.endswith("@db.example:6000/ingester?sslmode=require")
 
 
-def test_the_file_of_addresses_is_private_and_reads_back_as_written(here: Site) -> None:
-    processes.write_env(here, tuple(processes.parts({})))
-    env = read_env(here.places)
+def test_the_file_of_addresses_is_private_and_reads_back_as_written(here: Config) -> None:
+    parts.write_env(here, tuple(parts.parts({})))
+    env = here.paths.read_env()
     assert env["KAFKA_BOOTSTRAP_SERVERS"] == "127.0.0.1:9092"
     assert json.loads(env["STORES"]) == {
         "ingester": "http://127.0.0.1:8001/api/v1/ingester/holdings",
@@ -111,19 +108,19 @@ def test_the_file_of_addresses_is_private_and_reads_back_as_written(here: Site) 
     assert env["COMPLIANCE_WORKER_URL"] == "http://127.0.0.1:8102"
     assert env["ARCHIVE_URL"].endswith("/a%20run/archive")
     assert env["KEYS"].endswith("a run/keys")
-    assert stat.S_IMODE(here.places.env.stat().st_mode) == 0o600
+    assert stat.S_IMODE(here.paths.env.stat().st_mode) == 0o600
 
 
-def test_the_file_of_addresses_names_only_what_runs(here: Site) -> None:
-    processes.write_env(here, ("kafka",))
-    assert read_env(here.places) == {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092"}
+def test_the_file_of_addresses_names_only_what_runs(here: Config) -> None:
+    parts.write_env(here, ("kafka",))
+    assert here.paths.read_env() == {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092"}
 
 
-async def test_keys_are_kept_over_restarts_private_and_hashed_for_the_services(here: Site) -> None:
-    await keys.make(here)
-    folder = here.places.keys
+async def test_keys_are_kept_over_restarts_private_and_hashed_for_the_services(here: Config) -> None:
+    keys.create(here.paths)
+    folder = here.paths.keys
     before = {path.name: path.read_text() for path in folder.iterdir()}
-    await keys.make(here)
+    keys.create(here.paths)
     assert {path.name: path.read_text() for path in folder.iterdir()} == before
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     hashed = yaml.safe_load(before["api_keys.yaml"])
@@ -136,17 +133,17 @@ async def test_keys_are_kept_over_restarts_private_and_hashed_for_the_services(h
     assert before["officer.key"].strip() not in before["api_keys.yaml"]
 
 
-async def test_two_stacks_have_different_keys(here: Site, tmp_path: Path) -> None:
-    other = Places(tmp_path / "other")
-    other.make()
-    await keys.make(here)
-    await keys.make(site.survey(other, PORTS, {}))
-    assert (here.places.keys / "officer.key").read_text() != (other.keys / "officer.key").read_text()
+async def test_two_stacks_have_different_keys(here: Config, tmp_path: Path) -> None:
+    other = Paths(tmp_path / "other")
+    other.create()
+    keys.create(here.paths)
+    keys.create(other)
+    assert (here.paths.keys / "officer.key").read_text() != (other.keys / "officer.key").read_text()
 
 
-@pytest.mark.parametrize("name", [service.name for service in SERVICES])
+@pytest.mark.parametrize("name", DATABASES)
 def test_each_process_brings_the_servers_without_which_it_is_not_ready(name: str) -> None:
-    known = processes.parts({})
+    known = parts.parts({})
 
     def brought(part: str) -> set[str]:
         return {part}.union(*(brought(need) for need in known[part].needs))

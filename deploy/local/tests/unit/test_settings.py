@@ -9,19 +9,18 @@ import pytest
 
 from clawback_local import Stack, StackError
 from clawback_local.__main__ import main
-from clawback_local.given import READ_AT_START, differing, refuse_another_provider
-from clawback_local.places import ROOT, Places
-from clawback_local.site import survey
+from clawback_local.config import ROOT, Paths
+from clawback_local.parts import READ_AT_START, changed_settings, refuse_another_provider, resolve
 
 
-def places(folder: Path) -> Places:
-    made = Places(folder)
-    made.make()
+def paths(folder: Path) -> Paths:
+    made = Paths(folder)
+    made.create()
     return made
 
 
 def test_a_folder_is_one_provider_s(tmp_path: Path) -> None:
-    folder = places(tmp_path)
+    folder = paths(tmp_path)
     refuse_another_provider(folder, {})
     refuse_another_provider(folder, {"METABASE_URL": ""})
     with pytest.raises(
@@ -32,37 +31,35 @@ def test_a_folder_is_one_provider_s(tmp_path: Path) -> None:
 
 
 def test_an_address_of_the_same_provider_is_the_same(tmp_path: Path) -> None:
-    folder = places(tmp_path)
+    folder = paths(tmp_path)
     refuse_another_provider(folder, {"METABASE_URL": "https://one:word@news.example/api"})
     refuse_another_provider(folder, {"METABASE_URL": "https://news.example/api/v2"})
-    assert "word" not in folder.provider.read_text()
+    assert "word" not in (tmp_path / "provider").read_text()
 
 
 def test_an_empty_key_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(StackError, match="METABASE_API_KEY is empty"):
-        refuse_another_provider(places(tmp_path), {"METABASE_API_KEY": ""})
+        refuse_another_provider(paths(tmp_path), {"METABASE_API_KEY": ""})
 
 
 def test_only_what_a_stack_reads_and_has_otherwise_differs() -> None:
-    running = {"METABASE_LIMIT": "50", "REDIS_URL": "redis://127.0.0.1:6380/0"}
+    users, own = {"METABASE_LIMIT": "50"}, {"REDIS_URL": "redis://127.0.0.1:6380/0"}
     same = {"METABASE_LIMIT": "50", "REDIS_URL": "redis://127.0.0.1:6380/0", "HOME": "/elsewhere"}
-    assert differing(same, running, ["METABASE_LIMIT"]) == []
-    assert differing(same | {"METABASE_LIMIT": "60", "FEEDS": "/mine"}, running, []) == [
-        "FEEDS",
-        "METABASE_LIMIT",
-    ]
+    assert changed_settings(same, users, own) == []
+    changed = changed_settings(same | {"METABASE_LIMIT": "60", "FEEDS": "/mine"}, users, own)
+    assert changed == ["FEEDS", "METABASE_LIMIT"]
 
 
 def test_a_variable_that_is_unset_now_differs() -> None:
-    running = {"METABASE_LIMIT": "50", "FEEDS": "/the/stack's"}
-    assert differing({}, running, ["METABASE_LIMIT"]) == ["METABASE_LIMIT"]
-    assert differing({}, running, []) == []
+    own = {"FEEDS": "/the/stack's"}
+    assert changed_settings({}, {"METABASE_LIMIT": "50"}, own) == ["METABASE_LIMIT"]
+    assert changed_settings({}, {}, own) == []
 
 
 def test_feeds_of_the_user_are_those_of_the_stack(tmp_path: Path) -> None:
-    folder = places(tmp_path)
-    assert survey(folder, {}, {"FEEDS": "/mine.yaml"}).facts["feeds"] == "/mine.yaml"
-    assert survey(folder, {}, {}).facts["feeds"] == str(folder.feeds)
+    folder = paths(tmp_path)
+    assert resolve(folder, {}, {"FEEDS": "/mine.yaml"}).values["feeds"] == "/mine.yaml"
+    assert resolve(folder, {}, {}).values["feeds"] == str(folder.feeds)
 
 
 def test_settings_that_differ_from_the_running_stack_are_named(

@@ -7,44 +7,54 @@ from types import SimpleNamespace
 
 import pytest
 
-from clawback_local import Stack, scratch
+from clawback_local import Stack, stack
 
 
 @pytest.fixture
 def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder instead of the memory file system, with enough room, on a machine with enough memory."""
-    monkeypatch.setattr(scratch, "MEMORY", tmp_path)
+    monkeypatch.setattr(stack, "MEMORY", tmp_path)
     monkeypatch.delenv("TMPDIR", raising=False)
-    give(monkeypatch, room=scratch.ROOM, available=scratch.AVAILABLE)
+    monkeypatch.setattr(stack, "MEMINFO", tmp_path / "meminfo")
+    give(monkeypatch, room=stack.ROOM, available=stack.AVAILABLE)
     return tmp_path
+
+
+def on_disk(memory: Path) -> bool:
+    """Whether a new folder is not in memory; deletes it."""
+    made = stack.temporary_folder()
+    made.rmdir()
+    return made.parent != memory
 
 
 def give(patch: pytest.MonkeyPatch, *, room: int, available: int) -> None:
     patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=room))
-    patch.setattr(scratch, "_available", lambda: available)
+    stack.MEMINFO.write_text(f"MemTotal: 99999999 kB\nMemAvailable: {available // 1024} kB\n")
 
 
 def test_data_is_in_memory_if_there_is_enough(memory: Path) -> None:
-    assert scratch.base() == memory
-    assert scratch.beside(memory / "clawback-12345678/postgres") == memory
+    assert stack.temporary_folder().parent == memory
 
 
-@pytest.mark.parametrize(("less_room", "less_memory"), [(1, 0), (0, 1)])
+@pytest.mark.parametrize(("less_room", "less_memory"), [(1, 0), (0, 1024)])
 def test_data_is_on_disk_otherwise(
     memory: Path, monkeypatch: pytest.MonkeyPatch, less_room: int, less_memory: int
 ) -> None:
-    give(monkeypatch, room=scratch.ROOM - less_room, available=scratch.AVAILABLE - less_memory)
-    assert scratch.base() != memory
-    assert scratch.beside(Path("/elsewhere/postgres")) != memory
+    give(monkeypatch, room=stack.ROOM - less_room, available=stack.AVAILABLE - less_memory)
+    assert on_disk(memory)
 
 
 def test_tmpdir_overrides_the_folder(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", "/tmp")  # noqa: S108 - a value that users set
-    assert scratch.base() != memory
+    assert on_disk(memory)
 
 
-def test_the_available_memory_is_read_from_the_machine() -> None:
-    assert scratch._available() > 0
+def test_the_available_memory_is_read_from_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack, "ROOM", 1)
+    monkeypatch.setattr(stack, "AVAILABLE", 1)
+    assert stack.has_room()
+    monkeypatch.setattr(stack, "AVAILABLE", 2**60)
+    assert not stack.has_room()
 
 
 def test_leftover_folders_in_memory_are_deleted_and_used_ones_are_kept(memory: Path) -> None:
