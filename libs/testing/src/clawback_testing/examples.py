@@ -5,7 +5,7 @@ from pathlib import Path
 
 from clawback_contracts.cloudevents import Message
 from clawback_contracts.envelope import Event
-from clawback_local.places import ROOT
+from clawback_local.config import ROOT
 
 FOLDER = ROOT / "contracts" / "examples"
 """``<event>/v1/<name>.json``."""
