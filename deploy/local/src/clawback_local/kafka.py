@@ -73,7 +73,10 @@ def maven() -> str:
 
 def missing_tools() -> str:
     """Returns what is missing, before anything is downloaded."""
-    missing = []
+    needed = {"setpriv", "unshare"}
+    missing = [
+        f"the stack needs {one} of the package util-linux" for one in sorted(needed) if not shutil.which(one)
+    ]
     if not os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         for check in (java, *(() if folder().is_dir() else (maven,))):
             try:

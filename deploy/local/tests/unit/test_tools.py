@@ -47,9 +47,27 @@ def test_missing_java_and_maven_are_reported_together(
     said = kafka.missing_tools()
     assert "openjdk-17-jre-headless" in said
     assert "package maven" in said
+    assert "needs setpriv of the package util-linux" in said
 
 
 def test_an_external_kafka_needs_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "kafka.example:9092")
     monkeypatch.setenv("PATH", str(tmp_path))
+    assert "Kafka" not in kafka.missing_tools()
+
+
+def test_nothing_is_missing_on_this_machine() -> None:
     assert kafka.missing_tools() == ""
+
+
+def test_the_first_broker_archives_the_classes_and_later_ones_use_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_java(tmp_path, "21.0.1")
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    libs = tmp_path / "libs"
+    (option,) = [word for word in kafka.argv(libs, tmp_path / "p") if "ArchiveClassesAtExit" in word]
+    Path(option.partition("=")[2]).touch()
+    later = kafka.argv(libs, tmp_path / "p")
+    assert option.replace("ArchiveClassesAtExit", "SharedArchiveFile") in later
+    assert option not in later
