@@ -10,8 +10,9 @@ from uuid import uuid4
 import pytest
 
 from clawback_common.errors import Poison
-from clawback_common.retention import Progress, SweepCounts, archive
-from clawback_common.retention.archive import ArchiveFolder
+from clawback_common.retention import Progress, SweepCounts
+from clawback_common.retention.archive import ArchiveStore
+from clawback_common.retention.objects import Objects
 from clawback_contracts.holder.v1 import HolderKind
 from clawback_contracts.revocation.v1 import ArticleRevoked
 from clawback_contracts.sweep.v1 import Action, Hold, SweepCompleted, SweepFailed, SweepRequested
@@ -30,8 +31,8 @@ DAYS = 30
 
 @pytest.fixture
 def records(world: World, tmp_path: Path) -> Records:
-    """The data class, with a folder for archives."""
-    return Records(world.db, world.clock, ArchiveFolder(tmp_path))
+    """The data class, with archives in a folder."""
+    return Records(world.db, world.clock, ArchiveStore(tmp_path.as_uri()))
 
 
 def request(world: World, **more: Any) -> SweepRequested:
@@ -97,7 +98,7 @@ async def test_old_records_are_archived_and_deleted_and_orders_open_or_in_force_
     )
     assert await orders(world) == {STANDS, OPEN}
     assert await world.db.fetchval("SELECT count(*) FROM run") == 1, "the newest says when the next is due"
-    written = [one for name in tally.archives for one in archive.read(tmp_path / name.path)]
+    written = [one for name in tally.archives for one in ArchiveStore(tmp_path.as_uri()).read(name.path)]
     assert len(written) == tally.removed
     found = Counter(one.schema for one in written)
     assert (found["revocation"], found["notice"], found["run"], found["holder_change"]) == (2, 1, 1, 1)
@@ -148,9 +149,9 @@ async def test_an_archive_that_cannot_be_read_back_removes_nothing(
     world: World, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await years_pass(world)
-    put = archive._put
+    put = Objects.put
     monkeypatch.setattr(
-        archive, "_put", lambda path, data: put(path, data[:-1] if ".gz" in path.name else data)
+        Objects, "put", lambda self, path, data: put(self, path, data[:-1] if ".gz" in path else data)
     )
     with pytest.raises(Poison, match="archive_damaged"):
         await records.remove(request(world), Progress())
@@ -221,7 +222,7 @@ async def test_while_it_is_archived_nobody_waits_and_what_comes_meanwhile_is_arc
     monkeypatch.setattr(Records, "_archive", slowly)
     tally = await records.remove(request(world), Progress())
     assert calls[0] == calls[1], "written anew"
-    written = [one for name in tally.archives for one in archive.read(tmp_path / name.path)]
+    written = [one for name in tally.archives for one in ArchiveStore(tmp_path.as_uri()).read(name.path)]
     assert "late" in {one.value["holder"] for one in written if one.schema == "receipt"}
     assert len(written) == tally.removed
 
