@@ -22,7 +22,7 @@ KEY_ID, SECRET = "the-key-id", "the-secret-key"
 
 @dataclass(slots=True)
 class S3:
-    """One bucket, ``archive``. It accepts requests that are signed with `KEY_ID`, and Google's."""
+    """One bucket, ``archive``. It refuses requests that are signed with another key than `KEY_ID`."""
 
     port: int
     objects: dict[str, bytes] = field(default_factory=dict)
@@ -38,32 +38,34 @@ class S3:
         trouble = self.trouble.get(request.method)
         if trouble == "hangs":
             await self.closing.wait()
-        status = STATUS.get(trouble or "", 200)
-        if not re.search(rf"Credential={KEY_ID}/|^Bearer", request.headers.get("authorization", "")):
-            status = 403
-        if status != 200:
-            return Response(f"<Error><AWSAccessKeyId>{KEY_ID}</AWSAccessKeyId></Error>", status)
+        if re.search(rf"Credential=(?!{KEY_ID}/)", request.headers.get("authorization", "")):
+            trouble = "denied"
+        if trouble in STATUS:
+            return Response(f"<Error><AWSAccessKeyId>{KEY_ID}</AWSAccessKeyId></Error>", STATUS[trouble])
         if request.method == "PUT":
             return self._put(key, await request.body(), trouble)
         if not key:
             return self._listed(request.query_params.get("prefix", ""))
         if key not in self.objects:
             return Response("<Error><Code>NoSuchKey</Code></Error>", 404)
-        return self._get(self.objects[key], trouble)
+        return self._get(self.objects[key], request.headers.get("range"), trouble)
 
     def _put(self, key: str, body: bytes, trouble: Trouble | None) -> Response:
         self.objects[key] = body[:-1] + bytes([body[-1] ^ 1]) if trouble == "one byte differs" else body
         return Response(headers={"etag": '"1"'})
 
-    def _get(self, body: bytes, trouble: Trouble | None) -> Response:
+    def _get(self, whole: bytes, wanted: str | None, trouble: Trouble | None) -> Response:
+        first = int(re.findall(r"\d+", wanted)[0]) if wanted else 0
+        body, status = whole[first:], 206 if wanted else 200
         headers = {
             "etag": '"1"',
             "last-modified": "Sun, 01 Mar 2026 00:00:00 GMT",
             "content-length": str(len(body)),
+            "content-range": f"bytes {first}-{len(whole) - 1}/{len(whole)}",
         }
         if trouble == "drips":
-            return StreamingResponse(self._drops(body), headers=headers)
-        return Response(body[:-3] if trouble == "ends early" else body, headers=headers)
+            return StreamingResponse(self._drops(body), status, headers=headers)
+        return Response(body[:-3] if trouble == "ends early" else body, status, headers)
 
     async def _drops(self, body: bytes) -> AsyncIterator[bytes]:
         for byte in body:
@@ -89,7 +91,7 @@ async def storing(port: int, setenv: Callable[[str, str], None]) -> AsyncIterato
     setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
     setenv("AWS_ACCESS_KEY_ID", KEY_ID)
     setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    google = {name: "" for name in ("private_key", "private_key_id", "client_email")}
+    google = dict.fromkeys(("private_key", "private_key_id", "client_email"), "")
     endpoint = {"gcs_base_url": f"http://127.0.0.1:{port}", "disable_oauth": True}
     setenv("GOOGLE_SERVICE_ACCOUNT_KEY", json.dumps(google | endpoint))
     stopping = ShutdownEvent()

@@ -9,13 +9,14 @@ from uuid import uuid4
 
 import pytest
 
-from clawback_common.errors import Poison
+from clawback_common.errors import Poison, Transient
 from clawback_common.retention import Progress, SweepCounts
 from clawback_common.retention.archive import ArchiveStore
 from clawback_common.retention.objects import Objects
 from clawback_contracts.holder.v1 import HolderKind
 from clawback_contracts.revocation.v1 import ArticleRevoked
 from clawback_contracts.sweep.v1 import Action, Hold, SweepCompleted, SweepFailed, SweepRequested
+from clawback_testing.s3 import S3, Trouble
 from clawback_testing.waiting import until
 from compliance.storage import sweeps
 from compliance.storage.retention import Records
@@ -156,6 +157,41 @@ async def test_an_archive_that_cannot_be_read_back_removes_nothing(
     with pytest.raises(Poison, match="archive_damaged"):
         await records.remove(request(world), Progress())
     assert await orders(world) == {STANDS, LIFTED, OPEN}
+
+
+async def test_records_are_archived_in_a_bucket_and_deleted(world: World, s3: S3) -> None:
+    await years_pass(world)
+    store = ArchiveStore("s3://archive/compliance")
+    tally = await Records(world.db, world.clock, store).remove(request(world), Progress())
+    read = [await asyncio.to_thread(lambda one=one: list(store.read(one.path))) for one in tally.archives]
+    assert sum(map(len, read)) == tally.removed > 0
+    assert {f"compliance/{one.path}" for one in tally.archives} < set(s3.objects)
+    assert await orders(world) == {STANDS, OPEN}
+
+
+@pytest.mark.parametrize(
+    ("method", "trouble", "error"),
+    [
+        ("PUT", "away", Transient),
+        ("PUT", "denied", Transient),
+        ("PUT", "hangs", Transient),
+        ("PUT", "one byte differs", Poison),
+        ("GET", "away", Transient),
+        ("GET", "denied", Transient),
+        ("GET", "hangs", Transient),
+        ("GET", "ends early", Transient),
+    ],
+)
+async def test_a_bucket_that_is_away_refuses_hangs_or_damages_removes_nothing(
+    world: World, s3: S3, method: str, trouble: Trouble, error: type[Exception]
+) -> None:
+    await years_pass(world)
+    s3.trouble[method] = trouble
+    owned = Records(world.db, world.clock, ArchiveStore("s3://archive"))
+    with pytest.raises(error, match="archive"):
+        await asyncio.wait_for(owned.remove(request(world), Progress()), 10)
+    assert await orders(world) == {STANDS, LIFTED, OPEN}
+    assert s3.requests
 
 
 async def test_what_was_not_archived_does_not_go(

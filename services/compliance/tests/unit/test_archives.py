@@ -60,6 +60,25 @@ def test_a_folder_without_archives_proves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("path", "code", "said"),
+    [
+        ("s3://archive/records", 1, "cannot be listed (BadScheme)"),
+        ("s3://archive/manifest.json", 1, "cannot be read (BadScheme)"),
+        ("https://archive/records", 2, "s3://bucket/prefix"),
+    ],
+)
+def test_a_store_that_cannot_be_read_ends_with_1_and_a_wrong_address_with_2(
+    path: str, code: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "a-key")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    assert main(SERVICE, ["archive", "verify", path]) == code
+    assert said in capsys.readouterr().err
+
+
 def test_an_archive_url_with_credentials_is_refused_at_the_start(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,8 @@ from clawback_contracts.sweep.v1 import Archive
 from clawback_testing.s3 import KEY_ID, S3, SECRET, Trouble
 from clawback_testing.waiting import until
 
+pytestmark = pytest.mark.integration
+
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 NAME = "records/one/00001"
 RECORDS = [Record("notice" if n % 2 else "order", {"n": n}) for n in range(7)]
@@ -24,6 +26,7 @@ BOUND_S = 10.0
 @pytest.fixture
 def store(s3: S3, monkeypatch: pytest.MonkeyPatch) -> ArchiveStore:
     """Archives below a prefix, with at most three records per file."""
+    assert s3.objects == {}
     monkeypatch.setattr(archive, "RECORDS_MAX", 3)
     return ArchiveStore("s3://archive/a%20prefix")
 
@@ -109,9 +112,7 @@ async def test_a_bucket_at_google_is_written_and_read_back(s3: S3) -> None:
     assert await asyncio.to_thread(store.manifests) == [written.path]
 
 
-async def test_wrong_credentials_are_refused(
-    s3: S3, store: ArchiveStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_wrong_credentials_are_refused(store: ArchiveStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another")
     with pytest.raises(Transient, match="403 Forbidden"):
         await write(store)
