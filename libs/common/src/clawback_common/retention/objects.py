@@ -37,7 +37,7 @@ class Objects:
     def __init__(self, url: str, *, tls_only: bool) -> None:
         """Open it; credentials, region and endpoint are those of the environment or the instance.
 
-        No variable changes how it is connected: options that are given replace all of the environment.
+        Timeouts and TLS are set here alone: client options that are given replace those of the environment.
 
         Raises:
             Transient: it cannot be opened.
