@@ -80,7 +80,7 @@ class Settings(ServiceSettings):
     archive_url: Annotated[str, AfterValidator(checked_url)] | None = None
     """``file:///folder``, ``s3://bucket/prefix`` or ``gs://bucket/prefix``, where records are archived before they are
     deleted. None: they are never deleted."""
-    archive_endpoint: AnyHttpUrl | None = Field(
+    aws_endpoint_url: AnyHttpUrl | None = Field(
         None, validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
     )
     """The S3 server that is not Amazon's; the library of the archive reads the same variables."""
@@ -140,8 +140,8 @@ class Settings(ServiceSettings):
             yield from needs_https(f"STORES ({name})", address)
         yield from needs_file("INGESTER_API_KEY_FILE", self.ingester_api_key_file)
         yield from needs_file("STORES_API_KEY_FILE", self.stores_api_key_file)
-        if self.archive_endpoint is not None:
-            yield from needs_https("AWS_ENDPOINT_URL", self.archive_endpoint)
+        if self.aws_endpoint_url is not None:
+            yield from needs_https("AWS_ENDPOINT_URL", self.aws_endpoint_url)
 
     @model_validator(mode="after")
     def _required_compliance_is_configured(self) -> Self:
