@@ -140,11 +140,7 @@ MUTANTS = (
     ),
     Mutant(
         "archive: a store may hang for as long as it likes",
-        (
-            Change(
-                f"{SWEEPING}/objects.py", "client_options=options, retry_config=RETRIES", "retry_config=None"
-            ),
-        ),
+        (Change(f"{SWEEPING}/objects.py", "urlsplit(url), CLIENT | {", "urlsplit(url), {"),),
         at(BUCKET, "test_a_store_that_is_away_refuses_or_is_slow_is_tried_again_later_and_soon_given_up"),
     ),
 )

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +49,19 @@ async def test_records_are_written_with_one_request_a_file_and_the_manifest_last
     ]
     assert await asyncio.to_thread(lambda: list(store.read(written.path))) == RECORDS
     assert await asyncio.to_thread(store.manifests) == [written.path] == [f"{NAME}/{MANIFEST}"]
+
+
+async def test_a_bucket_that_was_copied_to_a_folder_is_verified_there(
+    s3: S3, store: ArchiveStore, tmp_path: Path
+) -> None:
+    written = await write(store)
+    for key, body in s3.objects.items():
+        copied = tmp_path / key
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        copied.write_bytes(body)
+    folder = ArchiveStore((tmp_path / "a prefix").as_uri())
+    assert folder.manifests() == [written.path]
+    assert list(folder.read(written.path)) == RECORDS
 
 
 async def test_an_object_that_was_changed_is_named(s3: S3, store: ArchiveStore) -> None:

@@ -140,7 +140,7 @@ class Settings(ServiceSettings):
             yield from needs_https(f"STORES ({name})", address)
         yield from needs_file("INGESTER_API_KEY_FILE", self.ingester_api_key_file)
         yield from needs_file("STORES_API_KEY_FILE", self.stores_api_key_file)
-        if self.aws_endpoint_url is not None:
+        if self.aws_endpoint_url and (self.archive_url or "").startswith("s3:"):
             yield from needs_https("AWS_ENDPOINT_URL", self.aws_endpoint_url)
 
     @model_validator(mode="after")

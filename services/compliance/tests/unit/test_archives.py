@@ -1,5 +1,7 @@
 """The command for archives, which needs no server."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -77,6 +79,11 @@ def test_a_store_that_cannot_be_read_ends_with_1_and_a_wrong_address_with_2(
     monkeypatch.setenv("ENVIRONMENT", "production")
     assert main(SERVICE, ["archive", "verify", path]) == code
     assert said in capsys.readouterr().err
+
+
+def test_only_what_archives_loads_the_library_for_it() -> None:
+    code = "import sys, compliance.service; assert 'obstore' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=100)  # noqa: S603 - our own
 
 
 def test_an_archive_url_with_credentials_is_refused_at_the_start(
