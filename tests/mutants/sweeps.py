@@ -5,6 +5,9 @@ from tests.mutants.mutant import Change, Mutant, at
 SWEEPING = "libs/common/src/clawback_common/retention"
 BOUNDS = "libs/common/tests/integration/test_sweep_bounds.py"
 PERIODIC = "tests/periodic/test_periodic_queries.py"
+ARCHIVE = "libs/common/tests/unit/test_archive.py"
+BUCKET = "libs/common/tests/integration/test_archive_in_a_bucket.py"
+SWEEP = "services/compliance/tests/integration/test_sweep.py"
 FLOOR = "services/ingester/tests/integration/test_retention_floor.py"
 
 MUTANTS = (
@@ -104,5 +107,40 @@ MUTANTS = (
             "services/analytics/tests/integration/test_rules.py",
             "test_an_existing_value_or_filter_key_uses_up_no_id",
         ),
+    ),
+    Mutant(
+        "archive: what was written is not read back",
+        (Change(f"{SWEEPING}/archive.py", "if self.verify(path) != manifest:", "if not files:"),),
+        (
+            *at(BUCKET, "test_a_store_that_keeps_another_byte_than_was_written_is_found"),
+            *at(ARCHIVE, "test_an_archive_counts_only_after_it_was_read_back_and_compared"),
+        ),
+    ),
+    Mutant(
+        "archive: a file is not synced",
+        (
+            Change(
+                f"{SWEEPING}/objects.py",
+                "                _sync(self._folder, path)\n",
+                "                pass\n",
+            ),
+        ),
+        at(ARCHIVE, "test_each_file_and_the_folders_that_name_it_are_synced_before_the_archive_counts"),
+    ),
+    Mutant(
+        "archive: a store that is away counts as a damaged archive",
+        (
+            Change(
+                f"{SWEEPING}/objects.py",
+                'raise Transient(f"the archive cannot be {done} ({said})") from None',
+                'raise Poison("archive_damaged", f"the archive cannot be {done} ({said})") from None',
+            ),
+        ),
+        at(SWEEP, "test_a_bucket_that_is_away_refuses_hangs_or_damages_removes_nothing"),
+    ),
+    Mutant(
+        "archive: a store may hang for as long as it likes",
+        (Change(f"{SWEEPING}/objects.py", "urlsplit(url), CLIENT | {", "urlsplit(url), {"),),
+        at(BUCKET, "test_a_store_that_is_away_refuses_or_is_slow_is_tried_again_later_and_soon_given_up"),
     ),
 )

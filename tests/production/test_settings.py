@@ -72,6 +72,14 @@ UNSAFE = (
         "STORES (analytics) with https",
     ),
     (("compliance", "retention"), {"INGESTER_API_KEY_FILE": ""}, "INGESTER_API_KEY_FILE"),
+    *(
+        (
+            ("compliance",),
+            {name: "http://s3.example", "ARCHIVE_URL": "s3://archive"},
+            "AWS_ENDPOINT_URL with https",
+        )
+        for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
+    ),
     (("compliance",), {"STORES_API_KEY_FILE": ""}, "STORES_API_KEY_FILE"),
     (("compliance",), {"STORES_API_KEY_FILE": "/nowhere"}, "STORES_API_KEY_FILE that can be read"),
     # analytics and alerting
@@ -106,6 +114,8 @@ SAFE = (
         ALL,
         {"DATABASE_URL": "postgresql://service@db.example/a?sslmode=verify-full&sslcert=/c&sslkey=/k"},
     ),
+    (("compliance",), {"AWS_ENDPOINT_URL": "https://s3.example", "ARCHIVE_URL": "s3://archive"}),
+    (("compliance",), {"AWS_ENDPOINT_URL": "http://s3.example", "ARCHIVE_URL": "file:///archive"}),
     (("alerting",), {"SMS_URL": f"twilio://AC{'a' * 32}:{'b' * 32}@15551234567/{{to}}"}),
     (("alerting",), {"SMS_URL": "jsons://sms.example/{to}"}),
     (("alerting",), {"SMTP_URL": "smtp+starttls://word:word@mail.example"}),

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from clawback_testing.compliance import Compliance
+    from clawback_testing.s3 import S3
 
 
 NAMED_BY_MAX = 100
@@ -154,6 +156,19 @@ async def compliance(unused_tcp_port: int) -> AsyncIterator["Compliance"]:
 
     async with answering(unused_tcp_port) as listing:
         yield listing
+
+
+@pytest_asyncio.fixture
+async def s3(unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator["S3"]:
+    """A fake S3 server with the bucket ``archive``, as the environment names it; its timeouts are short."""
+    from clawback_common.retention import objects  # noqa: PLC0415 - most tests do not need it
+    from clawback_testing.s3 import storing  # noqa: PLC0415 - likewise
+
+    timeouts = {"connect_timeout": timedelta(seconds=1), "timeout": timedelta(milliseconds=500)}
+    monkeypatch.setattr(objects, "CLIENT", timeouts)
+    monkeypatch.setattr(objects, "RETRIES", {"max_retries": 1, "retry_timeout": timedelta(seconds=2)})
+    async with storing(unused_tcp_port, monkeypatch.setenv) as server:
+        yield server
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def assemble(
     own_orders: CatchUp | None = None,
 ) -> Service:
     """Creates the objects of compliance."""
-    owned = (Records(db, clock, settings.archive_folder),)
+    owned = (Records(db, clock, settings.archive_store),)
     return Service(
         settings=settings,
         db=db,

@@ -5,15 +5,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AnyHttpUrl, Field, IPvAnyNetwork, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AnyHttpUrl,
+    Field,
+    IPvAnyNetwork,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import NoDecode
 from typing_extensions import override
 
 from clawback_common.config.production import needs_file, needs_https
 from clawback_common.config.settings import ServiceSettings
-from clawback_common.errors import Stop
 from clawback_common.http.guarded_client import AddressRules
-from clawback_common.retention.archive import ArchiveFolder
+from clawback_common.retention.archive import ArchiveStore, checked_url
 from clawback_contracts.holder.v1 import FORGETS_AFTER_H_MAX
 from clawback_contracts.revocation.v1 import Reason
 
@@ -70,8 +77,13 @@ class Settings(ServiceSettings):
     mass_revocation_share: float = Field(0.1, gt=0, le=1)
     """Share of the articles held: if one feed revokes more within the window, an alert is raised at once."""
 
-    archive_url: str | None = None
-    """``file:///`` and a folder, where records are archived before they are deleted. None: they are never deleted."""
+    archive_url: Annotated[str, AfterValidator(checked_url)] | None = None
+    """``file:///folder``, ``s3://bucket/prefix`` or ``gs://bucket/prefix``, where records are archived before they are
+    deleted. None: they are never deleted."""
+    aws_endpoint_url: AnyHttpUrl | None = Field(
+        None, validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+    )
+    """The S3 server that is not Amazon's; the library of the archive reads the same variables."""
 
     @property
     def address_rules(self) -> AddressRules:
@@ -86,19 +98,10 @@ class Settings(ServiceSettings):
         return [one.strip() for one in written.split(",") if one.strip()]
 
     @property
-    def archive_folder(self) -> ArchiveFolder | None:
-        """Returns the folder for archives."""
-        return ArchiveFolder.at(self.archive_url) if self.archive_url else None
-
-    @field_validator("archive_url")
-    @classmethod
-    def _archive_is_a_folder(cls, url: str | None) -> str | None:
-        try:
-            if url is not None:
-                ArchiveFolder.at(url)
-        except Stop as error:
-            raise ValueError(str(error)) from None
-        return url
+    def archive_store(self) -> ArchiveStore | None:
+        """Returns the store for archives."""
+        tls_only = self.environment != "development"
+        return ArchiveStore(self.archive_url, tls_only=tls_only) if self.archive_url else None
 
     @property
     def mock(self) -> bool:
@@ -137,6 +140,8 @@ class Settings(ServiceSettings):
             yield from needs_https(f"STORES ({name})", address)
         yield from needs_file("INGESTER_API_KEY_FILE", self.ingester_api_key_file)
         yield from needs_file("STORES_API_KEY_FILE", self.stores_api_key_file)
+        if self.aws_endpoint_url and (self.archive_url or "").startswith("s3:"):
+            yield from needs_https("AWS_ENDPOINT_URL", self.aws_endpoint_url)
 
     @model_validator(mode="after")
     def _required_compliance_is_configured(self) -> Self:

@@ -9,12 +9,14 @@ from uuid import uuid4
 
 import pytest
 
-from clawback_common.errors import Poison
-from clawback_common.retention import Progress, SweepCounts, archive
-from clawback_common.retention.archive import ArchiveFolder
+from clawback_common.errors import Poison, Transient
+from clawback_common.retention import Progress, SweepCounts
+from clawback_common.retention.archive import ArchiveStore
+from clawback_common.retention.objects import Objects
 from clawback_contracts.holder.v1 import HolderKind
 from clawback_contracts.revocation.v1 import ArticleRevoked
 from clawback_contracts.sweep.v1 import Action, Hold, SweepCompleted, SweepFailed, SweepRequested
+from clawback_testing.s3 import S3, Trouble
 from clawback_testing.waiting import until
 from compliance.storage import sweeps
 from compliance.storage.retention import Records
@@ -30,8 +32,8 @@ DAYS = 30
 
 @pytest.fixture
 def records(world: World, tmp_path: Path) -> Records:
-    """The data class, with a folder for archives."""
-    return Records(world.db, world.clock, ArchiveFolder(tmp_path))
+    """The data class, with archives in a folder."""
+    return Records(world.db, world.clock, ArchiveStore(tmp_path.as_uri()))
 
 
 def request(world: World, **more: Any) -> SweepRequested:
@@ -97,7 +99,7 @@ async def test_old_records_are_archived_and_deleted_and_orders_open_or_in_force_
     )
     assert await orders(world) == {STANDS, OPEN}
     assert await world.db.fetchval("SELECT count(*) FROM run") == 1, "the newest says when the next is due"
-    written = [one for name in tally.archives for one in archive.read(tmp_path / name.path)]
+    written = [one for name in tally.archives for one in ArchiveStore(tmp_path.as_uri()).read(name.path)]
     assert len(written) == tally.removed
     found = Counter(one.schema for one in written)
     assert (found["revocation"], found["notice"], found["run"], found["holder_change"]) == (2, 1, 1, 1)
@@ -148,13 +150,48 @@ async def test_an_archive_that_cannot_be_read_back_removes_nothing(
     world: World, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await years_pass(world)
-    put = archive._put
+    put = Objects.put
     monkeypatch.setattr(
-        archive, "_put", lambda path, data: put(path, data[:-1] if ".gz" in path.name else data)
+        Objects, "put", lambda self, path, data: put(self, path, data[:-1] if ".gz" in path else data)
     )
     with pytest.raises(Poison, match="archive_damaged"):
         await records.remove(request(world), Progress())
     assert await orders(world) == {STANDS, LIFTED, OPEN}
+
+
+async def test_records_are_archived_in_a_bucket_and_deleted(world: World, s3: S3) -> None:
+    await years_pass(world)
+    store = ArchiveStore("s3://archive/compliance")
+    tally = await Records(world.db, world.clock, store).remove(request(world), Progress())
+    read = await asyncio.to_thread(lambda: [one for name in tally.archives for one in store.read(name.path)])
+    assert len(read) == tally.removed > 0
+    assert {f"compliance/{one.path}" for one in tally.archives} < set(s3.objects)
+    assert await orders(world) == {STANDS, OPEN}
+
+
+@pytest.mark.parametrize(
+    ("method", "trouble", "error"),
+    [
+        ("PUT", "away", Transient),
+        ("PUT", "denied", Transient),
+        ("PUT", "hangs", Transient),
+        ("PUT", "one byte differs", Poison),
+        ("GET", "away", Transient),
+        ("GET", "denied", Transient),
+        ("GET", "hangs", Transient),
+        ("GET", "ends early", Transient),
+    ],
+)
+async def test_a_bucket_that_is_away_refuses_hangs_or_damages_removes_nothing(
+    world: World, s3: S3, method: str, trouble: Trouble, error: type[Exception]
+) -> None:
+    await years_pass(world)
+    s3.trouble[method] = trouble
+    owned = Records(world.db, world.clock, ArchiveStore("s3://archive"))
+    with pytest.raises(error, match="archive"):
+        await asyncio.wait_for(owned.remove(request(world), Progress()), 10)
+    assert await orders(world) == {STANDS, LIFTED, OPEN}
+    assert s3.requests
 
 
 async def test_what_was_not_archived_does_not_go(
@@ -221,7 +258,7 @@ async def test_while_it_is_archived_nobody_waits_and_what_comes_meanwhile_is_arc
     monkeypatch.setattr(Records, "_archive", slowly)
     tally = await records.remove(request(world), Progress())
     assert calls[0] == calls[1], "written anew"
-    written = [one for name in tally.archives for one in archive.read(tmp_path / name.path)]
+    written = [one for name in tally.archives for one in ArchiveStore(tmp_path.as_uri()).read(name.path)]
     assert "late" in {one.value["holder"] for one in written if one.schema == "receipt"}
     assert len(written) == tally.removed
 

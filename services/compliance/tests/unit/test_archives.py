@@ -1,12 +1,14 @@
 """The command for archives, which needs no server."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 import pytest
 
-from clawback_common.retention.archive import ArchiveFolder, Record
+from clawback_common.retention.archive import ArchiveStore, Record
 from clawback_common.service.cli import main
 from compliance.service import SERVICE
 
@@ -16,7 +18,7 @@ AT = datetime(2026, 3, 1, tzinfo=UTC)
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with two archives."""
-    archives = ArchiveFolder(tmp_path)
+    archives = ArchiveStore(tmp_path.as_uri())
     for number in (1, 2):
         archives.write(f"records/sweep/{number:05}", [Record("notice", {"n": number})], AT)
     return tmp_path
@@ -54,15 +56,43 @@ def test_a_damaged_archive_ends_with_3_and_names_the_file(
 def test_a_folder_without_archives_proves_nothing(
     tmp_path: Path, do: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(SERVICE, ["archive", do, str(tmp_path)]) == 3
-    assert "no archive" in capsys.readouterr().err
+    for path in (tmp_path, tmp_path / "misspelt", tmp_path / "misspelt/manifest.json"):
+        assert main(SERVICE, ["archive", do, str(path)]) == 3
+        assert "no archive" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_an_archive_url_that_is_no_folder_is_refused_at_the_start(
+@pytest.mark.parametrize(
+    ("path", "code", "said"),
+    [
+        ("s3://archive/records", 1, "cannot be listed (BadScheme)"),
+        ("s3://archive/manifest.json", 1, "cannot be read (BadScheme)"),
+        ("https://archive/records", 2, "s3://bucket/prefix"),
+    ],
+)
+def test_a_store_that_cannot_be_read_ends_with_1_and_a_wrong_address_with_2(
+    path: str, code: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "a-key")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    assert main(SERVICE, ["archive", "verify", path]) == code
+    assert said in capsys.readouterr().err
+
+
+def test_only_what_archives_loads_the_library_for_it() -> None:
+    code = "import sys, compliance.service; assert 'obstore' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=100)  # noqa: S603 - our own
+
+
+def test_an_archive_url_with_credentials_is_refused_at_the_start(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("ARCHIVE_URL", "s3://bucket")
+    monkeypatch.setenv("ARCHIVE_URL", "s3://key:secret@bucket/x")
     with pytest.raises(SystemExit) as ended:
         main(SERVICE, ["health"])
     assert ended.value.code == 2
-    assert "ARCHIVE_URL" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "ARCHIVE_URL" in said
+    assert "secret" not in said

@@ -10,14 +10,14 @@ from clawback_common.clock import Clock
 from clawback_common.errors import Poison
 from clawback_common.postgres import Database, Transaction
 from clawback_common.retention import Progress, SweepCounts, require_action
-from clawback_common.retention.archive import ArchiveFolder
+from clawback_common.retention.archive import ArchiveStore
 from clawback_common.retention.holds import SweepLimit
 from clawback_contracts.sweep.v1 import Action, Archive, SweepRequested
 from compliance.storage import sweeps
 from compliance.storage.sweeps import Slice
 
 ARCHIVES_MAX = 1_000
-"""Archives named in one answer; the sweep's folder has all of them."""
+"""Archives named in one answer; the store has all of them below the sweep's id."""
 Take = Callable[[Transaction, SweepLimit], Awaitable[Slice]]
 Remove = Callable[[Transaction, Slice], Awaitable[int]]
 
@@ -28,7 +28,7 @@ class Records:
 
     db: Database
     clock: Clock
-    folder: ArchiveFolder | None
+    store: ArchiveStore | None
     name: str = "compliance_records"
     tables: tuple[str, ...] = (
         "article",
@@ -57,7 +57,7 @@ class Records:
         answered with the same order. Open orders are never deleted.
         """
         require_action(request, self.action)
-        if self.folder is None:
+        if self.store is None:
             raise Poison(
                 "archive_missing",
                 "ARCHIVE_URL is not set, and records are only deleted after they are archived",
@@ -106,9 +106,9 @@ class Records:
         return True
 
     async def _archive(self, name: str, taken: Slice) -> Archive:
-        if self.folder is None:
+        if self.store is None:
             raise Poison("archive_missing", "ARCHIVE_URL is not set")
-        return await asyncio.to_thread(self.folder.write, name, taken.records, self.clock.now())
+        return await asyncio.to_thread(self.store.write, name, taken.records, self.clock.now())
 
 
 async def _lock_alone(kind: str, tx: Transaction, limit: SweepLimit) -> Slice:
