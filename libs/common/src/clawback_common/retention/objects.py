@@ -75,14 +75,19 @@ class Objects:
             except FileNotFoundError:
                 raise Poison("archive_damaged", f"{path} is missing") from None
 
-    def paths(self) -> list[str]:
-        """List the objects in the order of their paths.
+    def paths(self, name: str) -> list[str]:
+        """List the objects with this name, in the order of their paths.
+
+        Subfolders that cannot be read, such as ``lost+found``, are left out; the library would list nothing.
 
         Raises:
             Transient: the store cannot be reached, is too slow, or refuses.
         """
         with _reported("listed"):
-            return sorted(one["path"] for page in obstore.list(self._store) for one in page)
+            if self._folder:
+                return sorted(str(one.relative_to(self._folder)) for one in self._folder.rglob(name))
+            listed = (one["path"] for page in obstore.list(self._store) for one in page)
+            return sorted(path for path in listed if path.rpartition("/")[2] == name)
 
 
 def _sync(root: Path, path: str) -> None:
