@@ -26,7 +26,8 @@ CLIENT: "ClientConfig" = {"connect_timeout": timedelta(seconds=5), "timeout": ti
 RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
 """With the timeout: an object that cannot be written or read is reported within 90 s."""
 _REASON = re.compile(
-    r"(?<=status code: )\d{3}[\w ]*|(?<=kind: )(?:Timeout|Connect)|BadScheme|body error|[A-Z][\w ]+(?= \(os error)"
+    r"(?<=status code: )\d{3}[\w ]*|(?<=kind: )(?:Timeout|Connect)|BadScheme|body error|incorrectly configured region"
+    r"|[A-Z][\w ]+(?= \(os error)"
 )
 """The part of an error that contains no address, no key id and nothing that the store says."""
 
