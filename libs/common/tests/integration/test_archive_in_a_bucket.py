@@ -85,6 +85,7 @@ async def test_a_store_that_keeps_another_byte_than_was_written_is_found(s3: S3,
     [
         ("PUT", "away", r"written \(503 Service Unavailable\)"),
         ("PUT", "denied", r"written \(403 Forbidden\)"),
+        ("PUT", "in another region", r"written \(incorrectly configured region\)"),
         ("PUT", "hangs", r"written \(Timeout\)"),
         ("GET", "away", r"read \(503 Service Unavailable\)"),
         ("GET", "denied", r"read \(403 Forbidden\)"),

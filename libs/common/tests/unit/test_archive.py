@@ -43,6 +43,14 @@ def test_written_records_are_read_back_in_order(store: ArchiveStore, folder: Pat
     assert store.manifests() == [written.path]
 
 
+def test_other_things_in_the_folder_hide_no_archive(store: ArchiveStore, folder: Path) -> None:
+    written = store.write(NAME, RECORDS, AT)
+    (folder / "lost+found").mkdir(mode=0)
+    (folder / os.fsdecode(b"\xff")).touch()
+    (folder / "records/two/not-a-manifest.json").mkdir(parents=True)
+    assert store.manifests() == [written.path]
+
+
 def test_an_incomplete_archive_is_replaced(store: ArchiveStore) -> None:
     store.write(NAME, [Record("order", {"n": "old"})] * 9, AT)
     written = store.write(NAME, RECORDS, AT)
@@ -133,7 +141,7 @@ def test_a_folder_that_cannot_be_written_is_retried(tmp_path: Path, below: str) 
     ],
 )
 def test_an_address_that_is_neither_a_folder_nor_a_bucket_is_refused_and_not_repeated(url: str) -> None:
-    with pytest.raises(Stop, match=r"ARCHIVE_URL .* file:///.* s3://") as refused:
+    with pytest.raises(Stop, match=r"ARCHIVE_URL.* file:///.* s3://") as refused:
         ArchiveStore(url)
     assert "secret" not in str(refused.value)
 

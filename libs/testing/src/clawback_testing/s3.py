@@ -15,8 +15,8 @@ from starlette.routing import Route
 
 from clawback_common.service.process import ShutdownEvent, serve
 
-Trouble = Literal["away", "denied", "hangs", "drips", "ends early", "one byte differs"]
-STATUS = {"away": 503, "denied": 403}
+Trouble = Literal["away", "denied", "in another region", "hangs", "drips", "ends early", "one byte differs"]
+STATUS = {"away": 503, "denied": 403, "in another region": 301}
 KEY_ID, SECRET = "the-key-id", "the-secret-key"
 
 

@@ -72,9 +72,9 @@ def checked_url(url: str) -> str:
     """
     if URL.fullmatch(url) is None:
         raise Stop(
-            "ARCHIVE_URL must be file:///folder (an absolute path), s3://bucket/prefix or gs://bucket/prefix, without "
-            "a user, a port, '?', '//' or '..'; credentials and endpoints have the variables of the cloud's own tools, "
-            "such as AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL and GOOGLE_APPLICATION_CREDENTIALS"
+            "the address of archives (ARCHIVE_URL) must be file:///folder (an absolute path), s3://bucket/prefix or "
+            "gs://bucket/prefix, without a user, a port, '?', '//' or '..'; credentials and endpoints have the "
+            "variables of the cloud's own tools, such as AWS_ACCESS_KEY_ID and GOOGLE_APPLICATION_CREDENTIALS"
         )
     return url
 
@@ -141,7 +141,7 @@ class ArchiveStore:
         Raises:
             Transient: the store cannot be read.
         """
-        return [path for path in self._objects.paths() if PurePosixPath(path).name == MANIFEST]
+        return self._objects.paths(MANIFEST)
 
     def verify(self, path: str) -> Manifest:
         """Read every file of an archive and compare it with the manifest at this path.

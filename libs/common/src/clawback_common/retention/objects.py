@@ -26,7 +26,8 @@ CLIENT: "ClientConfig" = {"connect_timeout": timedelta(seconds=5), "timeout": ti
 RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
 """With the timeout: an object that cannot be written or read is reported within 90 s."""
 _REASON = re.compile(
-    r"(?<=status code: )\d{3}[\w ]*|(?<=kind: )(?:Timeout|Connect)|BadScheme|body error|[A-Z][\w ]+(?= \(os error)"
+    r"(?<=status code: )\d{3}[\w ]*|(?<=kind: )(?:Timeout|Connect)|BadScheme|body error|incorrectly configured region"
+    r"|[A-Z][\w ]+(?= \(os error)"
 )
 """The part of an error that contains no address, no key id and nothing that the store says."""
 
@@ -75,14 +76,19 @@ class Objects:
             except FileNotFoundError:
                 raise Poison("archive_damaged", f"{path} is missing") from None
 
-    def paths(self) -> list[str]:
-        """List the objects in the order of their paths.
+    def paths(self, name: str) -> list[str]:
+        """List the objects with this name, in the order of their paths.
+
+        Subfolders that cannot be read, such as ``lost+found``, are left out; the library would list nothing.
 
         Raises:
             Transient: the store cannot be reached, is too slow, or refuses.
         """
         with _reported("listed"):
-            return sorted(one["path"] for page in obstore.list(self._store) for one in page)
+            if self._folder:
+                return sorted(str(one.relative_to(self._folder)) for one in self._folder.rglob(name))
+            listed = (one["path"] for page in obstore.list(self._store) for one in page)
+            return sorted(path for path in listed if path.rpartition("/")[2] == name)
 
 
 def _sync(root: Path, path: str) -> None:

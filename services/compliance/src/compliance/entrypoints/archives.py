@@ -27,7 +27,7 @@ def archive_command(chosen: Namespace) -> int:
     Returns 0 if every file is unchanged, 1 if the store cannot be read, 2 if the address is wrong, and 3 if a file
     differs or there is no archive.
     """
-    path = chosen.path
+    path = "archive"
     try:
         store, found = _archives(chosen.path)
         for path in found:
