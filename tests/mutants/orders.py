@@ -106,8 +106,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/storage/notices.py",
-                'noticed_at=row["noticed_at"],',
-                "noticed_at=datetime.now(UTC),",
+                "build(Notice, row)",
+                "build(Notice, row, noticed_at=datetime.now(UTC))",
             ),
             Change(
                 f"{COMPLIANCE}/storage/notices.py",

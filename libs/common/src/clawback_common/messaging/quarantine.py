@@ -17,7 +17,7 @@ from clawback_common.errors import Poison
 from clawback_common.kafka.envelope import Message
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database, Querier, Queries, Transaction
-from clawback_common.postgres.columns import columns
+from clawback_common.postgres.rows import columns
 from clawback_common.subjects import is_article_id
 from clawback_common.telemetry import counter
 from clawback_common.telemetry.tracing import valid_traceparent

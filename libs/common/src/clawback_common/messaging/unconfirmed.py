@@ -18,8 +18,8 @@ from clawback_common.kafka.envelope import Batch, Received
 from clawback_common.messaging import incidents
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database, Queries, Transaction
-from clawback_common.postgres.columns import columns
 from clawback_common.postgres.pool import Row
+from clawback_common.postgres.rows import columns
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.feed import order_listed
 from clawback_contracts.revocation.folding import AnyOrder, Folded

@@ -17,8 +17,8 @@ from clawback_common.kafka.envelope import Batch, Message, Received
 from clawback_common.kafka.subscription import Subscription
 from clawback_common.messaging.outbox.orders import OrdersOutbox
 from clawback_common.postgres import Database, Queries, Transaction
-from clawback_common.postgres.columns import columns
 from clawback_common.postgres.pool import Row
+from clawback_common.postgres.rows import columns
 from clawback_common.retention import bounds, known_holds, maintenance
 from clawback_common.retention.aged import AgedTableClass
 from clawback_common.retention.bounds import SweepRefused

@@ -7,8 +7,8 @@ import orjson
 
 from alerting.domain.alert import Alert
 from clawback_common.postgres import Querier, Queries, Transaction
-from clawback_common.postgres.columns import columns
 from clawback_common.postgres.pool import Row
+from clawback_common.postgres.rows import build, columns
 from clawback_contracts.alert.v1 import Severity
 
 SQL = Queries.load(__package__, "alerts")
@@ -87,7 +87,4 @@ async def firing_counts(db: Querier) -> dict[str, int]:
 
 def alert_of(row: Row) -> Alert:
     """Converts a row."""
-    values = dict(row)
-    return Alert(
-        **{**values, "labels": orjson.loads(values["labels"]), "severity": Severity(values["severity"])}
-    )
+    return build(Alert, row, labels=orjson.loads(row["labels"]), severity=Severity(row["severity"]))

@@ -1,9 +1,9 @@
 """The progress of a notice, as its sender can query it."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
 from uuid import UUID
 
 from compliance.domain.order import Kind
@@ -23,7 +23,8 @@ class NoticeState(StrEnum):
     REFUSED = "refused"
 
 
-class RecordedNotice(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RecordedNotice:
     """A recorded notice on one article, with its order and its request."""
 
     notice_id: UUID

@@ -6,8 +6,8 @@ from datetime import datetime
 from uuid import UUID
 
 from clawback_common.postgres import Querier, Queries, Transaction
-from clawback_common.postgres.columns import columns
 from clawback_common.postgres.pool import Row
+from clawback_common.postgres.rows import build, columns
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleReinstated
 from compliance.domain.notice import Notice, NoticeKey
@@ -86,21 +86,7 @@ async def counted_by_feed(db: Querier, since: datetime, limit: int) -> dict[str,
 async def of_request(tx: Querier, request_id: UUID, article_ids: Sequence[str]) -> list[Notice]:
     """Returns the recorded notices of a request on these articles."""
     rows = await tx.fetch(SQL["of_request"], request_id, article_ids)
-    return [
-        Notice(
-            notice_id=row["notice_id"],
-            article_id=row["article_id"],
-            reason=row["reason"],
-            noticed_by=row["noticed_by"],
-            noticed_at=row["noticed_at"],
-            revoked_at=row["revoked_at"],
-            earliest_at=row["earliest_at"],
-            poll_id=row["poll_id"],
-            note=row["note"],
-            request_id=row["request_id"],
-        )
-        for row in rows
-    ]
+    return [build(Notice, row) for row in rows]
 
 
 async def orders_of_request(db: Querier, request_id: UUID) -> dict[str, UUID]:
@@ -120,19 +106,7 @@ async def status(db: Querier, any_id: str) -> list[RecordedNotice]:
     except ValueError:
         return []
     return [
-        RecordedNotice(
-            notice_id=row["notice_id"],
-            article_id=row["article_id"],
-            noticed_by=row["noticed_by"],
-            received_at=row["received_at"],
-            request_id=row["request_id"],
-            request_refused=row["request_refused"],
-            order_kind=Kind(row["kind"]),
-            order_no=row["order_no"],
-            revocation_id=row["revocation_id"],
-            order_sent=row["order_sent"],
-            closed_at=row["closed_at"],
-        )
+        build(RecordedNotice, row, order_kind=Kind(row["kind"]))
         for row in await db.fetch(SQL["status"], wanted, STATUS_MAX + 1)
     ]
 

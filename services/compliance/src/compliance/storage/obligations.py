@@ -10,8 +10,8 @@ import orjson
 
 from clawback_common.alerts.condition import Condition
 from clawback_common.postgres import Querier, Queries, Transaction, estimates
-from clawback_common.postgres.columns import columns
 from clawback_common.postgres.pool import Row
+from clawback_common.postgres.rows import build, columns
 from clawback_contracts import resending
 from clawback_contracts.holder.v1 import HolderKind
 from compliance.domain.condition import AT_RISK_SHARE, Lateness
@@ -250,22 +250,14 @@ def _json(value: Mapping[str, object]) -> str:
 
 
 def _obligation(row: Row, place: Place) -> Obligation:
-    return Obligation(
-        revocation_id=row["revocation_id"],
-        holder=row["holder"],
+    return build(
+        Obligation,
+        row,
         kind=HolderKind(row["kind"]),
         order_kind=place.kind,
-        verifiable=row["verifiable"],
         superseded=place.superseded,
         copy_kinds=tuple(row["copy_kinds"]),
         state=State(row["state"]),
         answers=orjson.loads(row["answers"]),
-        attempts=row["attempts"],
-        notified_at=row["notified_at"],
-        removed_at=row["removed_at"],
-        verified_at=row["verified_at"],
-        superseded_at=row["superseded_at"],
-        reopened=row["reopened"],
-        opened_at=row["opened_at"],
         evidence=orjson.loads(row["evidence"]) if row["evidence"] else None,
     )

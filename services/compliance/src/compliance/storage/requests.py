@@ -6,6 +6,7 @@ from uuid import UUID
 
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
+from clawback_common.postgres.rows import build
 from compliance.domain.request import TOPIC_ARTICLES_MAX, Request, RequestKind
 
 SQL = Queries.load(__package__, "requests")
@@ -103,10 +104,4 @@ async def waiting(db: Querier, now: datetime) -> Row | None:
 
 
 def _request(row: Row) -> Request:
-    return Request(
-        **{
-            **dict(row),
-            "kind": RequestKind(row["kind"]),
-            "article_ids": tuple(row["article_ids"]),
-        }
-    )
+    return build(Request, row, kind=RequestKind(row["kind"]), article_ids=tuple(row["article_ids"]))

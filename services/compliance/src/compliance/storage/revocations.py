@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from clawback_common.postgres import Database, Querier, Queries, Transaction, estimates
-from clawback_common.postgres.columns import columns
 from clawback_common.postgres.pool import Row
+from clawback_common.postgres.rows import build, columns
 from clawback_contracts import resending
 from compliance.domain.order import IssueOrder, Kind, Order, sending_id
 from compliance.storage.holders import lock_exclusive
@@ -227,20 +227,10 @@ async def history(db: Querier, start: datetime, end: datetime, now: datetime, li
 
 
 def _order(row: Row) -> Order:
-    return Order(
-        revocation_id=row["revocation_id"],
-        article_id=row["article_id"],
-        order_no=row["order_no"],
-        previous_order=row["previous_order"],
+    return build(
+        Order,
+        row,
         kind=Kind(row["kind"]),
-        reason=row["reason"],
-        clock_started_at=row["clock_started_at"],
-        due_at=row["due_at"],
-        revoked_at=row["revoked_at"],
-        ordered_at=row["ordered_at"],
-        lifts=row["lifts"],
-        attempts=row["attempts"],
         resend_from=row["pressing_since"],
         closed=row["closed_at"] is not None,
-        traceparent=row["traceparent"],
     )

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from clawback_common.postgres import Querier, Queries, Transaction, estimates
-from clawback_common.postgres.columns import columns
 from clawback_common.postgres.pool import Row
+from clawback_common.postgres.rows import columns
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.revocation.folding import Folded, OrderHead, Status
 from clawback_contracts.revocation.v1 import ArticleReinstated

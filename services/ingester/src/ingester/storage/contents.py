@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from clawback_common.postgres import Database, Querier, Queries, Transaction
-from clawback_common.postgres.columns import columns
+from clawback_common.postgres.rows import columns
 from clawback_common.retention.partitions import MonthPartitions
 from ingester.domain.article import Delivery
 from ingester.storage import sweeps

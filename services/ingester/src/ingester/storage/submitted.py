@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from clawback_common.postgres import Querier, Queries, Transaction
-from clawback_common.postgres.columns import columns
+from clawback_common.postgres.rows import columns
 from ingester.domain.article import Origin
 from ingester.domain.submission import Outcome, SubmissionStanding
 

@@ -7,8 +7,8 @@ from uuid import UUID
 import orjson
 
 from clawback_common.postgres import Querier, Queries, Transaction
-from clawback_common.postgres.columns import columns
 from clawback_common.postgres.pool import Row
+from clawback_common.postgres.rows import columns
 from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed
 
 SQL = Queries.load(__package__, "answers")

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
+from clawback_common.postgres.rows import build
 from clawback_contracts.sweep.v1 import ENDED_HOLDS_MAX, EndedHold
 from retention.domain.hold import LegalHold, State
 
@@ -109,14 +110,4 @@ async def counts(db: Querier) -> dict[str, int]:
 
 
 def _hold(row: Row) -> LegalHold:
-    return LegalHold(
-        hold_id=row["hold_id"],
-        data_class=row["data_class"],
-        article_ids=tuple(row["article_ids"]),
-        dated_from=row["dated_from"],
-        dated_until=row["dated_until"],
-        state=State(row["state"]),
-        placed_by=row["placed_by"],
-        confirmed_by=row["confirmed_by"],
-        lift_asked_by=row["lift_asked_by"],
-    )
+    return build(LegalHold, row, article_ids=tuple(row["article_ids"]), state=State(row["state"]))

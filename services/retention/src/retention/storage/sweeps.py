@@ -7,6 +7,7 @@ from uuid import UUID
 
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
+from clawback_common.postgres.rows import build
 from clawback_contracts.sweep.v1 import Action
 from retention.domain.sweep import Sweep
 
@@ -118,14 +119,4 @@ async def open_count(db: Querier) -> int:
 
 
 def _sweep(row: Row) -> Sweep:
-    return Sweep(
-        sweep_id=row["sweep_id"],
-        data_class=row["data_class"],
-        action=Action(row["action"]),
-        owners=tuple(row["owners"]),
-        before=row["before"],
-        dry_run=row["dry_run"],
-        requested_at=row["requested_at"],
-        requested_by=row["requested_by"],
-        attempt=row["attempt"],
-    )
+    return build(Sweep, row, action=Action(row["action"]), owners=tuple(row["owners"]))

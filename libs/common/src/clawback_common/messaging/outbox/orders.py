@@ -8,7 +8,7 @@ from clawback_common.messaging.outbox import lost_log
 from clawback_common.messaging.outbox.lost_log import Log
 from clawback_common.messaging.outbox.relay import Lane, Rendered, Waiting
 from clawback_common.postgres import Database, Querier, Queries, Transaction
-from clawback_common.postgres.columns import columns
+from clawback_common.postgres.rows import columns
 
 SQL = Queries.load(__package__, "orders")
 

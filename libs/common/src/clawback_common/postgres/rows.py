@@ -1,0 +1,29 @@
+"""Between rows and objects: the columns of a batch, and an object from a row."""
+
+from collections.abc import Collection
+from dataclasses import fields
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from clawback_common.postgres.pool import Row
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
+
+
+def columns(rows: Collection[object], names: str) -> list[list[Any]]:
+    """Return the values of each attribute of the rows, as the arrays that ``unnest`` takes.
+
+    Args:
+        rows: the batch.
+        names: separated by spaces, in the order of the columns; ``a.b`` is an attribute of an attribute.
+    """
+    return [[value(row) for row in rows] for value in map(attrgetter, names.split())]
+
+
+def build(model: type[T], row: Row, /, **others: Any) -> T:
+    """Return a dataclass whose fields are the row's columns of the same names, besides the given ones."""
+    known = {one.name: row[one.name] for one in fields(model) if one.name in row}
+    return model(**(known | others))
