@@ -309,7 +309,7 @@ async def test_a_too_large_body_is_rejected(http: httpx.AsyncClient) -> None:
     assert answer.status_code == 413
 
 
-async def test_the_own_health_reports_firing_alerts_and_waiting_messages(
+async def test_the_health_of_alerting_has_firing_alerts_and_waiting_messages(
     world: World, http: httpx.AsyncClient
 ) -> None:
     await world.say(world.raised())

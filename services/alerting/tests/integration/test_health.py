@@ -252,7 +252,7 @@ async def test_pipeline_queues_and_jobs_reflect_their_parts(whole: Whole) -> Non
     assert (await whole.page())[2]["etlPipeline"] == "down"
 
 
-async def test_a_hanging_part_costs_only_its_timeout(whole: Whole) -> None:
+async def test_a_hanging_part_delays_health_only_by_its_timeout(whole: Whole) -> None:
     port = whole.near["retention"].api_port
     await whole.near["retention"].stop_api()
 

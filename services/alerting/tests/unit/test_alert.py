@@ -56,7 +56,7 @@ def test_a_repeat_increments_the_count_and_keeps_the_start() -> None:
     assert alert.summary == "Still."
 
 
-def test_raised_again_after_its_end_it_is_the_next_occurrence() -> None:
+def test_an_alert_raised_again_after_its_end_is_a_new_occurrence() -> None:
     alert = after(raised(0), resolved(1), raised(2))
     assert (alert.occurrence, alert.count, alert.firing) == (2, 1, True)
     assert (alert.resolved_at, alert.first_at) == (None, AT + timedelta(minutes=2))
@@ -93,7 +93,7 @@ def test_each_single_event_is_a_new_resolved_occurrence() -> None:
     assert (alert.occurrence, alert.count, alert.status) == (2, 1, "resolved")
 
 
-def test_who_resolved_it_is_recorded() -> None:
+def test_the_person_who_resolved_an_alert_is_recorded() -> None:
     assert after(raised(0), resolved(1, "ann")).resolved_by == "ann"
 
 
@@ -103,7 +103,7 @@ def test_the_fingerprint_is_that_of_the_contract_unless_the_source_assigns_one()
 
 
 @given(st.text(max_size=700))
-def test_a_line_stays_one_line(text: str) -> None:
+def test_any_text_becomes_one_printable_line(text: str) -> None:
     line = one_line(text)
     assert len(line) <= 500
     assert not set(line) & set("\r\n\x00\x0b\x85\u2028\u202e")

@@ -54,7 +54,7 @@ def test_an_alert_of_alertmanager_is_raised_now_and_began_at_starts_at() -> None
     assert raised.since.hour == 11
 
 
-def test_its_resolution_has_the_same_fingerprint() -> None:
+def test_the_resolution_of_an_alertmanager_alert_has_the_same_fingerprint() -> None:
     event, _ = AmBody.read(pushed(one(), one(status="resolved"))).read_alerts(NOW)
     raised, resolved = event
     assert isinstance(resolved, Resolved)

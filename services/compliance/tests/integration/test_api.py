@@ -28,12 +28,12 @@ async def _notice(
     return await http.post("/compliance/notices", json=body, headers=bearer(subject, **headers))
 
 
-async def test_a_status_that_was_never_checked_is_unknown(http: httpx.AsyncClient) -> None:
+async def test_the_status_is_unknown_before_the_first_run(http: httpx.AsyncClient) -> None:
     body = (await http.get("/compliance/status")).json()
     assert (body["status"], body["runs"]["state"], body["mock"]) == ("unknown", "unknown", True)
 
 
-async def test_after_a_run_it_is_compliant_and_with_something_late_it_is_not(
+async def test_the_status_is_compliant_after_a_run_and_non_compliant_with_an_overdue_obligation(
     http: httpx.AsyncClient, world: World, check: Check
 ) -> None:
     await check.asked("schedule", "test")
@@ -79,7 +79,7 @@ async def test_an_officer_revokes_one_article_and_gets_the_revocations_id(
     assert order.reason == "manual"
 
 
-async def test_a_reason_that_has_a_deadline_of_its_own_is_taken_and_an_unknown_one_is_refused(
+async def test_a_reason_with_its_own_deadline_is_accepted_and_an_unknown_one_is_rejected(
     http: httpx.AsyncClient, world: World
 ) -> None:
     refused = await _notice(http, {"article_id": A, "reason": "court_order"})
@@ -91,7 +91,7 @@ async def test_a_reason_that_has_a_deadline_of_its_own_is_taken_and_an_unknown_o
     assert (order.reason, order.due_at) == ("court_order", world.clock.now() + timedelta(hours=6))
 
 
-async def test_a_sender_on_the_topic_may_give_a_reason_that_nobody_knows(world: World) -> None:
+async def test_a_notice_on_the_topic_may_have_an_unknown_reason(world: World) -> None:
     (order,) = await world.revoke(A, reason="a_new_law")
     assert (order.reason, order.due_at) == ("a_new_law", world.clock.now() + timedelta(hours=24))
 
@@ -115,7 +115,7 @@ async def test_the_same_idempotency_key_is_the_same_notice(http: httpx.AsyncClie
         ({"article_ids": [A, "bad"], "reason": "manual"}, "article_ids[1]"),
     ],
 )
-async def test_a_bad_notice_is_refused_with_the_fields_path(
+async def test_an_invalid_notice_is_rejected_with_the_path_of_the_field(
     http: httpx.AsyncClient, body: dict[str, Any], path: str
 ) -> None:
     answer = await _notice(http, body)
@@ -123,14 +123,14 @@ async def test_a_bad_notice_is_refused_with_the_fields_path(
     assert answer.json()["errors"][0]["path"] == path
 
 
-async def test_an_act_needs_a_key_with_the_role(http: httpx.AsyncClient) -> None:
+async def test_actions_need_a_key_with_the_role(http: httpx.AsyncClient) -> None:
     body = {"article_id": A, "reason": "manual"}
     assert (await http.post("/compliance/notices", json=body)).status_code == 401
     assert (await _notice(http, body, "search")).status_code == 403
     assert (await _notice(http, body, "licensor")).status_code == 202
 
 
-async def test_a_preview_counts_and_does_nothing(http: httpx.AsyncClient, world: World) -> None:
+async def test_a_preview_counts_and_changes_nothing(http: httpx.AsyncClient, world: World) -> None:
     await world.revoke(A)
     answer = await http.post(
         "/compliance/notices?preview=true",
@@ -184,7 +184,9 @@ async def test_many_articles_are_withheld_until_a_second_person_confirms(
     assert (await http.get(f"/compliance/notices/requests/{uuid4()}")).status_code == 404
 
 
-async def test_a_refused_request_gives_back_what_it_withheld(http: httpx.AsyncClient, world: World) -> None:
+async def test_refusing_a_request_reinstates_its_withheld_articles(
+    http: httpx.AsyncClient, world: World
+) -> None:
     ids = [f"metabase:{n}" for n in range(5)]
     waiting = (await _notice(http, {"article_ids": ids, "reason": "manual"})).json()
     path = waiting["refuse"].removeprefix("/api/v1")
@@ -205,7 +207,7 @@ async def test_requests_below_the_limit_add_up(http: httpx.AsyncClient) -> None:
     assert (await _notice(http, more, "licensor")).json()["state"] == "ordered"
 
 
-async def test_a_key_has_only_its_own_providers_articles_revoked(
+async def test_a_key_can_revoke_only_articles_of_its_own_providers(
     http: httpx.AsyncClient, world: World
 ) -> None:
     body = {"article_ids": [A, "partner:1", "other:1"], "reason": "licensor"}
@@ -230,7 +232,7 @@ async def test_an_idempotency_key_with_another_body_answers_409(
     assert await world.db.fetchval("SELECT count(*) FROM notice_request") == 1
 
 
-async def test_many_are_reinstated_by_two_people(http: httpx.AsyncClient, world: World) -> None:
+async def test_two_people_reinstate_many_articles(http: httpx.AsyncClient, world: World) -> None:
     await world.revoke(A, B)
     body = {"article_ids": [A, B], "note": "by mistake"}
     assert (
@@ -245,7 +247,7 @@ async def test_many_are_reinstated_by_two_people(http: httpx.AsyncClient, world:
     assert len(await world.said(ArticleReinstated)) == 2
 
 
-async def test_notices_come_as_csv_too(http: httpx.AsyncClient, world: World) -> None:
+async def test_notices_can_be_submitted_as_csv(http: httpx.AsyncClient, world: World) -> None:
     async def send(body: bytes) -> httpx.Response:
         return await http.post(
             "/compliance/notices?reason=licence_expired",
@@ -263,7 +265,7 @@ async def test_notices_come_as_csv_too(http: httpx.AsyncClient, world: World) ->
     assert (await send(b"article_id\n")).status_code == 422
 
 
-async def test_a_revocation_is_reinstated_by_an_officer_only(http: httpx.AsyncClient, world: World) -> None:
+async def test_only_an_officer_can_reinstate_a_revocation(http: httpx.AsyncClient, world: World) -> None:
     (order,) = await world.revoke(A)
     path, body = f"/compliance/revocations/{order.revocation_id}/reinstate", {"note": "by mistake"}
     assert (await http.post(path, json=body, headers=bearer("licensor"))).status_code == 403
@@ -289,7 +291,7 @@ async def test_a_takedown_has_the_complete_history(http: httpx.AsyncClient, worl
     assert (await http.get(f"/compliance/revocations/{uuid4()}")).status_code == 404
 
 
-async def test_orders_are_listed_the_newest_first_and_filtered(http: httpx.AsyncClient, world: World) -> None:
+async def test_orders_are_listed_newest_first_and_filtered(http: httpx.AsyncClient, world: World) -> None:
     orders = await world.revoke(*(f"metabase:{n}" for n in range(5)))
     await world.close(orders[0])
     page = (await http.get("/compliance/revocations?limit=2")).json()
@@ -301,7 +303,7 @@ async def test_orders_are_listed_the_newest_first_and_filtered(http: httpx.Async
     assert (await http.get("/compliance/revocations?cursor=nonsense")).status_code == 422
 
 
-async def test_a_consumer_that_was_away_reads_every_order_from_the_feed(
+async def test_a_consumer_that_was_offline_reads_every_order_from_the_feed(
     http: httpx.AsyncClient, world: World
 ) -> None:
     orders = await world.revoke(*(f"metabase:{n}" for n in range(5)))
@@ -358,7 +360,7 @@ async def test_an_expiry_holder_must_state_its_hours(http: httpx.AsyncClient) ->
     assert (await http.post("/compliance/holders", json=body, headers=bearer("operator"))).status_code == 201
 
 
-async def test_nobody_takes_our_own_copies_out_of_takedowns_over_http(
+async def test_our_own_holders_cannot_be_changed_or_removed_over_http(
     http: httpx.AsyncClient, world: World
 ) -> None:
     backups = {
@@ -400,7 +402,9 @@ async def test_two_active_holders_never_share_a_group(http: httpx.AsyncClient) -
     assert (await http.post("/compliance/holders", json=body, headers=bearer("operator"))).status_code == 409
 
 
-async def test_a_holder_answers_by_http_for_itself_alone(http: httpx.AsyncClient, world: World) -> None:
+async def test_a_holder_can_submit_receipts_over_http_only_for_itself(
+    http: httpx.AsyncClient, world: World
+) -> None:
     (order,) = await world.revoke(A)
     receipt = world.receipt(order, "search").model_dump(mode="json")
     other = world.receipt(order, "ingester").model_dump(mode="json")
@@ -418,7 +422,7 @@ async def test_a_holder_answers_by_http_for_itself_alone(http: httpx.AsyncClient
     assert refused.json()["errors"][0]["path"] == "items[1].order"
 
 
-async def test_a_run_is_asked_for_and_can_be_followed(http: httpx.AsyncClient, check: Check) -> None:
+async def test_a_requested_run_can_be_followed(http: httpx.AsyncClient, check: Check) -> None:
     asked = await http.post("/compliance/runs", headers=bearer("operator"))
     assert (asked.status_code, asked.json()["state"]) == (202, "requested")
     path = asked.headers["Location"].removeprefix("/api/v1")
@@ -443,7 +447,7 @@ async def test_incidents_are_listed_and_closed_by_an_officer(http: httpx.AsyncCl
     assert len((await http.get("/compliance/incidents?closed=true")).json()["items"]) == 1
 
 
-async def test_a_dead_letter_is_tried_again_through_the_same_handler(
+async def test_a_dead_letter_is_reprocessed_by_the_same_handler(
     http: httpx.AsyncClient, world: World
 ) -> None:
     notice = world.notice(A)
@@ -466,7 +470,7 @@ async def test_a_dead_letter_is_tried_again_through_the_same_handler(
     assert await world.db.fetchval("SELECT count(*) FROM consumer_offset") == 0
 
 
-async def test_the_history_counts_orders_a_day(http: httpx.AsyncClient, world: World) -> None:
+async def test_the_history_counts_orders_per_day(http: httpx.AsyncClient, world: World) -> None:
     await world.revoke(A)
     world.clock.advance(days=1)
     (order,) = await world.revoke(B)

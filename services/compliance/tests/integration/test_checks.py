@@ -36,7 +36,9 @@ def _bringing(world: World, *article_ids: str, close: bool) -> Callable[[UUID], 
     return brings
 
 
-async def test_a_quiet_day_leaves_a_record(world: World, check: Check, lines: list[str]) -> None:
+async def test_a_day_without_notices_has_a_completed_run(
+    world: World, check: Check, lines: list[str]
+) -> None:
     assert await check.asked("schedule", "test") == ExitCode.OK
     (completed,) = await world.said(RunCompleted)
     assert (completed.noticed, completed.closed, completed.open, completed.mock) == (0, 0, 0, True)
@@ -46,7 +48,7 @@ async def test_a_quiet_day_leaves_a_record(world: World, check: Check, lines: li
     assert any("mock" in line for line in lines)
 
 
-async def test_it_is_done_when_all_that_came_is_closed(
+async def test_a_run_is_done_when_all_obligations_of_its_notices_are_closed(
     world: World, fake_ingester: FakeIngester, check: Check, lines: list[str]
 ) -> None:
     fake_ingester.brings = _bringing(world, A, B, close=True)  # type: ignore[assignment]
@@ -79,7 +81,7 @@ async def test_a_run_that_counts_nothing_open_explains_its_exclusions_and_the_to
     assert "an officer's" in run["counts"]["open"]["excludes"]
 
 
-async def test_a_notice_that_was_lost_on_the_way_is_open(
+async def test_a_polled_notice_that_never_arrived_counts_as_open(
     world: World, fake_ingester: FakeIngester, check: Check
 ) -> None:
     async def lost(_: UUID) -> int:
@@ -90,7 +92,7 @@ async def test_a_notice_that_was_lost_on_the_way_is_open(
     assert (await world.said(RunCompleted))[0].open == 3
 
 
-async def test_a_notice_that_an_earlier_poll_brought_counts_for_this_one_too(
+async def test_a_notice_of_an_earlier_poll_counts_for_a_later_poll_too(
     world: World, fake_ingester: FakeIngester, check: Check
 ) -> None:
     notice = world.notice(A, poll_id=uuid4())
@@ -123,7 +125,7 @@ async def test_a_missing_worker_is_reported(
 
 
 @pytest.mark.parametrize("failing", [502, 503, 401])
-async def test_a_failing_provider_is_a_failed_run_and_never_a_quiet_day(
+async def test_a_failing_provider_is_a_failed_run_and_not_an_empty_result(
     world: World, fake_ingester: FakeIngester, check: Check, failing: int
 ) -> None:
     fake_ingester.failing = failing
@@ -134,21 +136,17 @@ async def test_a_failing_provider_is_a_failed_run_and_never_a_quiet_day(
     assert await runs.last_completed(world.db) is None
 
 
-async def test_a_poll_that_did_not_catch_up_concludes_nothing(
-    fake_ingester: FakeIngester, check: Check
-) -> None:
+async def test_a_poll_that_did_not_catch_up_fails_the_run(fake_ingester: FakeIngester, check: Check) -> None:
     fake_ingester.caught_up = False
     assert await check.asked("schedule", "test") == ExitCode.RETRY
 
 
-async def test_without_a_feed_of_revocations_nothing_was_checked(
-    fake_ingester: FakeIngester, check: Check
-) -> None:
+async def test_a_run_without_a_revocation_feed_fails(fake_ingester: FakeIngester, check: Check) -> None:
     fake_ingester.feeds = []
     assert await check.asked("schedule", "test") == ExitCode.RETRY
 
 
-async def test_a_poll_that_is_answered_later_is_waited_for(
+async def test_a_run_waits_for_a_poll_that_is_answered_later(
     world: World, fake_ingester: FakeIngester, check: Check
 ) -> None:
     fake_ingester.brings, fake_ingester.later = _bringing(world, A, close=True), True  # type: ignore[assignment]
@@ -156,7 +154,7 @@ async def test_a_poll_that_is_answered_later_is_waited_for(
     assert (await world.said(RunCompleted))[0].noticed == 1
 
 
-async def test_of_two_simultaneous_runs_one_works_and_the_other_reports_it(
+async def test_only_one_of_two_concurrent_runs_executes(
     world: World, fake_ingester: FakeIngester, check: Check, lines: list[str]
 ) -> None:
     entered, go_on = asyncio.Event(), asyncio.Event()
@@ -176,7 +174,7 @@ async def test_of_two_simultaneous_runs_one_works_and_the_other_reports_it(
     assert await world.db.fetchval("SELECT count(*) FROM run") == 1
 
 
-async def test_a_run_whose_process_died_is_found_by_the_next(world: World, check: Check) -> None:
+async def test_a_run_whose_process_died_is_marked_as_failed_by_the_next(world: World, check: Check) -> None:
     dead = uuid4()
     await runs.request(world.db, dead, "schedule", "test", world.clock.now(), mock=True)
     assert await check_started(dead, world.service)
@@ -185,7 +183,7 @@ async def test_a_run_whose_process_died_is_found_by_the_next(world: World, check
     assert failed.run_id == dead
 
 
-async def test_a_run_that_is_asked_for_is_done_by_the_worker(world: World, check: Check) -> None:
+async def test_a_requested_run_is_executed_once_by_the_worker(world: World, check: Check) -> None:
     run_id = uuid4()
     await runs.request(world.db, run_id, "request", "operator", world.clock.now(), mock=True)
     await check.requested()
@@ -193,7 +191,7 @@ async def test_a_run_that_is_asked_for_is_done_by_the_worker(world: World, check
     assert [completed.run_id for completed in await world.said(RunCompleted)] == [run_id]
 
 
-async def test_a_run_that_is_stopped_fails_and_reports_it(
+async def test_a_stopped_run_is_recorded_as_failed(
     world: World, fake_ingester: FakeIngester, lines: list[str]
 ) -> None:
     fake_ingester.brings = _bringing(world, A, close=False)  # type: ignore[assignment]
@@ -206,7 +204,7 @@ async def test_a_run_that_is_stopped_fails_and_reports_it(
     assert "stopped before" in (await world.said(RunFailed))[0].error
 
 
-async def test_an_unexpected_error_is_a_failed_run_too(
+async def test_an_unexpected_error_is_recorded_as_a_failed_run_without_its_text(
     world: World, fake_ingester: FakeIngester, check: Check
 ) -> None:
     async def broken(_: UUID) -> int:
@@ -229,7 +227,7 @@ async def test_an_overdue_obligation_of_any_notice_needs_attention(world: World,
     assert await check.asked("schedule", "test") == ExitCode.OK
 
 
-async def test_a_run_that_was_taken_over_while_it_froze_changes_nothing_when_it_wakes_up(
+async def test_a_suspended_run_that_lost_its_lease_changes_nothing_when_it_resumes(
     world: World, fake_ingester: FakeIngester, check: Check, lines: list[str]
 ) -> None:
     async def freezes(_: UUID) -> int:
@@ -250,7 +248,7 @@ async def test_a_run_that_was_taken_over_while_it_froze_changes_nothing_when_it_
     assert dead.error == "its process ended without reporting a result"
 
 
-async def test_a_lease_that_a_lost_node_left_behind_is_waited_for(world: World, check: Check) -> None:
+async def test_a_run_waits_until_the_lease_of_a_lost_node_expires(world: World, check: Check) -> None:
     await world.db.execute(
         "INSERT INTO lease VALUES ('run', 7, gen_random_uuid(), clock_timestamp() + interval '1 s')"
     )

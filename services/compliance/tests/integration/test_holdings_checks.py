@@ -44,7 +44,7 @@ async def _evidence(world: World) -> dict[str, Any]:
     return dict(orjson.loads(found))
 
 
-async def test_a_removal_is_verified_with_controls_in_the_question(
+async def test_a_removal_is_verified_by_a_request_that_includes_controls(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     await _removed(world)
@@ -59,7 +59,9 @@ async def test_a_removal_is_verified_with_controls_in_the_question(
     assert set(evidence["control_ids"]) == set(question) & LIVE
 
 
-async def test_a_store_that_still_holds_it_owes_it_again(world: World, fake_ingester: FakeIngester) -> None:
+async def test_the_obligation_of_a_store_that_still_holds_the_article_is_reopened(
+    world: World, fake_ingester: FakeIngester
+) -> None:
     fake_ingester.held.add(A)
     await _removed(world)
     await _verifier(world, fake_ingester).verify()
@@ -83,7 +85,7 @@ async def test_a_store_that_reports_everything_as_gone_proves_nothing(
     assert (await world.states(A))[1, "ingester"] == "verified"
 
 
-async def test_a_control_that_was_taken_down_meanwhile_accuses_nobody(
+async def test_a_control_taken_down_during_the_check_raises_no_alert(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     await _removed(world)
@@ -102,7 +104,7 @@ async def test_a_control_that_was_taken_down_meanwhile_accuses_nobody(
     assert (await _evidence(world))["proof"] == "order"
 
 
-async def test_an_ingester_that_has_just_begun_is_asked_again_for_what_must_be_held(
+async def test_controls_are_fetched_again_while_the_ingester_lists_none(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     controls = Controls(fake_ingester.ingester())
@@ -169,7 +171,7 @@ async def test_a_consumer_with_a_registered_address_is_checked_too(
     assert fake_ingester.questions == [[A]]
 
 
-async def test_more_than_a_question_holds_is_asked_in_turns(
+async def test_more_ids_than_fit_into_a_request_are_checked_in_several(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     ids = [f"metabase:{n}" for n in range(600)]
@@ -185,7 +187,7 @@ async def test_more_than_a_question_holds_is_asked_in_turns(
     assert await world.db.fetchval("SELECT count(*) FROM obligation WHERE state = 'verified'") == 600
 
 
-async def test_a_receipt_is_followed_by_a_holdings_check_at_once(
+async def test_a_receipt_is_followed_by_a_holdings_check_immediately(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     service = replace(world.service, clock=SystemClock())
@@ -220,7 +222,7 @@ async def _looked(world: World, verifier: HoldingsVerifier) -> str:
     return (await world.states(A))[1, "analytics"]
 
 
-async def test_a_store_that_is_behind_is_asked_again_and_accused_of_nothing(
+async def test_a_store_that_lags_is_checked_again_and_raises_no_alert(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     fake_ingester.behind = set(LIVE)
@@ -231,7 +233,7 @@ async def test_a_store_that_is_behind_is_asked_again_and_accused_of_nothing(
     assert await _looked(world, verifier) == "verified"
 
 
-async def test_a_store_that_misses_some_controls_is_proven_by_the_others(
+async def test_a_store_that_misses_some_controls_is_verified_with_the_others(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     fake_ingester.behind = LIVE - {max(LIVE)}
@@ -241,7 +243,7 @@ async def test_a_store_that_misses_some_controls_is_proven_by_the_others(
     assert await world.alerts() == []
 
 
-async def test_a_store_that_misses_what_it_must_hold_for_long_answers_wrongly(
+async def test_a_store_that_misses_controls_beyond_the_grace_period_is_reported_as_unreliable(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     fake_ingester.behind = set(LIVE)
@@ -253,7 +255,7 @@ async def test_a_store_that_misses_what_it_must_hold_for_long_answers_wrongly(
     assert await world.alerts() == ["StoreAnswersWrongly"]
 
 
-async def test_what_has_just_been_published_is_asked_of_the_ingester_alone(
+async def test_recently_published_articles_are_controls_only_for_the_ingester(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     fake_ingester.updated_at = world.clock.now()

@@ -38,7 +38,9 @@ async def test_an_earlier_clock_that_becomes_known_later_does_not_apply_to_a_new
     assert await world.db.fetchval(DUE, "archive") == due
 
 
-async def test_a_new_holders_receipt_for_an_order_closed_before_is_not_a_stray(world: World) -> None:
+async def test_a_new_holders_receipt_for_an_order_closed_before_is_not_reported_as_stray(
+    world: World,
+) -> None:
     (order,) = await world.revoke(A)
     await world.close(order)
     world.clock.advance(hours=9)
@@ -52,7 +54,7 @@ async def test_a_new_holders_receipt_for_an_order_closed_before_is_not_a_stray(w
     assert await world.alerts() == ["StrayReceipt"]
 
 
-async def test_what_a_holder_has_not_answered_is_sent_again_when_an_operator_asks(
+async def test_unanswered_orders_of_a_holder_are_resent_at_an_operators_request(
     http: httpx.AsyncClient, world: World
 ) -> None:
     first, answered = await world.revoke(A, B)

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.integration
 A, B = "metabase:1", "junk:1"
 
 
-async def test_an_id_that_was_sent_before_for_another_article_suppresses_no_revocation(world: World) -> None:
+async def test_an_id_sent_before_for_another_article_does_not_suppress_a_revocation(world: World) -> None:
     target = world.notice(A)
     await world.notices(world.notice(B, notice_id=target.notice_id, noticed_by="upstream:junk"))
     await world.notices(target)
@@ -20,7 +20,7 @@ async def test_an_id_that_was_sent_before_for_another_article_suppresses_no_revo
     assert await world.db.fetchval("SELECT state FROM article WHERE article_id = $1", A) == "revoked"
 
 
-async def test_both_notices_of_one_id_keep_their_own_order(world: World) -> None:
+async def test_two_notices_with_one_id_each_keep_their_own_order(world: World) -> None:
     target = world.notice(A)
     other = world.notice(B, notice_id=target.notice_id)
     await world.notices(other, target)

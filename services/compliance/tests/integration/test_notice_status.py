@@ -36,7 +36,7 @@ async def status(http: httpx.AsyncClient, notice_id: UUID | str, subject: str = 
     return body
 
 
-async def test_a_notice_that_nobody_has_seen_is_unknown(http: httpx.AsyncClient) -> None:
+async def test_a_notice_that_was_never_received_is_unknown(http: httpx.AsyncClient) -> None:
     found = await status(http, uuid4())
     assert (found["state"], found["items"], found["errors"]) == ("unknown", [], [])
 
@@ -59,7 +59,7 @@ async def test_a_notice_is_stored_and_then_published_with_its_order(
     assert item["closed_at"] is None
 
 
-async def test_a_notice_above_the_limit_is_accepted_until_someone_decides(
+async def test_a_notice_above_the_limit_is_accepted_until_it_is_decided(
     http: httpx.AsyncClient, world: World
 ) -> None:
     events = [world.notice(f"metabase:{n}") for n in range(501)]
@@ -92,7 +92,7 @@ async def test_a_confirmed_notice_is_published(http: httpx.AsyncClient, world: W
     assert (one["state"], len(one["items"])) == ("published", 1)
 
 
-async def test_a_notice_of_an_unknown_sender_is_no_known_senders(
+async def test_a_notice_of_an_unknown_sender_is_unknown_to_every_other_sender(
     http: httpx.AsyncClient, world: World
 ) -> None:
     event = world.notice(A)
@@ -139,14 +139,16 @@ async def test_what_one_sender_sent_is_unknown_to_another(http: httpx.AsyncClien
         assert (await http.get(f"/notices/{one}", headers=bearer("search"))).status_code == 403
 
 
-async def test_an_id_on_two_articles_is_answered_for_both(http: httpx.AsyncClient, world: World) -> None:
+async def test_the_status_of_an_id_with_two_articles_lists_both(
+    http: httpx.AsyncClient, world: World
+) -> None:
     first = world.notice(A)
     await send(world, LICENSOR, first, world.notice(B, notice_id=first.notice_id))
     found = await status(http, first.notice_id)
     assert [item["article_id"] for item in found["items"]] == [A, B]
 
 
-async def test_where_nobody_signs_a_sender_is_known_by_the_name_in_its_notice(
+async def test_without_signatures_the_sender_is_the_one_named_in_the_notice(
     http: httpx.AsyncClient, world: World
 ) -> None:
     event = world.notice(A, noticed_by="licensor")

@@ -46,7 +46,7 @@ async def test_lost_orders_are_recovered_and_the_next_number_is_above_them(world
     assert [tuple(row) for row in rows] == [("revoked", False), ("reinstated", True), ("revoked", False)]
 
 
-async def test_a_notice_that_a_recovered_order_answers_revokes_nothing_twice(world: World) -> None:
+async def test_a_notice_of_a_recovered_order_does_not_revoke_again(world: World) -> None:
     notice = world.notice(A)
     await world.notices(notice)
     (order,) = await world.said(ArticleRevoked)
@@ -58,7 +58,7 @@ async def test_a_notice_that_a_recovered_order_answers_revokes_nothing_twice(wor
     assert await world.db.fetchval("SELECT state FROM article WHERE article_id = $1", A) == "live"
 
 
-async def test_a_recovered_order_is_owed_and_sent_again_at_once(world: World) -> None:
+async def test_a_recovered_order_obliges_its_holders_and_is_resent_immediately(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.db.execute(FORGOTTEN)
     await arrive(world, [order])
@@ -69,7 +69,7 @@ async def test_a_recovered_order_is_owed_and_sent_again_at_once(world: World) ->
     assert await world.alerts() == ["OrdersRecovered"]
 
 
-async def test_what_is_known_changes_nothing(world: World) -> None:
+async def test_a_known_order_changes_nothing(world: World) -> None:
     (order,) = await world.revoke(A)
     before = await world.db.fetch("SELECT * FROM revocation")
     await arrive(world, [order, order.model_copy(update={"attempt": 2})])
@@ -97,7 +97,7 @@ async def test_a_lost_withholding_is_recovered_and_ended_by_the_next_order(world
     assert await world.db.fetchval("SELECT state FROM article") == "revoked"
 
 
-async def test_a_reinstatement_whose_revocation_nobody_knows_any_more_raises_the_number_alone(
+async def test_a_recovered_reinstatement_without_its_revocation_only_raises_the_number(
     world: World,
 ) -> None:
     reinstated = world.reinstatement(A, world.number)
@@ -108,7 +108,7 @@ async def test_a_reinstatement_whose_revocation_nobody_knows_any_more_raises_the
 
 
 @pytest.mark.parametrize(("sender", "known"), [("compliance", True), ("ingester", False), (None, False)])
-async def test_with_authentication_only_what_compliance_has_signed_is_known_again(
+async def test_with_authentication_only_orders_signed_by_compliance_are_recovered(
     world: World, sender: str | None, *, known: bool
 ) -> None:
     strict = replace(world.service, settings=world.service.settings.model_copy(update={"enable_auth": True}))
@@ -140,7 +140,9 @@ async def test_nothing_is_issued_before_our_own_orders_are_read(
     assert await world.db.fetchval("SELECT count(*) FROM revocation") == before
 
 
-async def test_what_a_store_of_ours_calls_superseded_is_revoked_again_above_it(world: World) -> None:
+async def test_an_order_that_our_store_reports_as_superseded_is_reissued_with_a_higher_number(
+    world: World,
+) -> None:
     (order,) = await world.revoke(A)
     world.clock.advance(minutes=1)
     await world.receipts(world.receipt(order, "ingester", outcome=Outcome.SUPERSEDED))
@@ -149,7 +151,7 @@ async def test_what_a_store_of_ours_calls_superseded_is_revoked_again_above_it(w
     assert (await world.states(A))[2, "ingester"] == "open"
 
 
-async def test_a_receipt_is_handled_only_when_what_it_contradicts_is_ordered_again(
+async def test_a_receipt_that_contradicts_an_order_is_processed_only_when_the_order_is_reissued(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (order,) = await world.revoke(A)
@@ -178,7 +180,9 @@ async def test_a_receipt_for_an_unknown_higher_number_raises_the_known_one(world
     assert (again.previous_order, again.order) == (order.order + 5, order.order + 6)
 
 
-async def test_what_only_a_store_of_ours_was_ordered_to_remove_is_revoked_above_that(world: World) -> None:
+async def test_an_article_that_only_our_store_was_ordered_to_remove_is_revoked_with_a_higher_number(
+    world: World,
+) -> None:
     (order,) = await world.revoke(A)
     await world.db.execute(FORGOTTEN)
     answer = world.receipt(order, "ingester")
@@ -204,13 +208,13 @@ async def test_an_order_that_only_a_consumer_knows_revokes_nothing(world: World)
     assert await world.said(ArticleRevoked) == []
 
 
-async def test_a_consumer_makes_nobody_order_again(world: World) -> None:
+async def test_a_receipt_of_a_consumer_reissues_no_order(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "search", outcome=Outcome.SUPERSEDED))
     assert len(await world.said(ArticleRevoked)) == 1
 
 
-async def test_a_receipt_for_an_older_order_that_was_deleted_orders_nothing_again(world: World) -> None:
+async def test_a_receipt_for_a_deleted_older_order_reissues_no_order(world: World) -> None:
     (order,) = await world.revoke(A)
     older = order.model_copy(update={"order": order.order - 5})
     await world.receipts(world.receipt(older, "ingester"))

@@ -101,7 +101,7 @@ async def test_above_the_limit_articles_are_withheld_at_once_and_revoked_after_a
     assert await states(world) == {"revoked": 11}
 
 
-async def test_what_is_withheld_here_and_superseded_in_a_store_of_ours_is_withheld_above_it(
+async def test_an_article_withheld_here_and_superseded_in_our_store_is_withheld_with_a_higher_number(
     world: World,
 ) -> None:
     made = await submitted(world, ids(11))
@@ -130,7 +130,7 @@ async def test_many_small_requests_add_up(world: World) -> None:
     assert (await states(world))["revoked"] == 15
 
 
-async def test_two_requests_at_once_do_not_use_one_limit_twice(world: World) -> None:
+async def test_two_concurrent_requests_share_one_limit(world: World) -> None:
     await asyncio.gather(submitted(world, ids(8)), submitted(world, ids(8, 100)))
     assert await states(world) == {"revoked": 8, "withheld": 8}
 
@@ -143,7 +143,7 @@ async def test_http_and_topic_share_the_limit_of_a_subject(world: World) -> None
     assert (row["made_by"], row["withheld"], len(row["article_ids"])) == ("upstream", 2, 2)
 
 
-async def test_records_gather_in_one_request_until_it_is_decided_on(world: World) -> None:
+async def test_records_above_the_limit_join_one_request_until_it_is_decided(world: World) -> None:
     for start in range(0, 14, 2):
         await from_topic(world, UPSTREAM, *(world.notice(one) for one in ids(2, start)))
     (row,) = await world.db.fetch("SELECT request_id, article_ids FROM notice_request")
@@ -180,7 +180,7 @@ async def test_only_the_ingester_may_name_feeds_and_polls(world: World) -> None:
         Caller("search", frozenset({"holder"}), frozenset({"metabase"})),
     ],
 )
-async def test_a_sender_who_may_not_revoke_only_withholds(world: World, sender: Caller | None) -> None:
+async def test_a_notice_of_an_unauthorised_sender_only_withholds(world: World, sender: Caller | None) -> None:
     world, notice = strict(world), world.notice(A)
     await from_topic(world, sender, notice)
     await from_topic(world, sender, notice)
@@ -193,7 +193,9 @@ async def test_a_sender_who_may_not_revoke_only_withholds(world: World, sender: 
     assert (order.notice_ids, order.clock_started_at) == ((notice.notice_id,), row["made_at"])
 
 
-async def test_a_notice_that_may_revoke_ends_what_another_only_withheld(world: World) -> None:
+async def test_a_notice_of_an_authorised_sender_revokes_an_article_that_was_only_withheld(
+    world: World,
+) -> None:
     made = await submitted(world, ids(11))
     await from_topic(world, INGESTER, world.notice(A))
     assert await states(world) == {"withheld": 10, "revoked": 1}
@@ -201,7 +203,7 @@ async def test_a_notice_that_may_revoke_ends_what_another_only_withheld(world: W
     assert await states(world) == {"live": 10, "revoked": 1}
 
 
-async def test_a_refused_request_reinstates_what_no_other_request_wants(world: World) -> None:
+async def test_a_refused_request_reinstates_only_articles_of_no_other_request(world: World) -> None:
     first = await submitted(world, ids(12))
     second = await submitted(world, ids(12, 10), made_by="other")
     await requests.request_refused(first.request_id, "second", "by mistake", world.service)
@@ -214,7 +216,7 @@ async def test_a_refused_request_reinstates_what_no_other_request_wants(world: W
 
 
 @pytest.mark.parametrize("dies_after", [0, 1, 2])
-async def test_a_request_is_carried_out_to_its_end_after_a_kill(
+async def test_a_request_is_completed_after_its_process_was_killed(
     world: World, monkeypatch: pytest.MonkeyPatch, dies_after: int
 ) -> None:
     monkeypatch.setattr(request_flow, "SLICE", 5)
@@ -255,7 +257,7 @@ async def test_two_processes_carry_out_a_request_once(world: World, monkeypatch:
     assert len(rows) == 40
 
 
-async def test_a_large_request_within_the_limit_is_carried_out_after_a_kill(
+async def test_a_large_request_within_the_limit_is_completed_after_its_process_was_killed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_flow, "SLICE", 2)
@@ -273,7 +275,9 @@ async def _dead(*_: object) -> int:
     raise ConnectionResetError
 
 
-async def test_what_waits_is_alerted_and_what_expired_stays_withheld(world: World) -> None:
+async def test_a_waiting_request_is_alerted_and_an_expired_one_leaves_its_articles_withheld(
+    world: World,
+) -> None:
     made = await submitted(world, ids(11))
     await watching.watch_requests(world.service)
     assert await world.alerts() == ["ApprovalWaiting"]
@@ -288,7 +292,7 @@ async def test_what_waits_is_alerted_and_what_expired_stays_withheld(world: Worl
     assert await watching.watch_requests(world.service) == []
 
 
-async def test_withheld_obliges_our_stores_alone_and_is_never_late(world: World) -> None:
+async def test_a_withholding_obliges_only_our_stores_and_is_never_overdue(world: World) -> None:
     made = await submitted(world, ids(11))
     (order, *_) = await world.said(ArticleWithheld)
     assert list(await world.states(order.article_id)) == [(1, "ingester")]
@@ -307,7 +311,7 @@ async def test_a_withheld_receipt_closes_no_revocation(world: World) -> None:
     assert "verified" not in (await world.states(A)).values()
 
 
-async def test_many_are_reinstated_by_two_people_and_what_was_revoked_since_stays(world: World) -> None:
+async def test_two_people_reinstate_many_articles_except_those_revoked_since(world: World) -> None:
     await world.revoke(*ids(6))
     made = request(world, ids(6), kind=RequestKind.REINSTATE, made_by="officer", note="by mistake")
     await requests.requested(made, world.service)
@@ -321,7 +325,7 @@ async def test_many_are_reinstated_by_two_people_and_what_was_revoked_since_stay
     assert await states(world) == {"revoked": 1, "live": 5}
 
 
-async def test_one_officer_alone_reinstates_only_a_few(world: World) -> None:
+async def test_one_officer_can_reinstate_only_a_few_articles(world: World) -> None:
     orders = await world.revoke(*ids(11))
     for one in orders[:10]:
         await reinstate(one.revocation_id, "officer", "by mistake", world.service)
@@ -330,7 +334,7 @@ async def test_one_officer_alone_reinstates_only_a_few(world: World) -> None:
     await reinstate(orders[10].revocation_id, "other", "by mistake", world.service)
 
 
-async def test_what_waits_for_a_second_person_is_not_reinstated_by_one(world: World) -> None:
+async def test_one_officer_cannot_reinstate_an_article_that_waits_for_approval(world: World) -> None:
     await submitted(world, ids(11))
     (order, *_) = await world.said(ArticleWithheld)
     with pytest.raises(Conflict):
@@ -349,14 +353,14 @@ async def test_an_unusual_share_revoked_by_one_feed_is_alerted(world: World) -> 
     assert await watch_mass_revocations(world.service, held=200) == []
 
 
-async def test_a_request_expires_in_its_time(world: World) -> None:
+async def test_a_request_expires_after_seven_days(world: World) -> None:
     made = await submitted(world, ids(11))
     row = await world.db.fetchrow("SELECT expires_at FROM notice_request")
     assert row is not None
     assert row["expires_at"] == made.made_at + timedelta(days=7)
 
 
-async def test_what_was_reinstated_while_a_request_waits_is_revoked_when_that_is_confirmed(
+async def test_an_article_reinstated_while_a_request_waits_is_revoked_when_the_request_is_confirmed(
     world: World,
 ) -> None:
     (order,) = await world.revoke(A)
@@ -366,7 +370,7 @@ async def test_what_was_reinstated_while_a_request_waits_is_revoked_when_that_is
     assert await states(world) == {"revoked": 12}
 
 
-async def test_what_is_withheld_for_no_request_can_be_reinstated(world: World) -> None:
+async def test_an_article_withheld_without_a_request_can_be_reinstated(world: World) -> None:
     await submitted(world, ids(11))
     (order, *_) = await world.said(ArticleWithheld)
     with pytest.raises(Conflict):
@@ -376,7 +380,7 @@ async def test_what_is_withheld_for_no_request_can_be_reinstated(world: World) -
     assert await states(world) == {"withheld": 10, "live": 1}
 
 
-async def test_what_is_left_of_a_request_counts_while_it_is_carried_out(
+async def test_the_rest_of_a_request_in_progress_counts_towards_the_limit(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_flow, "SLICE", 5)
@@ -389,7 +393,7 @@ async def test_what_is_left_of_a_request_counts_while_it_is_carried_out(
 
 
 @pytest.mark.parametrize("together", [True, False])
-async def test_a_notice_of_the_feed_revokes_also_where_an_unknown_sender_used_its_id_before(
+async def test_a_feeds_notice_revokes_even_if_an_unknown_sender_used_its_id_before(
     world: World,
     together: bool,  # noqa: FBT001 - a parameter
 ) -> None:
@@ -410,7 +414,7 @@ async def test_a_notice_of_the_feed_revokes_also_where_an_unknown_sender_used_it
     assert await states(world) == {"revoked": 1}
 
 
-async def test_a_notice_of_the_feed_is_not_known_by_a_recovered_order_that_only_withholds(
+async def test_a_recovered_withholding_does_not_suppress_a_feeds_notice(
     world: World,
 ) -> None:
     world = strict(world)
@@ -421,7 +425,7 @@ async def test_a_notice_of_the_feed_is_not_known_by_a_recovered_order_that_only_
     assert await states(world) == {"revoked": 1}
 
 
-async def test_a_notice_of_the_feed_revokes_again_what_an_upstream_system_used_its_id_for(
+async def test_a_feeds_notice_revokes_again_even_if_an_upstream_system_used_its_id_before(
     world: World,
 ) -> None:
     notice = world.notice(A)
@@ -432,7 +436,7 @@ async def test_a_notice_of_the_feed_revokes_again_what_an_upstream_system_used_i
     assert await states(world) == {"revoked": 1}
 
 
-async def test_an_upstream_system_revokes_also_where_an_unknown_sender_used_its_id_before(
+async def test_an_upstream_system_revokes_even_if_an_unknown_sender_used_its_id_before(
     world: World,
 ) -> None:
     world, notice = strict(world), world.notice(A)
@@ -441,7 +445,7 @@ async def test_an_upstream_system_revokes_also_where_an_unknown_sender_used_its_
     assert await states(world) == {"revoked": 1}
 
 
-async def test_an_unknown_sender_takes_no_notice_out_of_anothers_request(world: World) -> None:
+async def test_an_unknown_sender_cannot_remove_a_notice_from_anothers_request(world: World) -> None:
     world = strict(world)
     noticed = [world.notice(one) for one in ids(11)]
     await from_topic(world, UPSTREAM, *noticed)
@@ -451,7 +455,7 @@ async def test_an_unknown_sender_takes_no_notice_out_of_anothers_request(world: 
     assert await states(world) == {"revoked": 11}
 
 
-async def test_an_unknown_sender_sets_back_no_clock(world: World) -> None:
+async def test_an_unknown_sender_cannot_shorten_a_deadline(world: World) -> None:
     world = strict(world)
     (order,) = await world.revoke(A)
     await from_topic(world, None, world.notice(A, revoked_at=world.ago(days=30)))
@@ -459,7 +463,7 @@ async def test_an_unknown_sender_sets_back_no_clock(world: World) -> None:
     assert await world.db.fetchval("SELECT due_at FROM revocation") == order.due_at
 
 
-async def test_a_revocation_has_the_clock_of_those_who_may_revoke(world: World) -> None:
+async def test_the_clock_of_a_revocation_is_set_only_by_authorised_senders(world: World) -> None:
     world = strict(world)
     forged = world.notice(A, revoked_at=world.ago(days=30), reason="manual")
     await from_senders(world, (forged, None), (world.notice(A), INGESTER))

@@ -32,7 +32,7 @@ async def _sent_in(
     return moments
 
 
-async def test_a_holder_that_still_holds_it_is_sent_the_order_less_and_less_often_and_alone(
+async def test_an_order_is_resent_with_increasing_delays_only_to_the_holder_that_still_holds_the_article(
     world: World,
 ) -> None:
     (order,) = await world.revoke(A)
@@ -47,7 +47,7 @@ async def test_a_holder_that_still_holds_it_is_sent_the_order_less_and_less_ofte
     assert await _sent_in(world, 150, deny) == [1, 6, 21, 81, 141]
 
 
-async def test_a_receipt_without_being_asked_neither_hurries_nor_postpones_the_next_sending(
+async def test_an_unsolicited_receipt_neither_advances_nor_delays_the_next_resend(
     world: World,
 ) -> None:
     (order,) = await world.revoke(A)
@@ -63,7 +63,7 @@ async def test_a_receipt_without_being_asked_neither_hurries_nor_postpones_the_n
     assert [order.attempt for order in await world.said(ArticleRevoked)] == [1, 2]
 
 
-async def test_one_that_still_holds_it_postpones_no_sending_to_another(world: World) -> None:
+async def test_a_holder_that_still_holds_the_article_does_not_delay_a_resend_to_another(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "ingester"))
     await world.checked("ingester", {A: Holding.HELD})
@@ -80,7 +80,9 @@ async def test_one_that_still_holds_it_postpones_no_sending_to_another(world: Wo
     assert seen == {1: ("ingester", "search"), 5: ("search",), 6: ("ingester", "search"), 15: ("search",)}
 
 
-async def test_an_order_is_sent_again_to_those_who_owe_an_answer_and_daily_in_the_end(world: World) -> None:
+async def test_an_order_is_resent_only_to_holders_that_have_not_answered_and_finally_once_a_day(
+    world: World,
+) -> None:
     orders = await world.revoke(A, B)
     await world.close(*orders[1:])
     await world.receipts(world.receipt(orders[0], "ingester"))

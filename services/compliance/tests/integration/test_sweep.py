@@ -106,7 +106,7 @@ async def test_old_records_are_archived_and_deleted_and_orders_open_or_in_force_
     assert await records.remove(request(world), Progress()) == SweepCounts(1, 0, 0, 1)
 
 
-async def test_a_notice_that_is_repeated_after_years_is_answered_with_the_order_in_force(
+async def test_a_notice_repeated_after_years_resends_the_order_in_force(
     world: World, records: Records
 ) -> None:
     notice = world.notice("metabase:1")
@@ -125,7 +125,7 @@ async def test_a_notice_that_is_repeated_after_years_is_answered_with_the_order_
     assert await world.alerts() == []
 
 
-async def test_a_number_is_never_given_twice(world: World, records: Records) -> None:
+async def test_no_order_number_is_issued_twice_after_a_sweep(world: World, records: Records) -> None:
     await years_pass(world)
     given = await world.db.fetchval("SELECT max(order_no) FROM revocation WHERE article_id = $1", LIFTED)
     await records.remove(request(world), Progress())
@@ -133,7 +133,7 @@ async def test_a_number_is_never_given_twice(world: World, records: Records) -> 
     assert (order.order > given, order.previous_order) == (True, given)
 
 
-async def test_what_is_held_by_id_or_by_date_stays(world: World, records: Records) -> None:
+async def test_records_under_a_hold_by_id_or_by_date_are_not_deleted(world: World, records: Records) -> None:
     await years_pass(world)
     by_id = request(world, holds=[Hold(hold_id=uuid4(), article_ids=(LIFTED,))])
     everything = request(world, holds=[Hold(hold_id=uuid4())])
@@ -144,7 +144,7 @@ async def test_what_is_held_by_id_or_by_date_stays(world: World, records: Record
     assert await orders(world) == {STANDS, LIFTED, OPEN}
 
 
-async def test_an_archive_that_cannot_be_read_back_removes_nothing(
+async def test_nothing_is_deleted_when_its_archive_cannot_be_read_back(
     world: World, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await years_pass(world)
@@ -157,7 +157,7 @@ async def test_an_archive_that_cannot_be_read_back_removes_nothing(
     assert await orders(world) == {STANDS, LIFTED, OPEN}
 
 
-async def test_what_was_not_archived_does_not_go(
+async def test_a_record_missing_from_the_archive_is_not_deleted(
     world: World, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Adds a record to an order while it is archived."""
@@ -174,7 +174,7 @@ async def test_what_was_not_archived_does_not_go(
     assert await orders(world) == {STANDS, LIFTED, OPEN}
 
 
-async def test_slices_resume_and_each_has_its_archive(
+async def test_an_interrupted_sweep_resumes_and_each_slice_has_its_archive(
     world: World, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeps, "SLICE", 1)
@@ -204,7 +204,7 @@ async def test_nothing_is_deleted_without_an_archive(
         await owned.remove(request(world, action=action), Progress())
 
 
-async def test_while_it_is_archived_nobody_waits_and_what_comes_meanwhile_is_archived_too(
+async def test_writes_during_archiving_are_not_blocked_and_are_archived_too(
     world: World, records: Records, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     await years_pass(world)
@@ -240,7 +240,7 @@ async def _receipt_on(world: World, article_id: str) -> None:
     )
 
 
-async def test_a_request_is_answered_by_the_service(world: World) -> None:
+async def test_every_sweep_request_gets_an_answer(world: World) -> None:
     before = world.clock.now() - timedelta(days=7 * 365)
     asked = [request(world, before=before), request(world, before=before, dry_run=True)]
     await world.service.sweeper.requested(world.received(asked))

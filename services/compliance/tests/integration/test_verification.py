@@ -75,7 +75,7 @@ async def test_an_empty_store_verifies_nothing_when_all_the_known_controls_are_t
 
 @pytest.mark.parametrize("applied", [0, None])
 @pytest.mark.parametrize("live", [0, CONTROLS - 1])
-async def test_with_fewer_than_five_live_articles_only_the_applied_order_proves_it(
+async def test_with_fewer_than_five_live_articles_only_the_applied_order_proves_a_removal(
     world: World, fake_ingester: FakeIngester, live: int, applied: int | None
 ) -> None:
     fake_ingester.held = fake_ingester.listed = set(sorted(LIVE)[:live])
@@ -91,7 +91,7 @@ async def test_with_fewer_than_five_live_articles_only_the_applied_order_proves_
     assert (evidence["proof"], evidence["controls"], evidence["applied_order"]) == ("order", live, number)
 
 
-async def test_a_store_that_has_not_applied_the_order_is_asked_again_although_it_holds_the_controls(
+async def test_a_store_that_holds_the_controls_but_has_not_applied_the_order_is_checked_again(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     fake_ingester.applied = 0
@@ -103,7 +103,7 @@ async def test_a_store_that_has_not_applied_the_order_is_asked_again_although_it
     assert await world.alerts() == []
 
 
-async def test_a_store_that_does_not_report_applied_orders_is_proven_by_its_controls(
+async def test_a_store_that_does_not_report_applied_orders_is_verified_with_its_controls(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     fake_ingester.applied = None
@@ -149,7 +149,7 @@ async def test_two_workers_raise_one_alert_on_a_store_that_misses_its_controls(
     assert await world.db.fetchval("SELECT count(*) FROM control_missing") == 0
 
 
-async def test_what_was_missed_once_is_asked_for_until_it_is_answered_rightly(
+async def test_a_missed_control_is_checked_until_it_is_reported_as_held(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     fake_ingester.behind = {min(LIVE)}
@@ -175,7 +175,7 @@ async def _one_that_misses(verifier: HoldingsVerifier) -> HoldingsCheck:
 
 
 @pytest.mark.parametrize("failing", [503, 404])
-async def test_a_question_without_an_answer_neither_raises_nor_resolves(
+async def test_an_unanswered_holdings_check_neither_raises_nor_resolves_an_alert(
     world: World, fake_ingester: FakeIngester, failing: int
 ) -> None:
     fake_ingester.held.clear()
@@ -212,7 +212,9 @@ async def _dripping() -> AsyncIterator[tuple[AnyHttpUrl, list[int]]]:
         server.close()
 
 
-async def test_a_holder_that_drips_delays_only_itself(world: World, fake_ingester: FakeIngester) -> None:
+async def test_a_holder_that_responds_slowly_delays_only_itself(
+    world: World, fake_ingester: FakeIngester
+) -> None:
     addresses = Addresses(AddressRules(public_only=False))
     async with _dripping() as (url, asked), guarded_http() as http:
         there = SEARCH.model_copy(update={"holdings_url": url})
@@ -238,7 +240,7 @@ async def test_a_holder_that_drips_delays_only_itself(world: World, fake_ingeste
         addresses.close()
 
 
-async def test_a_consumer_that_does_not_answer_is_asked_less_and_less_often(
+async def test_a_consumer_that_does_not_answer_is_checked_with_increasing_delays(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     there = SEARCH.model_copy(update={"holdings_url": AnyHttpUrl("http://nowhere/holdings")})
@@ -253,7 +255,7 @@ async def test_a_consumer_that_does_not_answer_is_asked_less_and_less_often(
     assert pauses == [5, 10, 20, 40, 80, 160, 300, 300, 300]
 
 
-def test_a_question_names_as_many_ids_as_an_answer_has_room_for() -> None:
+def test_a_request_has_only_as_many_ids_as_fit_into_the_response() -> None:
     assert first_that_fit(f"metabase:{n}" for n in range(10_000)) == 500
     longest = "a" * 32 + ":" + "b" * 199
     fitting = first_that_fit(f"{longest}{n % 10}" for n in range(500))

@@ -87,7 +87,7 @@ async def _closed(around: Around, count: int) -> bool:
     }
 
 
-async def test_a_notice_on_kafka_ends_verified_and_answered(around: Around) -> None:
+async def test_a_notice_on_kafka_leads_to_verified_obligations(around: Around) -> None:
     around.fake_ingester.held.add("metabase:1")
     async with around.working(), answering(around, "ingester", "search"):
         await around.notice("metabase:1")
@@ -96,7 +96,7 @@ async def test_a_notice_on_kafka_ends_verified_and_answered(around: Around) -> N
     assert (order.article_id, order.previous_order, order.attempt) == ("metabase:1", 0, 1)
 
 
-async def test_a_worker_killed_in_the_middle_loses_no_notice_and_gives_no_number_twice(
+async def test_a_killed_worker_loses_no_notice_and_issues_no_order_twice(
     around: Around,
 ) -> None:
     ids = [f"metabase:{n}" for n in range(300)]
@@ -172,7 +172,7 @@ async def test_an_order_whose_receipt_was_lost_is_sent_again(around: Around) -> 
     assert attempts[:2] == [1, 2]
 
 
-async def test_a_wiped_broker_loses_nothing_that_is_open(around: Around) -> None:
+async def test_open_orders_survive_a_wiped_broker(around: Around) -> None:
     async with around.working():
         await around.notice("metabase:1", "metabase:2")
         await until(
@@ -187,7 +187,7 @@ async def test_a_wiped_broker_loses_nothing_that_is_open(around: Around) -> None
             await until(lambda: _closed(around, 2), what="all is closed")
 
 
-async def test_a_stranger_who_reads_the_articles_raises_an_alert(around: Around) -> None:
+async def test_an_unregistered_consumer_of_the_articles_raises_an_alert(around: Around) -> None:
     group = f"stranger-{uuid4().hex[:6]}"
     for name in (group, "search"):
         async with AIOKafkaConsumer(
@@ -204,7 +204,7 @@ async def test_a_stranger_who_reads_the_articles_raises_an_alert(around: Around)
     assert [(row["name"], row["reader"]) for row in rows] == [("UnregisteredConsumer", group)]
 
 
-async def test_a_run_in_a_process_of_its_own_waits_for_the_worker(around: Around) -> None:
+async def test_a_run_in_its_own_process_waits_for_the_worker(around: Around) -> None:
     async def brings(poll_id: object) -> int:
         around.fake_ingester.held |= {"metabase:1", "metabase:2"}
         await around.notice("metabase:1", "metabase:2", poll_id=poll_id)
@@ -243,7 +243,7 @@ async def test_a_run_against_a_failing_provider_ends_with_1(around: Around) -> N
     assert await around.db.fetchval("SELECT state FROM run") == "failed"
 
 
-async def test_pending_migrations_are_refused_with_a_message(
+async def test_pending_migrations_are_reported(
     around: Around, databases: Databases, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with databases.fresh([]) as empty:
@@ -259,14 +259,14 @@ async def test_pending_migrations_are_refused_with_a_message(
         await connection.close()
 
 
-async def test_the_dead_letters_are_tried_again_by_command(around: Around) -> None:
+async def test_a_command_reprocesses_the_dead_letters(around: Around) -> None:
     code, said = await around.job("replay-dlq")
     assert (code, said.splitlines()[0]) == (0, "dead letters: 0 reprocessed, 0 failed again")
     code, said = await around.job("accept-gap")
     assert (code, "no gap" in said) == (0, True)
 
 
-async def test_the_api_is_ready_and_ends_when_asked(around: Around) -> None:
+async def test_the_api_becomes_ready_and_stops_on_request(around: Around) -> None:
     process = await around.ready("api", around.port)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{around.port}") as http:
         assert (await http.get("/api/v1/compliance/status")).json()["status"] == "unknown"

@@ -29,7 +29,9 @@ def test_an_unchanged_archive_is_printed_with_its_counts(
     assert "2 archives are unchanged" in capsys.readouterr().out
 
 
-def test_records_are_read_a_line_each_and_in_order(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_records_are_printed_one_per_line_and_in_order(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(SERVICE, ["archive", "read", str(folder)]) == 0
     lines = [orjson.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines == [{"schema": "notice", "record": {"n": n}} for n in (1, 2)]
@@ -51,14 +53,14 @@ def test_a_damaged_archive_ends_with_3_and_names_the_file(
 
 
 @pytest.mark.parametrize("do", ["verify", "read"])
-def test_a_folder_without_archives_proves_nothing(
+def test_a_folder_without_archives_is_an_error(
     tmp_path: Path, do: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(SERVICE, ["archive", do, str(tmp_path)]) == 3
     assert "no archive" in capsys.readouterr().err
 
 
-def test_an_archive_url_that_is_no_folder_is_refused_at_the_start(
+def test_an_archive_url_that_is_not_a_folder_is_rejected_at_start_up(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ARCHIVE_URL", "s3://bucket")

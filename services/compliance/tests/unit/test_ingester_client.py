@@ -43,13 +43,13 @@ async def test_an_unreachable_ingester_is_reported_without_addresses() -> None:
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"items": [{"name": 1}]}'])
-async def test_an_unreadable_answer_is_never_an_empty_list(body: bytes) -> None:
+async def test_an_unreadable_response_is_never_an_empty_list(body: bytes) -> None:
     with pytest.raises(Transient, match="cannot be parsed"):
         await _ingester(lambda _: httpx.Response(200, content=body)).revocation_feeds()
 
 
 @pytest.mark.parametrize("body", [b'{"detail": "The provider failed"}', b"<html>", b"[]"])
-async def test_a_refusal_is_reported_with_its_status(body: bytes) -> None:
+async def test_an_error_response_is_reported_with_its_status(body: bytes) -> None:
     with pytest.raises(Transient, match="502"):
         await _ingester(lambda _: httpx.Response(502, content=body)).poll("metabase-revoked")
 
@@ -67,13 +67,13 @@ async def test_the_key_is_read_again_for_every_call(tmp_path: Path) -> None:
     assert seen == ["Bearer one", "Bearer two"]
 
 
-async def test_a_key_that_cannot_be_read_now_is_tried_again(tmp_path: Path) -> None:
+async def test_an_unreadable_key_file_is_a_transient_error(tmp_path: Path) -> None:
     with pytest.raises(Transient, match=r"the key file .*none cannot be read"):
         await _ingester(_unreachable, tmp_path / "none").live(5)
 
 
 @pytest.mark.parametrize("answer", [_unreachable, lambda _: httpx.Response(500), _empty])
-async def test_holdings_that_are_not_answered_are_an_error(answer: Answer) -> None:
+async def test_an_unanswered_holdings_request_is_an_error(answer: Answer) -> None:
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         with pytest.raises(Transient, match="holdings"):
             await _holdings(http).ask_own("http://store/holdings", ["metabase:1"], None)
@@ -82,7 +82,7 @@ async def test_holdings_that_are_not_answered_are_an_error(answer: Answer) -> No
 
 
 @pytest.mark.parametrize("status", [400, 401, 500])
-async def test_an_article_with_an_unknown_state_at_the_ingester_is_neither_readable_nor_gone(
+async def test_an_unexpected_status_of_an_article_means_neither_readable_nor_gone(
     status: int,
 ) -> None:
     with pytest.raises(Transient, match=str(status)):
@@ -110,14 +110,14 @@ def _says(body: bytes) -> Answer:
         b"\x00",
     ],
 )
-async def test_a_hostile_answer_is_no_answer(body: bytes) -> None:
+async def test_a_hostile_response_is_an_error(body: bytes) -> None:
     async with httpx.AsyncClient(transport=httpx.MockTransport(_says(body))) as http:
         with pytest.raises(Transient, match="unreadabl"):
             await _holdings(http).ask_registered("http://store/holdings", ["a:1"])
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: f'{{"items": {text}}}'.encode()))
-async def test_any_answer_is_read_or_is_no_answer(body: bytes) -> None:
+async def test_any_response_is_read_or_is_an_error(body: bytes) -> None:
     async with httpx.AsyncClient(transport=httpx.MockTransport(_says(body))) as http:
         with suppress(Transient):
             assert (await _holdings(http).ask_registered("http://store/holdings", ["a:1"])).items is not None

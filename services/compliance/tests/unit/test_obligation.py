@@ -48,7 +48,7 @@ def _answer(removals: Mapping[str, Outcome], attempt: int = 1) -> Answer:
     return Answer(uuid4(), "metabase:1", 1, "search", attempt, removals, NOW, "kafka")
 
 
-def test_a_receipt_for_every_declared_kind_closes_what_a_consumer_owes() -> None:
+def test_a_receipt_for_every_declared_kind_closes_an_obligation_of_a_consumer() -> None:
     folded, meaning = fold(CONSUMER, _answer(ALL_REMOVED), NOW)
     assert (folded.state, meaning) == (State.VERIFIED, ReceiptOutcome.CLOSED)
     assert folded.evidence is not None
@@ -60,7 +60,7 @@ def test_a_receipt_that_misses_a_declared_kind_closes_nothing() -> None:
     assert (folded.state, meaning) == (State.NOTIFIED, ReceiptOutcome.INCOMPLETE)
 
 
-def test_answers_add_up_by_kind() -> None:
+def test_receipts_for_different_kinds_add_up() -> None:
     half, _ = fold(CONSUMER, _answer({"content": Outcome.REMOVED}), NOW)
     folded, meaning = fold(half, _answer({"index": Outcome.ALREADY_REMOVED}), NOW)
     assert (folded.state, meaning) == (State.VERIFIED, ReceiptOutcome.CLOSED)
@@ -78,14 +78,14 @@ def test_a_repeated_receipt_of_a_store_changes_no_time() -> None:
     assert (folded.state, folded.removed_at, meaning) == (State.REMOVED, NOW, ReceiptOutcome.REPEATED)
 
 
-def test_superseded_by_an_order_that_we_never_gave_closes_nothing() -> None:
+def test_superseded_by_an_order_that_was_never_issued_closes_nothing() -> None:
     said = dict.fromkeys(CONSUMER.copy_kinds, Outcome.SUPERSEDED)
     assert fold(CONSUMER, _answer(said), NOW)[1] is ReceiptOutcome.INCOMPLETE
     folded, meaning = fold(replace(CONSUMER, superseded=True), _answer(said), NOW)
     assert (folded.state, meaning) == (State.SUPERSEDED, ReceiptOutcome.CLOSED)
 
 
-def test_reinstated_answers_a_reinstatement_and_no_revocation() -> None:
+def test_the_outcome_reinstated_closes_a_reinstatement_and_no_revocation() -> None:
     said = dict.fromkeys(CONSUMER.copy_kinds, Outcome.REINSTATED)
     assert fold(CONSUMER, _answer(said), NOW)[1] is ReceiptOutcome.INCOMPLETE
     lifted = replace(STORE, order_kind=Kind.REINSTATED)
@@ -93,7 +93,7 @@ def test_reinstated_answers_a_reinstatement_and_no_revocation() -> None:
 
 
 @pytest.mark.parametrize("state", sorted(CLOSED))
-def test_what_is_closed_stays_closed(state: State) -> None:
+def test_a_closed_obligation_stays_closed(state: State) -> None:
     closed = replace(CONSUMER, state=state)
     assert fold(closed, _answer({"content": Outcome.REMOVED}), NOW) == (closed, ReceiptOutcome.REPEATED)
 
@@ -113,7 +113,7 @@ removals = st.dictionaries(st.sampled_from(["content", "index", "other"]), outco
     superseded=st.booleans(),
     order_kind=st.sampled_from(Kind),
 )
-def test_a_fold_never_goes_back_and_closes_only_what_every_kind_answered(
+def test_a_fold_never_reverts_a_state_and_closes_only_after_an_answer_for_every_kind(
     *, said: list[dict[str, Outcome]], verifiable: bool, superseded: bool, order_kind: Kind
 ) -> None:
     rank = {State.OPEN: 0, State.NOTIFIED: 1, State.REMOVED: 2, State.VERIFIED: 3, State.SUPERSEDED: 3}
@@ -138,7 +138,7 @@ ANSWERED = HoldingsCheck(
 )
 
 
-def test_only_gone_is_gone() -> None:
+def test_only_the_answer_gone_counts_as_gone() -> None:
     answers = {"a": Holding.GONE, "b": Holding.HELD, "c": Holding.UNKNOWN}
     for looked in (HoldingsCheck("search", answers), replace(ANSWERED, answers={**HELD, **answers})):
         sights = [verdict(looked, one, 3) for one in "abcd"]
@@ -150,7 +150,7 @@ def test_only_gone_is_gone() -> None:
         ]
 
 
-def test_nothing_counts_of_a_store_that_answers_wrongly_or_does_not_know_a_control() -> None:
+def test_answers_of_an_unreliable_store_or_without_its_controls_count_as_unknown() -> None:
     assert verdict(ANSWERED, "a", 3, wrong=True) is HoldingsVerdict.UNKNOWN
     for control in (Holding.UNKNOWN, None):
         answers = {one: said for one, said in {**ANSWERED.answers, "c0": control}.items() if said}
@@ -175,7 +175,7 @@ def test_nothing_counts_of_a_store_that_answers_wrongly_or_does_not_know_a_contr
         pytest.param({"ours": False, "controls": (), "orders": None}, Proof.ANSWER, id="a consumer"),
     ],
 )
-def test_gone_needs_proof(more: dict[str, Any], expected: Proof | None) -> None:
+def test_the_answer_gone_needs_proof(more: dict[str, Any], expected: Proof | None) -> None:
     answers = {"a": Holding.GONE, **HELD, "x": Holding.GONE}
     looked = replace(ANSWERED, answers=answers, **more)
     assert proof(looked, "a", 3) is expected

@@ -41,7 +41,7 @@ def _decide(head: ArticleHead, *notices: Notice, known: dict[NoticeKey, UUID] | 
     return list(decide(head, notices, known or {}, now=NOW, deadlines=DAILY))
 
 
-def test_a_first_notice_revokes_under_the_time_and_is_due_after_the_deadline() -> None:
+def test_a_first_notice_issues_an_order_numbered_by_time_and_due_after_the_deadline() -> None:
     notice = _notice(revoked_at=NOW - timedelta(hours=2))
     (ordered,) = _decide(UNTOUCHED, notice)
     assert isinstance(ordered, IssueOrder)
@@ -51,7 +51,7 @@ def test_a_first_notice_revokes_under_the_time_and_is_due_after_the_deadline() -
     assert not ordered.backlog
 
 
-def test_a_number_is_greater_than_all_that_were_given_before_also_by_a_clock_that_went_back() -> None:
+def test_a_number_is_greater_than_all_issued_before_even_if_the_clock_went_back() -> None:
     assert next_number(0, NOW) == NUMBER
     assert next_number(NUMBER, NOW) == NUMBER + 1
     assert next_number(NUMBER + 9, NOW - timedelta(hours=1)) == NUMBER + 10
@@ -79,7 +79,7 @@ def test_a_new_notice_on_a_revoked_article_joins_the_order_in_force() -> None:
     assert again == ResendOrder(revocation_id(ARTICLE, 1), (notice,), (notice,), NOW, NOW + DAY)
 
 
-def test_a_repeated_notice_gets_its_order_again_and_moves_no_clock() -> None:
+def test_a_repeated_notice_resends_its_order_and_keeps_its_clock() -> None:
     notice = _notice(revoked_at=NOW - timedelta(hours=9))
     known = {notice.key: revocation_id(ARTICLE, 1)}
     (again,) = _decide(REVOKED, notice, known=known)
@@ -98,7 +98,7 @@ def test_a_new_notice_after_a_reinstatement_is_a_new_order() -> None:
     assert (ordered.order_no, ordered.previous_order) == (NUMBER, 2)
 
 
-def test_a_repeated_and_a_new_notice_of_one_order_are_answered_in_one_sending() -> None:
+def test_a_repeated_and_a_new_notice_of_one_order_are_in_one_resend() -> None:
     old, new = _notice(), _notice()
     (again,) = _decide(REVOKED, old, new, known={old.key: revocation_id(ARTICLE, 1)})
     assert isinstance(again, ResendOrder)
@@ -111,7 +111,7 @@ def test_a_repeated_notice_of_a_reinstated_order_does_not_hide_a_new_one() -> No
     assert [type(decision) for decision in decisions] == [ResendOrder, IssueOrder]
 
 
-def test_past_its_deadline_when_first_seen_is_backlog() -> None:
+def test_a_notice_past_its_deadline_on_arrival_is_backlog() -> None:
     (ordered,) = _decide(UNTOUCHED, _notice(revoked_at=NOW - timedelta(hours=24)))
     assert isinstance(ordered, IssueOrder)
     assert ordered.backlog
@@ -138,7 +138,7 @@ def test_only_the_revocation_in_force_can_be_reinstated() -> None:
         )
 
 
-def test_the_clock_of_an_order_is_set_back_and_never_forward() -> None:
+def test_the_clock_of_an_order_only_moves_earlier() -> None:
     (ordered,) = decide(UNTOUCHED, [_notice(revoked_at=NOW)], {}, now=NOW, deadlines=DAILY)
     assert isinstance(ordered, IssueOrder)
     order = Order.of(ordered)

@@ -34,7 +34,7 @@ async def test_a_hold_is_in_force_from_its_placement_until_two_people_end_it(wor
     assert await _spared(world) == []
 
 
-async def test_a_rejected_end_leaves_it_in_force(world: World) -> None:
+async def test_a_rejected_end_keeps_the_hold_in_force(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
     await holds.hold_confirmed(hold_id, "bob", "", world.service)
     await holds.hold_lifted(hold_id, "ann", "settled", world.service)
@@ -46,7 +46,7 @@ async def test_a_rejected_end_leaves_it_in_force(world: World) -> None:
     assert await holds.hold_confirmed(hold_id, "ann", "", world.service) is State.LIFTED
 
 
-async def test_the_person_who_placed_it_may_take_it_back_before_confirmation(world: World) -> None:
+async def test_the_person_who_placed_a_hold_can_withdraw_it_before_confirmation(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
     assert await holds.hold_lifted(hold_id, "ann", "a mistake", world.service) is State.WITHDRAWN
     assert await _spared(world) == []
@@ -54,7 +54,7 @@ async def test_the_person_who_placed_it_may_take_it_back_before_confirmation(wor
         await holds.hold_confirmed(hold_id, "bob", "", world.service)
 
 
-async def test_its_history_records_who_did_what_when_and_why(world: World) -> None:
+async def test_the_history_of_a_hold_records_who_did_what_when_and_why(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
     for step, by, note in (
         (holds.hold_confirmed, "bob", "seen"),

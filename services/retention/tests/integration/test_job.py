@@ -65,7 +65,7 @@ async def _last_run(world: World) -> tuple[str, str | None]:
     return row["outcome"], row["error"]
 
 
-async def test_it_waits_for_every_owner_and_reports_each_answer(world: World, lines: list[str]) -> None:
+async def test_the_job_waits_for_every_owner_and_reports_each_answer(world: World, lines: list[str]) -> None:
     await beat(world.service)
     await world.hold("metabase:1")
     async with _running(_job(world, lines)) as task:
@@ -100,7 +100,7 @@ async def test_a_failed_owner_needs_attention(world: World, lines: list[str]) ->
     assert await _last_run(world) == ("attention", "1 owners failed, 0 did not answer")
 
 
-async def test_it_stops_waiting_at_its_timeout(world: World, lines: list[str]) -> None:
+async def test_the_job_stops_waiting_at_its_timeout(world: World, lines: list[str]) -> None:
     async with _running(_job(world, lines)) as task:
         (sweep,) = await _asked(world)
         await world.answers(world.completed(sweep, "ingester"))
@@ -116,7 +116,7 @@ async def test_it_stops_waiting_at_its_timeout(world: World, lines: list[str]) -
 @pytest.mark.parametrize(
     ("seen", "words"), [(False, "never seen"), (True, "last seen 2026-03-01 12:00:00 UTC")]
 )
-async def test_it_warns_when_there_is_no_worker_heartbeat(
+async def test_the_job_warns_when_there_is_no_worker_heartbeat(
     world: World,
     lines: list[str],
     *,
@@ -147,7 +147,7 @@ async def test_of_two_concurrent_jobs_only_one_works(world: World, lines: list[s
         assert await task == 0, "afterwards the next may run"
 
 
-async def test_it_survives_a_short_database_outage(
+async def test_the_job_survives_a_short_database_outage(
     world: World, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> NoReturn:
@@ -166,7 +166,7 @@ async def test_it_survives_a_short_database_outage(
     assert await world.db.fetchval("SELECT count(*) FROM sweep") == 1, "nothing is requested twice"
 
 
-async def test_when_stopped_it_leaves_the_rest_to_the_worker(world: World, lines: list[str]) -> None:
+async def test_a_stopped_job_leaves_the_rest_to_the_worker(world: World, lines: list[str]) -> None:
     job = _job(world, lines)
     async with _running(job) as task:
         await _asked(world)

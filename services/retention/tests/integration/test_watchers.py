@@ -29,7 +29,7 @@ async def test_a_missing_sweep_is_reported_after_8_days(world: World) -> None:
     assert await world.alerts() == ["RetentionSweepOverdue"]
 
 
-async def test_it_is_resolved_when_every_class_was_completely_swept(world: World) -> None:
+async def test_an_overdue_sweep_is_resolved_when_every_class_was_swept_completely(world: World) -> None:
     asked = await world.sweep(None)
     await world.finish(*asked)
     world.clock.advance(days=8, minutes=1)

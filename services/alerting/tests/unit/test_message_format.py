@@ -13,7 +13,7 @@ LINE = Line(
 )  # fmt: skip
 
 
-def test_it_contains_all_details() -> None:
+def test_a_notification_contains_all_details() -> None:
     words = compose([LINE], "ref-1", "https://runbooks.example/")
     assert words.subject == "[CRITICAL] FeedStopped (ingester)"
     for part in (
@@ -66,7 +66,7 @@ def test_no_external_text_starts_a_new_line() -> None:
     assert len(words.short) <= 320
 
 
-def test_a_large_group_is_truncated_and_says_so() -> None:
+def test_a_large_group_is_truncated_with_the_number_left_out() -> None:
     lines = [replace(LINE, fingerprint=f"{n:016x}") for n in range(60)]
     words = compose(lines, "r", "d")
     assert words.body.count("Runbook:") == 50

@@ -260,7 +260,7 @@ async def test_a_silence_can_be_ended_before_its_time(world: World) -> None:
         (['severity!="critical"', 'name=~".*"'], 0),
     ],
 )
-async def test_a_silence_that_may_mute_critical_alerts_is_announced_despite_itself(
+async def test_a_new_silence_that_may_mute_critical_alerts_is_notified_despite_the_silence(
     world: World, matchers: list[str], mails: int
 ) -> None:
     now = world.clock.now()
