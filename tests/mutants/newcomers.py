@@ -37,7 +37,7 @@ MUTANTS = (
                 "if meaning",
             ),
         ),
-        at(TEST, "test_a_new_holders_receipt_for_an_order_closed_before_is_not_reported_as_stray"),
+        at(TEST, "test_a_new_holders_receipt_for_an_order_closed_before_is_not_alerted_as_stray"),
     ),
     Mutant(
         "resending that waits for its time",

@@ -107,7 +107,7 @@ MUTANTS = (
                 "        await self._sleeper.sleep(IDLE_S)\n        await self.verify()\n",
             ),
         ),
-        at(VERIFICATION, "test_a_holder_that_responds_slowly_delays_only_itself"),
+        at(VERIFICATION, "test_a_slow_holder_delays_only_itself"),
     ),
     Mutant(
         "a time limit for each read and none for the whole",
@@ -143,7 +143,7 @@ MUTANTS = (
                 "test_a_name_that_resolves_elsewhere_after_the_registration_is_not_called",
                 "test_other_ways_to_write_loopback_are_refused_in_production",
             ),
-            *at(f"{TESTS}/test_addresses.py", "test_an_address_that_must_not_be_called_is_rejected"),
+            *at(f"{TESTS}/test_addresses.py", "test_an_address_that_must_not_be_used_is_rejected"),
         ),
     ),
     Mutant(
@@ -192,7 +192,7 @@ MUTANTS = (
         ),
         at(
             RESENDING,
-            "test_an_order_is_resent_only_to_holders_that_have_not_answered_and_finally_once_a_day",
+            "test_an_order_is_resent_only_to_holders_without_an_answer_and_finally_daily",
             "test_an_order_is_resent_with_increasing_delays_only_to_the_holder_that_still_holds_the_article",
         ),
     ),

@@ -279,9 +279,7 @@ async def test_concurrent_probes_share_one_round_of_checks(
     assert whole.near["ingester"].asked == before
 
 
-async def test_the_details_include_lags_dead_letters_pool_and_last_job_successes(
-    whole: Whole,
-) -> None:
+async def test_the_details_include_lags_dead_letters_pool_and_last_job_successes(whole: Whole) -> None:
     done = {"job": "run", "outcome": "done", "started_at": SYNCED, "ended_at": SYNCED}
     whole.near["compliance"].runs = [done]
     for path in ("/health/detailed", "/admin/health/detailed"):

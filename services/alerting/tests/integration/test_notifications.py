@@ -112,7 +112,7 @@ async def test_a_resolution_is_sent_to_the_notified_recipients(world: World) -> 
     assert "Until:   2026-03-01 12:06:00 UTC" in world.mail.bodies[-1]
 
 
-async def test_an_alert_that_its_service_no_longer_lists_is_resolved(world: World) -> None:
+async def test_an_alert_that_is_no_longer_listed_is_resolved(world: World) -> None:
     forgotten = world.raised(listed=True)
     holding, once = world.raised("FeedFailing", listed=True), world.raised("ConsumerGap")
     other = world.raised("TakedownOverdue", service="compliance", listed=True)
@@ -385,9 +385,7 @@ async def test_the_same_event_folded_concurrently_is_queued_once(world: World) -
     assert (await world.alert()).count == 6
 
 
-async def test_an_alert_that_arrives_while_its_group_is_sent_gets_its_own_message(
-    world: World,
-) -> None:
+async def test_an_alert_that_arrives_while_its_group_is_sent_gets_its_own_message(world: World) -> None:
     await world.say(world.raised("FirstOne", Severity.WARNING))
     world.clock.advance(seconds=30)
     claimed = await messages.claim(world.db, "mail", world.clock.now())

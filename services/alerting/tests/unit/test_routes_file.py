@@ -183,9 +183,7 @@ def test_an_error_is_reported_with_its_line(
     assert "eve@" not in str(refused.value)
 
 
-def test_an_unsupported_channel_address_is_an_error_and_stays_secret(
-    tmp_path: Path,
-) -> None:
+def test_an_unsupported_channel_address_is_an_error_and_stays_secret(tmp_path: Path) -> None:
     with pytest.raises(Stop, match=r"routes.yaml:10: apprise cannot send to the url of room") as refused:
         read(tmp_path, GOOD, known=False)
     assert "json://" not in str(refused.value)

@@ -67,9 +67,7 @@ async def development(world: World, tmp_path: Path) -> AsyncIterator[httpx.Async
         "https://holder.invalid/holdings",
     ],
 )
-async def test_an_address_that_must_not_be_called_is_rejected(
-    production: httpx.AsyncClient, url: str
-) -> None:
+async def test_an_address_that_must_not_be_used_is_rejected(production: httpx.AsyncClient, url: str) -> None:
     refused = await production.post("/holders", json=RAG | {"holdings_url": url})
     assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "holdings_url")
     assert (await production.post("/holders", json=RAG)).status_code == 201

@@ -184,9 +184,7 @@ async def test_many_articles_are_withheld_until_a_second_person_confirms(
     assert (await http.get(f"/compliance/notices/requests/{uuid4()}")).status_code == 404
 
 
-async def test_refusing_a_request_reinstates_its_withheld_articles(
-    http: httpx.AsyncClient, world: World
-) -> None:
+async def test_refusing_a_request_reinstates_its_articles(http: httpx.AsyncClient, world: World) -> None:
     ids = [f"metabase:{n}" for n in range(5)]
     waiting = (await _notice(http, {"article_ids": ids, "reason": "manual"})).json()
     path = waiting["refuse"].removeprefix("/api/v1")
@@ -402,9 +400,7 @@ async def test_two_active_holders_never_share_a_group(http: httpx.AsyncClient) -
     assert (await http.post("/compliance/holders", json=body, headers=bearer("operator"))).status_code == 409
 
 
-async def test_a_holder_can_submit_receipts_over_http_only_for_itself(
-    http: httpx.AsyncClient, world: World
-) -> None:
+async def test_a_holder_can_submit_only_its_own_receipts(http: httpx.AsyncClient, world: World) -> None:
     (order,) = await world.revoke(A)
     receipt = world.receipt(order, "search").model_dump(mode="json")
     other = world.receipt(order, "ingester").model_dump(mode="json")

@@ -36,9 +36,7 @@ def _bringing(world: World, *article_ids: str, close: bool) -> Callable[[UUID], 
     return brings
 
 
-async def test_a_day_without_notices_has_a_completed_run(
-    world: World, check: Check, lines: list[str]
-) -> None:
+async def test_a_day_without_notices_is_a_completed_run(world: World, check: Check, lines: list[str]) -> None:
     assert await check.asked("schedule", "test") == ExitCode.OK
     (completed,) = await world.said(RunCompleted)
     assert (completed.noticed, completed.closed, completed.open, completed.mock) == (0, 0, 0, True)

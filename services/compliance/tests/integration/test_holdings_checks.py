@@ -59,9 +59,7 @@ async def test_a_removal_is_verified_by_a_request_that_includes_controls(
     assert set(evidence["control_ids"]) == set(question) & LIVE
 
 
-async def test_the_obligation_of_a_store_that_still_holds_the_article_is_reopened(
-    world: World, fake_ingester: FakeIngester
-) -> None:
+async def test_an_obligation_is_reopened_while_held(world: World, fake_ingester: FakeIngester) -> None:
     fake_ingester.held.add(A)
     await _removed(world)
     await _verifier(world, fake_ingester).verify()

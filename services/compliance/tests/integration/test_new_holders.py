@@ -38,9 +38,7 @@ async def test_an_earlier_clock_that_becomes_known_later_does_not_apply_to_a_new
     assert await world.db.fetchval(DUE, "archive") == due
 
 
-async def test_a_new_holders_receipt_for_an_order_closed_before_is_not_reported_as_stray(
-    world: World,
-) -> None:
+async def test_a_new_holders_receipt_for_an_order_closed_before_is_not_alerted_as_stray(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.close(order)
     world.clock.advance(hours=9)

@@ -139,9 +139,7 @@ async def test_what_one_sender_sent_is_unknown_to_another(http: httpx.AsyncClien
         assert (await http.get(f"/notices/{one}", headers=bearer("search"))).status_code == 403
 
 
-async def test_the_status_of_an_id_with_two_articles_lists_both(
-    http: httpx.AsyncClient, world: World
-) -> None:
+async def test_the_status_of_an_id_lists_both_its_articles(http: httpx.AsyncClient, world: World) -> None:
     first = world.notice(A)
     await send(world, LICENSOR, first, world.notice(B, notice_id=first.notice_id))
     found = await status(http, first.notice_id)

@@ -51,9 +51,7 @@ async def test_holders_are_listed_with_the_number_of_their_open_obligations(
     assert listed["search"]["next_due_at"] is not None
 
 
-async def test_an_unregistered_holder_and_an_invalid_cursor_are_rejected(
-    http: httpx.AsyncClient,
-) -> None:
+async def test_an_unregistered_holder_and_an_invalid_cursor_are_rejected(http: httpx.AsyncClient) -> None:
     assert (await http.get("/compliance/holders/nobody/owed")).status_code == 404
     assert (await http.get("/compliance/holders/search/owed?cursor=x")).status_code == 422
 

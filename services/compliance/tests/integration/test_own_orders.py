@@ -97,9 +97,7 @@ async def test_a_lost_withholding_is_recovered_and_ended_by_the_next_order(world
     assert await world.db.fetchval("SELECT state FROM article") == "revoked"
 
 
-async def test_a_recovered_reinstatement_without_its_revocation_only_raises_the_number(
-    world: World,
-) -> None:
+async def test_a_recovered_reinstatement_without_its_revocation_only_raises_the_number(world: World) -> None:
     reinstated = world.reinstatement(A, world.number)
     await arrive(world, [reinstated])
     assert await world.db.fetchval("SELECT count(*) FROM revocation") == 0
@@ -140,9 +138,7 @@ async def test_nothing_is_issued_before_our_own_orders_are_read(
     assert await world.db.fetchval("SELECT count(*) FROM revocation") == before
 
 
-async def test_an_order_that_our_store_reports_as_superseded_is_reissued_with_a_higher_number(
-    world: World,
-) -> None:
+async def test_an_order_that_our_store_reports_as_superseded_is_issued_again_above_it(world: World) -> None:
     (order,) = await world.revoke(A)
     world.clock.advance(minutes=1)
     await world.receipts(world.receipt(order, "ingester", outcome=Outcome.SUPERSEDED))
@@ -151,7 +147,7 @@ async def test_an_order_that_our_store_reports_as_superseded_is_reissued_with_a_
     assert (await world.states(A))[2, "ingester"] == "open"
 
 
-async def test_a_receipt_that_contradicts_an_order_is_processed_only_when_the_order_is_reissued(
+async def test_a_contradicting_receipt_is_processed_only_when_its_order_is_reissued(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (order,) = await world.revoke(A)
@@ -180,9 +176,7 @@ async def test_a_receipt_for_an_unknown_higher_number_raises_the_known_one(world
     assert (again.previous_order, again.order) == (order.order + 5, order.order + 6)
 
 
-async def test_an_article_that_only_our_store_was_ordered_to_remove_is_revoked_with_a_higher_number(
-    world: World,
-) -> None:
+async def test_a_lost_removal_known_only_to_our_store_is_ordered_again_above_it(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.db.execute(FORGOTTEN)
     answer = world.receipt(order, "ingester")

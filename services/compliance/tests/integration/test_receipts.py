@@ -58,9 +58,7 @@ async def test_the_receipt_that_closes_an_obligation_is_listed_with_the_article(
     assert len(recorded) == len(parts)
 
 
-async def test_a_receipt_completed_under_the_same_id_is_recorded_in_both_versions(
-    world: World,
-) -> None:
+async def test_a_receipt_completed_under_the_same_id_is_recorded_in_both_versions(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "search", {"content": Outcome.REMOVED}))
     await world.receipts(world.receipt(order, "search"))
@@ -153,9 +151,7 @@ async def test_a_receipt_in_another_holders_name_closes_nothing_and_is_recorded_
     assert (await strict.alerts()).count("StrayReceipt") == 2
 
 
-async def test_a_holders_own_receipt_is_applied_and_recorded_beside_the_unauthenticated_one(
-    strict: World,
-) -> None:
+async def test_a_holders_signed_receipt_is_applied_and_recorded_beside_an_unsigned_one(strict: World) -> None:
     (order,) = await strict.revoke(A)
     receipt = strict.receipt(order, "search")
     await on_receipts([signed(strict, receipt, None), signed(strict, receipt, KEY)], strict.service)

@@ -101,9 +101,7 @@ async def test_above_the_limit_articles_are_withheld_at_once_and_revoked_after_a
     assert await states(world) == {"revoked": 11}
 
 
-async def test_an_article_withheld_here_and_superseded_in_our_store_is_withheld_with_a_higher_number(
-    world: World,
-) -> None:
+async def test_an_article_withheld_here_and_superseded_in_our_store_is_withheld_again(world: World) -> None:
     made = await submitted(world, ids(11))
     first = next(one for one in await world.said(ArticleWithheld) if one.article_id == A)
     await world.receipts(world.receipt(first, "ingester", outcome=Outcome.SUPERSEDED))
@@ -193,9 +191,7 @@ async def test_a_notice_of_an_unauthorised_sender_only_withholds(world: World, s
     assert (order.notice_ids, order.clock_started_at) == ((notice.notice_id,), row["made_at"])
 
 
-async def test_a_notice_of_an_authorised_sender_revokes_an_article_that_was_only_withheld(
-    world: World,
-) -> None:
+async def test_an_authorised_senders_notice_revokes_an_article_that_was_only_withheld(world: World) -> None:
     made = await submitted(world, ids(11))
     await from_topic(world, INGESTER, world.notice(A))
     assert await states(world) == {"withheld": 10, "revoked": 1}
@@ -275,9 +271,7 @@ async def _dead(*_: object) -> int:
     raise ConnectionResetError
 
 
-async def test_a_waiting_request_is_alerted_and_an_expired_one_leaves_its_articles_withheld(
-    world: World,
-) -> None:
+async def test_a_waiting_request_is_alerted_and_an_expired_one_keeps_articles_withheld(world: World) -> None:
     made = await submitted(world, ids(11))
     await watching.watch_requests(world.service)
     assert await world.alerts() == ["ApprovalWaiting"]
@@ -414,9 +408,7 @@ async def test_a_feeds_notice_revokes_even_if_an_unknown_sender_used_its_id_befo
     assert await states(world) == {"revoked": 1}
 
 
-async def test_a_recovered_withholding_does_not_suppress_a_feeds_notice(
-    world: World,
-) -> None:
+async def test_a_recovered_withholding_does_not_suppress_a_feeds_notice(world: World) -> None:
     world = strict(world)
     notice = world.notice(A)
     await from_topic(world, None, notice)
@@ -436,9 +428,7 @@ async def test_a_feeds_notice_revokes_again_even_if_an_upstream_system_used_its_
     assert await states(world) == {"revoked": 1}
 
 
-async def test_an_upstream_system_revokes_even_if_an_unknown_sender_used_its_id_before(
-    world: World,
-) -> None:
+async def test_an_upstream_system_revokes_even_if_an_unknown_sender_used_its_id_before(world: World) -> None:
     world, notice = strict(world), world.notice(A)
     await from_topic(world, None, notice)
     await from_topic(world, UPSTREAM, notice)

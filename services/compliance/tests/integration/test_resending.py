@@ -47,9 +47,7 @@ async def test_an_order_is_resent_with_increasing_delays_only_to_the_holder_that
     assert await _sent_in(world, 150, deny) == [1, 6, 21, 81, 141]
 
 
-async def test_an_unsolicited_receipt_neither_advances_nor_delays_the_next_resend(
-    world: World,
-) -> None:
+async def test_an_unsolicited_receipt_neither_advances_nor_delays_the_next_resend(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "ingester"), world.receipt(order, "search"))
     for _ in range(20):
@@ -80,9 +78,7 @@ async def test_a_holder_that_still_holds_the_article_does_not_delay_a_resend_to_
     assert seen == {1: ("ingester", "search"), 5: ("search",), 6: ("ingester", "search"), 15: ("search",)}
 
 
-async def test_an_order_is_resent_only_to_holders_that_have_not_answered_and_finally_once_a_day(
-    world: World,
-) -> None:
+async def test_an_order_is_resent_only_to_holders_without_an_answer_and_finally_daily(world: World) -> None:
     orders = await world.revoke(A, B)
     await world.close(*orders[1:])
     await world.receipts(world.receipt(orders[0], "ingester"))

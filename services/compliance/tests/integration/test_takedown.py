@@ -84,9 +84,7 @@ async def test_concurrent_batches_on_the_same_articles_issue_one_order_per_artic
     assert {row["article_id"]: row["orders"] for row in rows} == dict.fromkeys(ids, 1)
 
 
-async def test_an_obligation_of_a_store_is_verified_by_its_holdings_and_not_by_its_receipt(
-    world: World,
-) -> None:
+async def test_an_obligation_of_a_store_is_verified_by_its_holdings_not_by_its_receipt(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "ingester"), world.receipt(order, "search"))
     assert await world.states(A) == {
@@ -151,9 +149,7 @@ async def test_a_partial_receipt_keeps_the_obligation_open(world: World) -> None
     assert (await world.states(A))[1, "search"] == "notified"
 
 
-async def test_a_receipt_of_an_unknown_holder_or_for_an_unknown_order_is_recorded_and_alerted(
-    world: World,
-) -> None:
+async def test_a_receipt_of_an_unknown_holder_or_order_is_recorded_and_alerted(world: World) -> None:
     (order,) = await world.revoke(A)
     stray = order.model_copy(update={"order": 7})
     await world.receipts(world.receipt(order, "stranger"), world.receipt(stray, "search"))
@@ -221,9 +217,7 @@ async def test_only_the_order_in_force_can_be_reinstated_and_only_once(world: Wo
         await reinstate(uuid4(), "officer", "an error", world.service)
 
 
-async def test_after_a_reinstatement_an_old_notice_resends_its_order_and_a_new_one_revokes(
-    world: World,
-) -> None:
+async def test_after_a_reinstatement_an_old_notice_only_resends_and_a_new_one_revokes(world: World) -> None:
     notice = world.notice(A)
     await world.notices(notice)
     (order,) = await world.said(ArticleRevoked)

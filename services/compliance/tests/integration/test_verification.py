@@ -212,9 +212,7 @@ async def _dripping() -> AsyncIterator[tuple[AnyHttpUrl, list[int]]]:
         server.close()
 
 
-async def test_a_holder_that_responds_slowly_delays_only_itself(
-    world: World, fake_ingester: FakeIngester
-) -> None:
+async def test_a_slow_holder_delays_only_itself(world: World, fake_ingester: FakeIngester) -> None:
     addresses = Addresses(AddressRules(public_only=False))
     async with _dripping() as (url, asked), guarded_http() as http:
         there = SEARCH.model_copy(update={"holdings_url": url})

@@ -74,7 +74,7 @@ async def test_obligations_at_risk_and_past_due_raise_one_alert_per_holder(world
     assert await _names(world, AlertResolved) == ["TakedownAtRisk", "TakedownAtRisk"]
 
 
-async def test_the_alert_on_an_unreadable_record_is_repeated_until_an_officer_closes_its_incident(
+async def test_an_unreadable_record_is_alerted_again_until_an_officer_closes_its_incident(
     world: World,
 ) -> None:
     bad = [

@@ -96,9 +96,7 @@ async def test_a_notice_on_kafka_leads_to_verified_obligations(around: Around) -
     assert (order.article_id, order.previous_order, order.attempt) == ("metabase:1", 0, 1)
 
 
-async def test_a_killed_worker_loses_no_notice_and_issues_no_order_twice(
-    around: Around,
-) -> None:
+async def test_a_killed_worker_loses_no_notice_and_issues_no_order_twice(around: Around) -> None:
     ids = [f"metabase:{n}" for n in range(300)]
     worker = await around.worker()
     async with answering(around, "ingester", "search"):
@@ -113,9 +111,7 @@ async def test_a_killed_worker_loses_no_notice_and_issues_no_order_twice(
     assert sorted(article_id for article_id, _ in given) == sorted(ids)
 
 
-async def test_garbage_on_the_topics_is_quarantined_once_and_the_others_are_processed(
-    around: Around,
-) -> None:
+async def test_garbage_on_the_topics_is_quarantined_once_and_the_others_are_processed(around: Around) -> None:
     good = RevocationNoticed(
         notice_id=uuid4(),
         article_id="metabase:1",

@@ -29,9 +29,7 @@ def test_an_unchanged_archive_is_printed_with_its_counts(
     assert "2 archives are unchanged" in capsys.readouterr().out
 
 
-def test_records_are_printed_one_per_line_and_in_order(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_records_are_printed_one_per_line_in_order(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(SERVICE, ["archive", "read", str(folder)]) == 0
     lines = [orjson.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines == [{"schema": "notice", "record": {"n": n}} for n in (1, 2)]

@@ -18,9 +18,7 @@ def test_a_run_is_overdue_after_25_hours() -> None:
     assert (late.name, late.severity) == ("ComplianceRunOverdue", Severity.CRITICAL)
 
 
-def test_without_any_run_the_state_is_unknown_and_the_alert_is_raised_25_hours_after_the_first_start() -> (
-    None
-):
+def test_without_any_run_the_state_is_unknown_and_alerted_25_hours_after_the_first_start() -> None:
     assert condition.run_state(None, NOW) == "unknown"
     assert condition.run_condition(None, NOW - 25 * HOUR, NOW) is None
     assert condition.run_condition(None, NOW - 26 * HOUR, NOW) is not None

@@ -82,9 +82,7 @@ async def test_an_unanswered_holdings_request_is_an_error(answer: Answer) -> Non
 
 
 @pytest.mark.parametrize("status", [400, 401, 500])
-async def test_an_unexpected_status_of_an_article_means_neither_readable_nor_gone(
-    status: int,
-) -> None:
+async def test_an_unexpected_status_of_an_article_means_neither_readable_nor_gone(status: int) -> None:
     with pytest.raises(Transient, match=str(status)):
         await _ingester(lambda _: httpx.Response(status)).lists("metabase:1")
     for known in (404, 410):

@@ -69,9 +69,7 @@ async def _states(around: Around) -> dict[str, str]:
     return {row["data_class"]: row["state"] for row in rows}
 
 
-async def test_a_sweep_of_all_classes_waits_for_all_owners_including_retention(
-    around: Around,
-) -> None:
+async def test_a_sweep_of_all_classes_waits_for_all_owners_including_retention(around: Around) -> None:
     old = datetime.now(UTC) - timedelta(days=400)
     await around.db.execute(
         "INSERT INTO job_run (id, job, cause, exclusive, started_at, beat_at, ended_at, outcome)"
