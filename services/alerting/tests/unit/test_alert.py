@@ -11,7 +11,7 @@ from alerting.domain.alert import Alert, Raised, Resolved, one_line
 from clawback_contracts.alert.v1 import Severity, fingerprint
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-NEVER = Alert(
+UNRAISED = Alert(
     "f" * 16,
     "",
     "",
@@ -28,24 +28,24 @@ NEVER = Alert(
 
 
 def raised(minute: float = 0, **more: Any) -> Raised:
-    said: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "name": "FeedStopped",
         "service": "ingester",
         "severity": Severity.WARNING,
         "summary": "A feed stopped.",
         "at": AT + timedelta(minutes=minute),
     }
-    return Raised(**(said | more))
+    return Raised(**(fields | more))
 
 
 def resolved(minute: float, by: str | None = None) -> Resolved:
     return Resolved("f" * 16, AT + timedelta(minutes=minute), by)
 
 
-def after(*said: Raised | Resolved) -> Alert:
-    alert = NEVER
-    for one in said:
-        alert = alert.fold(one)
+def after(*events: Raised | Resolved) -> Alert:
+    alert = UNRAISED
+    for event in events:
+        alert = alert.fold(event)
     return alert
 
 
@@ -81,11 +81,11 @@ def test_a_resolution_of_an_unknown_alert_is_no_occurrence() -> None:
 
 
 def test_a_higher_severity_is_a_new_unacknowledged_occurrence() -> None:
-    seen = replace(after(raised(0)), acknowledged_at=AT, acknowledged_by="ann")
-    graver = seen.fold(raised(1, severity=Severity.CRITICAL))
-    assert (graver.occurrence, graver.acknowledged_at, graver.severity) == (2, None, Severity.CRITICAL)
-    milder = graver.fold(raised(2, severity=Severity.INFO))
-    assert milder.occurrence == 2
+    acknowledged = replace(after(raised(0)), acknowledged_at=AT, acknowledged_by="ann")
+    higher = acknowledged.fold(raised(1, severity=Severity.CRITICAL))
+    assert (higher.occurrence, higher.acknowledged_at, higher.severity) == (2, None, Severity.CRITICAL)
+    lower = higher.fold(raised(2, severity=Severity.INFO))
+    assert lower.occurrence == 2
 
 
 def test_each_single_event_is_a_new_resolved_occurrence() -> None:
@@ -111,11 +111,11 @@ def test_any_text_becomes_one_printable_line(text: str) -> None:
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 20)), max_size=20))
-def test_the_latest_event_wins_in_any_order_of_arrival(words: list[tuple[bool, int]]) -> None:
-    alert = after(*(raised(minute) if holds else resolved(minute) for holds, minute in words))
-    beginnings = [minute for holds, minute in words if holds]
-    ends = [minute for holds, minute in words if not holds]
-    if beginnings and (not ends or max(beginnings) > max(ends)):
+def test_the_latest_event_wins_in_any_order_of_arrival(events: list[tuple[bool, int]]) -> None:
+    alert = after(*(raised(minute) if fires else resolved(minute) for fires, minute in events))
+    begun = [minute for fires, minute in events if fires]
+    ended = [minute for fires, minute in events if not fires]
+    if begun and (not ended or max(begun) > max(ended)):
         assert alert.firing
-    if ends and (not beginnings or max(ends) > max(beginnings)):
+    if ended and (not begun or max(ended) > max(begun)):
         assert not alert.firing

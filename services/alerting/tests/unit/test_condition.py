@@ -63,9 +63,9 @@ def test_alerts_of_mock_runs_are_labelled() -> None:
 
 def test_the_reason_of_a_failed_run_is_truncated() -> None:
     run = RunFailed(run_id=UUID(int=1), started_at=NOW, ended_at=NOW, error="x\n" * 240, mock=True)
-    said = condition.run_failed(run)
-    assert (said.severity, said.fingerprint) == (Severity.CRITICAL, condition.RUN_FAILED)
-    assert len(said.summary) <= 500
-    assert said.summary.endswith("this is not evidence.")
+    failed = condition.run_failed(run)
+    assert (failed.severity, failed.fingerprint) == (Severity.CRITICAL, condition.RUN_FAILED)
+    assert len(failed.summary) <= 500
+    assert failed.summary.endswith("this is not evidence.")
     empty = RunFailed(run_id=UUID(int=1), started_at=NOW, ended_at=NOW, error="")
     assert "no reason" in condition.run_failed(empty).summary

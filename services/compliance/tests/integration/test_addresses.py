@@ -68,8 +68,8 @@ async def development(world: World, tmp_path: Path) -> AsyncIterator[httpx.Async
     ],
 )
 async def test_an_address_that_must_not_be_used_is_rejected(production: httpx.AsyncClient, url: str) -> None:
-    refused = await production.post("/holders", json=RAG | {"holdings_url": url})
-    assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "holdings_url")
+    rejected = await production.post("/holders", json=RAG | {"holdings_url": url})
+    assert (rejected.status_code, rejected.json()["errors"][0]["path"]) == (422, "holdings_url")
     assert (await production.post("/holders", json=RAG)).status_code == 201
     changed = await production.patch("/holders/rag", json={"holdings_url": url})
     assert changed.status_code == 422
@@ -92,17 +92,17 @@ async def test_an_address_with_credentials_is_rejected_and_not_repeated(
     development: httpx.AsyncClient,
 ) -> None:
     url = f"https://user:{SECRET}@search.example/holdings"
-    for answer in (
+    for response in (
         await development.post("/holders", json=RAG | {"holdings_url": url}),
         await development.patch("/holders/search", json={"holdings_url": url}),
     ):
-        assert answer.status_code == 422
-        assert SECRET not in answer.text
+        assert response.status_code == 422
+        assert SECRET not in response.text
 
 
 async def test_an_unknown_field_is_rejected(development: httpx.AsyncClient) -> None:
-    refused = await development.post("/holders", json=RAG | {"holding_url": "https://search.example/"})
-    assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "holding_url")
+    rejected = await development.post("/holders", json=RAG | {"holding_url": "https://search.example/"})
+    assert (rejected.status_code, rejected.json()["errors"][0]["path"]) == (422, "holding_url")
 
 
 def test_networks_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:

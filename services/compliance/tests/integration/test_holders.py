@@ -38,8 +38,8 @@ async def test_an_expiry_time_out_of_bounds_does_not_quarantine_a_notice(world: 
 
 
 async def test_the_obligations_of_a_consumer_that_withdraws_its_address_are_closed(world: World) -> None:
-    asked = SEARCH.model_validate(SEARCH.model_dump() | {"holdings_url": "https://search.example/holdings"})
-    await holders.holder_registered(asked, "test", world.service)
+    holder = SEARCH.model_validate(SEARCH.model_dump() | {"holdings_url": "https://search.example/holdings"})
+    await holders.holder_registered(holder, "test", world.service)
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "search"))
     assert (await world.states(A))[1, "search"] == "removed"
@@ -59,8 +59,8 @@ async def test_a_filter_is_shown_as_it_was_declared_and_exempts_from_no_order(
     http: httpx.AsyncClient, world: World
 ) -> None:
     declared = {"languages": ["de"], "sources": [], "licences": ["print"]}
-    asked = SEARCH.model_validate(SEARCH.model_dump() | {"filter": declared})
-    await holders.holder_registered(asked, "test", world.service)
+    holder = SEARCH.model_validate(SEARCH.model_dump() | {"filter": declared})
+    await holders.holder_registered(holder, "test", world.service)
     assert (await http.get("/compliance/holders/search")).json()["filter"] == declared
     await world.revoke(A)
     assert (await world.states(A))[1, "search"] == "open"

@@ -60,8 +60,8 @@ async def test_a_takedown_with_more_receipts_than_a_page_has_a_cursor_for_the_re
     http: httpx.AsyncClient, world: World
 ) -> None:
     (order,) = await world.revoke(A)
-    again = [order.model_copy(update={"attempt": number}) for number in range(1, LIMIT_MAX + 3)]
-    await world.receipts(*(world.receipt(one, "search") for one in again))
+    attempts = [order.model_copy(update={"attempt": number}) for number in range(1, LIMIT_MAX + 3)]
+    await world.receipts(*(world.receipt(one, "search") for one in attempts))
     takedown = (await http.get(f"/compliance/takedowns/{A}")).json()
     assert (len(takedown["receipts"]), takedown["notices_next_cursor"]) == (LIMIT_MAX, None)
     path = f"/compliance/takedowns/{A}/receipts?cursor={takedown['receipts_next_cursor']}"

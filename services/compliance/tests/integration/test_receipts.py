@@ -25,12 +25,12 @@ KEY = new_signer()
 async def test_a_guessed_receipt_id_does_not_displace_the_real_receipt(world: World) -> None:
     first, second = await world.revoke(A, B)
     real = world.receipt(first, "search")
-    forged = world.receipt(second, "stranger").model_copy(update={"receipt_id": real.receipt_id})
+    forged = world.receipt(second, "unknown").model_copy(update={"receipt_id": real.receipt_id})
     await world.receipts(forged)
     await world.receipts(real)
     await world.receipts(real)
     rows = await world.db.fetch("SELECT article_id, holder FROM receipt ORDER BY article_id")
-    assert [(row["article_id"], row["holder"]) for row in rows] == [(A, "search"), (B, "stranger")]
+    assert [(row["article_id"], row["holder"]) for row in rows] == [(A, "search"), (B, "unknown")]
 
 
 async def _evidence_and_receipts(world: World, article_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -87,7 +87,7 @@ async def test_stray_receipts_are_recorded_up_to_a_limit(
     monkeypatch.setattr(receipts, "STRAYS_MAX", 5)
     (order,) = await world.revoke(A)
     invented = [
-        world.receipt(order.model_copy(update={"order": number}), f"stranger-{number}")
+        world.receipt(order.model_copy(update={"order": number}), f"unknown-{number}")
         for number in range(2, 9)
     ]
     await world.receipts(*invented[:3])

@@ -45,7 +45,7 @@ def ids(count: int, start: int = 0) -> list[str]:
 
 
 def request(world: World, article_ids: Sequence[str], **more: Any) -> Request:
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "request_id": uuid4(),
         "kind": RequestKind.REVOKE,
         "entry": "http",
@@ -55,7 +55,7 @@ def request(world: World, article_ids: Sequence[str], **more: Any) -> Request:
         "made_at": world.clock.now(),
         "expires_at": world.clock.now() + world.service.request_expiry,
     }
-    return Request(**(given | more))
+    return Request(**(fields | more))
 
 
 async def submitted(world: World, article_ids: Sequence[str], **more: Any) -> Request:
@@ -90,11 +90,11 @@ async def states(world: World) -> dict[str, int]:
 async def test_above_the_limit_articles_are_withheld_at_once_and_revoked_after_approval(world: World) -> None:
     made = await submitted(world, ids(11))
     assert await states(world) == {"withheld": 11}
-    assert len(await world.said(ArticleWithheld)) == 11
-    assert await world.said(ArticleRevoked) == []
+    assert len(await world.events(ArticleWithheld)) == 11
+    assert await world.events(ArticleRevoked) == []
     world.clock.advance(hours=5)
     await confirmed(world, made)
-    orders = await world.said(ArticleRevoked)
+    orders = await world.events(ArticleRevoked)
     assert {order.article_id for order in orders} == set(ids(11))
     assert {order.clock_started_at for order in orders} == {made.made_at}
     assert all(order.notice_ids for order in orders)
@@ -103,15 +103,15 @@ async def test_above_the_limit_articles_are_withheld_at_once_and_revoked_after_a
 
 async def test_an_article_withheld_here_and_superseded_in_our_store_is_withheld_again(world: World) -> None:
     made = await submitted(world, ids(11))
-    first = next(one for one in await world.said(ArticleWithheld) if one.article_id == A)
+    first = next(one for one in await world.events(ArticleWithheld) if one.article_id == A)
     await world.receipts(world.receipt(first, "ingester", outcome=Outcome.SUPERSEDED))
-    *_, again = await world.said(ArticleWithheld)
+    *_, again = await world.events(ArticleWithheld)
     assert (again.article_id, again.previous_order, again.reason) == (A, first.order, first.reason)
     assert again.order > first.order
     assert await states(world) == {"withheld": 11}
     later = first.model_copy(update={"order": again.order + 5})
     await world.receipts(world.receipt(later, "ingester", outcome=Outcome.WITHHELD))
-    *_, above = await world.said(ArticleWithheld)
+    *_, above = await world.events(ArticleWithheld)
     assert above.previous_order == later.order
     await confirmed(world, made)
     assert await states(world) == {"revoked": 11}
@@ -187,7 +187,7 @@ async def test_a_notice_of_an_unauthorised_sender_only_withholds(world: World, s
     assert row["made_by"] == (sender.subject if sender else "unauthenticated")
     world.clock.advance(hours=1)
     await requests.request_confirmed(row["request_id"], "officer", None, world.service, articles_seen=1)
-    (order,) = await world.said(ArticleRevoked)
+    (order,) = await world.events(ArticleRevoked)
     assert (order.notice_ids, order.clock_started_at) == ((notice.notice_id,), row["made_at"])
 
 
@@ -204,7 +204,7 @@ async def test_a_refused_request_reinstates_only_articles_of_no_other_request(wo
     second = await submitted(world, ids(12, 10), made_by="other")
     await requests.request_refused(first.request_id, "second", "by mistake", world.service)
     assert await states(world) == {"live": 10, "withheld": 12}
-    assert len(await world.said(ArticleReinstated)) == 10
+    assert len(await world.events(ArticleReinstated)) == 10
     with pytest.raises(Conflict):
         await confirmed(world, first)
     await confirmed(world, second)
@@ -221,21 +221,21 @@ async def test_a_request_is_completed_after_its_process_was_killed(
     slices = request_flow._slice
     done = 0
 
-    async def dying(service: Any, request_id: UUID | None) -> bool:
+    async def killed(service: Any, request_id: UUID | None) -> bool:
         nonlocal done
         if done == dies_after:
             raise ConnectionResetError
         done += 1
         return await slices(service, request_id)
 
-    monkeypatch.setattr(request_flow, "_slice", dying)
+    monkeypatch.setattr(request_flow, "_slice", killed)
     with pytest.raises(ConnectionResetError):
         await confirmed(world, made)
     assert (await states(world)).get("revoked", 0) == 5 * dies_after
     monkeypatch.setattr(request_flow, "_slice", slices)
     await requests.carry_out_all(world.service)
     assert await states(world) == {"revoked": 23}
-    orders = await world.said(ArticleRevoked)
+    orders = await world.events(ArticleRevoked)
     assert {order.clock_started_at for order in orders} == {made.made_at}
     assert len(orders) == 23
     row = await world.db.fetchrow("SELECT executed_at, carried_out FROM notice_request")
@@ -257,7 +257,7 @@ async def test_a_large_request_within_the_limit_is_completed_after_its_process_w
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_flow, "SLICE", 2)
-    monkeypatch.setattr(request_flow, "carry_out_all", _dead)
+    monkeypatch.setattr(request_flow, "carry_out_all", _killed)
     with pytest.raises(ConnectionResetError):
         await submitted(world, ids(7))
     monkeypatch.undo()
@@ -267,7 +267,7 @@ async def test_a_large_request_within_the_limit_is_completed_after_its_process_w
     assert await states(world) == {"revoked": 7, "withheld": 4}
 
 
-async def _dead(*_: object) -> int:
+async def _killed(*_: object) -> int:
     raise ConnectionResetError
 
 
@@ -288,7 +288,7 @@ async def test_a_waiting_request_is_alerted_and_an_expired_one_keeps_articles_wi
 
 async def test_a_withholding_obliges_only_our_stores_and_is_never_overdue(world: World) -> None:
     made = await submitted(world, ids(11))
-    (order, *_) = await world.said(ArticleWithheld)
+    (order, *_) = await world.events(ArticleWithheld)
     assert list(await world.states(order.article_id)) == [(1, "ingester")]
     world.clock.advance(days=3)
     assert await watching.lateness_conditions(world.service, world.clock.now()) == []
@@ -330,7 +330,7 @@ async def test_one_officer_can_reinstate_only_a_few_articles(world: World) -> No
 
 async def test_one_officer_cannot_reinstate_an_article_that_waits_for_approval(world: World) -> None:
     await submitted(world, ids(11))
-    (order, *_) = await world.said(ArticleWithheld)
+    (order, *_) = await world.events(ArticleWithheld)
     with pytest.raises(Conflict):
         await reinstate(order.revocation_id, "officer", "alone", world.service)
 
@@ -366,7 +366,7 @@ async def test_an_article_reinstated_while_a_request_waits_is_revoked_when_the_r
 
 async def test_an_article_withheld_without_a_request_can_be_reinstated(world: World) -> None:
     await submitted(world, ids(11))
-    (order, *_) = await world.said(ArticleWithheld)
+    (order, *_) = await world.events(ArticleWithheld)
     with pytest.raises(Conflict):
         await reinstate(order.revocation_id, "second", "an error", world.service)
     await world.db.execute("DELETE FROM notice_request")  # a restored database has lost it
@@ -422,7 +422,7 @@ async def test_a_feeds_notice_revokes_again_even_if_an_upstream_system_used_its_
 ) -> None:
     notice = world.notice(A)
     await from_topic(world, UPSTREAM, notice)
-    (first,) = await world.said(ArticleRevoked)
+    (first,) = await world.events(ArticleRevoked)
     await reinstate(first.revocation_id, "officer", "their mistake", world.service)
     await from_topic(world, INGESTER, notice)
     assert await states(world) == {"revoked": 1}
@@ -437,9 +437,9 @@ async def test_an_upstream_system_revokes_even_if_an_unknown_sender_used_its_id_
 
 async def test_an_unknown_sender_cannot_remove_a_notice_from_anothers_request(world: World) -> None:
     world = strict(world)
-    noticed = [world.notice(one) for one in ids(11)]
-    await from_topic(world, UPSTREAM, *noticed)
-    await from_topic(world, None, noticed[-1])
+    notices = [world.notice(one) for one in ids(11)]
+    await from_topic(world, UPSTREAM, *notices)
+    await from_topic(world, None, notices[-1])
     (row,) = await world.db.fetch("SELECT request_id FROM notice_request")
     await requests.request_confirmed(row["request_id"], "second", None, world.service, articles_seen=1)
     assert await states(world) == {"revoked": 11}
@@ -449,7 +449,7 @@ async def test_an_unknown_sender_cannot_shorten_a_deadline(world: World) -> None
     world = strict(world)
     (order,) = await world.revoke(A)
     await from_topic(world, None, world.notice(A, revoked_at=world.ago(days=30)))
-    assert {one.due_at for one in await world.said(ArticleRevoked)} == {order.due_at}
+    assert {one.due_at for one in await world.events(ArticleRevoked)} == {order.due_at}
     assert await world.db.fetchval("SELECT due_at FROM revocation") == order.due_at
 
 
@@ -457,5 +457,5 @@ async def test_the_clock_of_a_revocation_is_set_only_by_authorised_senders(world
     world = strict(world)
     forged = world.notice(A, revoked_at=world.ago(days=30), reason="manual")
     await from_senders(world, (forged, None), (world.notice(A), INGESTER))
-    (order,) = await world.said(ArticleRevoked)
+    (order,) = await world.events(ArticleRevoked)
     assert (order.clock_started_at, order.reason) == (world.clock.now(), "licensor")

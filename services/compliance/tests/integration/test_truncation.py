@@ -22,8 +22,8 @@ CHANGED = """
 async def test_the_alerts_of_the_status_are_truncated_only_above_their_maximum(
     http: httpx.AsyncClient, world: World
 ) -> None:
-    held = len(await alert_state.raised(world.db))
-    await world.db.execute(RAISED, held + 1, alert_state.RAISED_MAX)
+    known = len(await alert_state.raised(world.db))
+    await world.db.execute(RAISED, known + 1, alert_state.RAISED_MAX)
     status = (await http.get("/compliance/status")).json()
     assert (len(status["alerts"]), status["alerts_truncated"]) == (alert_state.RAISED_MAX, False)
     await world.db.execute(RAISED, alert_state.RAISED_MAX + 1, alert_state.RAISED_MAX + 1)

@@ -27,7 +27,7 @@ async def _begun(world: World) -> None:
 
 
 async def _names(world: World, *kinds: type) -> Sequence[str]:
-    return [event.name for event in await world.said(*kinds)]
+    return [event.name for event in await world.events(*kinds)]
 
 
 async def test_a_dead_scheduler_is_reported_within_five_minutes_of_hour_25(world: World) -> None:
@@ -69,7 +69,7 @@ async def test_obligations_at_risk_and_past_due_raise_one_alert_per_holder(world
     assert await world.alerts() == ["TakedownAtRisk", "TakedownAtRisk"]
     world.clock.advance(hours=5)
     await watch_time(world.service)
-    raised = [(one.name, one.labels["holder"]) for one in await world.said(AlertRaised) if one.labels]
+    raised = [(one.name, one.labels["holder"]) for one in await world.events(AlertRaised) if one.labels]
     assert sorted(raised[2:]) == [("TakedownOverdue", "ingester"), ("TakedownOverdue", "search")]
     assert await _names(world, AlertResolved) == ["TakedownAtRisk", "TakedownAtRisk"]
 
@@ -119,7 +119,7 @@ async def test_the_backlog_alert_is_resolved_after_a_day_without_backlog(world: 
 
 async def test_a_message_that_cannot_be_sent_is_an_incident_and_an_alert(world: World) -> None:
     await world.service.alert_publisher.on_set_aside("orders", "row 7: too_large")
-    assert [(one.name, one.service) for one in await world.said(AlertRaised)] == [
+    assert [(one.name, one.service) for one in await world.events(AlertRaised)] == [
         ("OutboxRowSetAside", "compliance")
     ]
     assert await world.db.fetchval("SELECT count(*) FROM incident") == 1
@@ -143,9 +143,9 @@ async def test_health_closes_expiry_obligations_and_succeeds_after_a_run(
     (order,) = await world.revoke(A)
     world.clock.advance(hours=24)
     assert await command(SERVICE, world.service, "health") == 3
-    said = capsys.readouterr().out
-    assert "search: 1 overdue" in said
-    assert "obligations of expiry holders, open: 1" in said
+    output = capsys.readouterr().out
+    assert "search: 1 overdue" in output
+    assert "obligations of expiry holders, open: 1" in output
     await world.close(order)
     world.clock.advance(hours=8)
     await command(SERVICE, world.service, "health")

@@ -40,21 +40,21 @@ def test_one_archive_can_be_read_by_its_manifest(folder: Path, capsys: pytest.Ca
     assert capsys.readouterr().out.count("\n") == 1
 
 
-@pytest.mark.parametrize("do", ["verify", "read"])
+@pytest.mark.parametrize("action", ["verify", "read"])
 def test_a_damaged_archive_ends_with_3_and_names_the_file(
-    folder: Path, do: str, capsys: pytest.CaptureFixture[str]
+    folder: Path, action: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     part = folder / "records/sweep/00002/part-00001.jsonl.gz"
     part.write_bytes(part.read_bytes()[:-1])
-    assert main(SERVICE, ["archive", do, str(folder)]) == 3
+    assert main(SERVICE, ["archive", action, str(folder)]) == 3
     assert "part-00001.jsonl.gz" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("do", ["verify", "read"])
+@pytest.mark.parametrize("action", ["verify", "read"])
 def test_a_folder_without_archives_is_an_error(
-    tmp_path: Path, do: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, action: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(SERVICE, ["archive", do, str(tmp_path)]) == 3
+    assert main(SERVICE, ["archive", action, str(tmp_path)]) == 3
     assert "no archive" in capsys.readouterr().err
 
 

@@ -50,9 +50,9 @@ def test_a_documented_body_has_no_dangling_reference(model: type[BaseModel]) -> 
     ],
 )
 def test_a_receipt_with_an_unknown_field_is_rejected(body: dict[str, Any], path: str) -> None:
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(Problem) as rejected:
         read_receipts(body)
-    assert (path, "extra_forbidden") in [(error["path"], error["code"]) for error in refused.value.errors]
+    assert (path, "extra_forbidden") in [(error["path"], error["code"]) for error in rejected.value.errors]
     assert read_receipts(RECEIPT) == [ArticleRemoved.model_validate(RECEIPT)]
 
 

@@ -16,11 +16,11 @@ from clawback_common.http.guarded_client import Addresses, AddressRules, Guarded
 from compliance.gateways.ingester import Ingester
 from compliance.gateways.stores import HoldingsClient
 
-Answer = Callable[[httpx.Request], httpx.Response]
+Respond = Callable[[httpx.Request], httpx.Response]
 
 
-def _ingester(answer: Answer, key_file: Path | None = None) -> Ingester:
-    http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+def _ingester(respond: Respond, key_file: Path | None = None) -> Ingester:
+    http = httpx.AsyncClient(transport=httpx.MockTransport(respond))
     return Ingester(Sibling("the ingester", AnyHttpUrl("http://ingester/"), key_file, http), 5)
 
 
@@ -34,7 +34,7 @@ def _empty(_: httpx.Request) -> httpx.Response:
 
 
 def _unreachable(_: httpx.Request) -> httpx.Response:
-    raise httpx.ConnectError("somebody's address")
+    raise httpx.ConnectError("the ingester's address")
 
 
 async def test_an_unreachable_ingester_is_reported_without_addresses() -> None:
@@ -55,16 +55,16 @@ async def test_an_error_response_is_reported_with_its_status(body: bytes) -> Non
 
 
 async def test_the_key_is_read_again_for_every_call(tmp_path: Path) -> None:
-    path, seen = tmp_path / "key", []
+    path, keys = tmp_path / "key", []
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(request.headers["authorization"])
+    def respond(request: httpx.Request) -> httpx.Response:
+        keys.append(request.headers["authorization"])
         return httpx.Response(200, json={"items": []})
 
     for key in ("one", "two"):
         path.write_text(f"{key}\n")
-        assert await _ingester(answer, path).live(5) == []
-    assert seen == ["Bearer one", "Bearer two"]
+        assert await _ingester(respond, path).live(5) == []
+    assert keys == ["Bearer one", "Bearer two"]
 
 
 async def test_an_unreadable_key_file_is_a_transient_error(tmp_path: Path) -> None:
@@ -72,9 +72,9 @@ async def test_an_unreadable_key_file_is_a_transient_error(tmp_path: Path) -> No
         await _ingester(_unreachable, tmp_path / "none").live(5)
 
 
-@pytest.mark.parametrize("answer", [_unreachable, lambda _: httpx.Response(500), _empty])
-async def test_an_unanswered_holdings_request_is_an_error(answer: Answer) -> None:
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+@pytest.mark.parametrize("respond", [_unreachable, lambda _: httpx.Response(500), _empty])
+async def test_an_unanswered_holdings_request_is_an_error(respond: Respond) -> None:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
         with pytest.raises(Transient, match="holdings"):
             await _holdings(http).ask_own("http://store/holdings", ["metabase:1"], None)
         with pytest.raises(Transient, match="holdings"):
@@ -85,11 +85,11 @@ async def test_an_unanswered_holdings_request_is_an_error(answer: Answer) -> Non
 async def test_an_unexpected_status_of_an_article_means_neither_readable_nor_gone(status: int) -> None:
     with pytest.raises(Transient, match=str(status)):
         await _ingester(lambda _: httpx.Response(status)).lists("metabase:1")
-    for known in (404, 410):
-        assert not await _ingester(lambda _, code=known: httpx.Response(code)).lists("metabase:1")  # type: ignore[misc]
+    for absent in (404, 410):
+        assert not await _ingester(lambda _, code=absent: httpx.Response(code)).lists("metabase:1")  # type: ignore[misc]
 
 
-def _says(body: bytes) -> Answer:
+def _responds(body: bytes) -> Respond:
     return lambda _: httpx.Response(200, stream=httpx.ByteStream(body))
 
 
@@ -109,13 +109,13 @@ def _says(body: bytes) -> Answer:
     ],
 )
 async def test_a_hostile_response_is_an_error(body: bytes) -> None:
-    async with httpx.AsyncClient(transport=httpx.MockTransport(_says(body))) as http:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(_responds(body))) as http:
         with pytest.raises(Transient, match="unreadabl"):
             await _holdings(http).ask_registered("http://store/holdings", ["a:1"])
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: f'{{"items": {text}}}'.encode()))
 async def test_any_response_is_read_or_is_an_error(body: bytes) -> None:
-    async with httpx.AsyncClient(transport=httpx.MockTransport(_says(body))) as http:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(_responds(body))) as http:
         with suppress(Transient):
             assert (await _holdings(http).ask_registered("http://store/holdings", ["a:1"])).items is not None

@@ -74,5 +74,5 @@ def test_our_stores_and_the_brokers_are_registered_automatically(
     }
     assert found["ingester"].copy_kinds == found["analytics"].copy_kinds == ("content", "quarantine")
     assert (found["ingester"].group, found["analytics"].group) == (None, "analytics"), (
-        "who reads is no stranger"
+        "our own consumer group is registered"
     )

@@ -10,7 +10,7 @@ from retention.domain.hold import HoldRejected, LegalHold, State, confirm, end, 
 
 
 def _hold(state: State, **more: object) -> LegalHold:
-    given: dict[str, object] = {
+    fields: dict[str, object] = {
         "hold_id": uuid4(),
         "data_class": "articles",
         "article_ids": (),
@@ -19,7 +19,7 @@ def _hold(state: State, **more: object) -> LegalHold:
         "state": state,
         "placed_by": "ann",
     }
-    return LegalHold(**(given | more))  # type: ignore[arg-type]
+    return LegalHold(**(fields | more))  # type: ignore[arg-type]
 
 
 def test_a_hold_is_in_force_until_its_end_is_confirmed() -> None:
@@ -28,16 +28,16 @@ def test_a_hold_is_in_force_until_its_end_is_confirmed() -> None:
 
 def test_only_a_second_person_can_confirm_a_hold() -> None:
     assert confirm(_hold(State.PLACED), "bob") is State.CONFIRMED
-    refused = confirm(_hold(State.PLACED), "ann")
-    assert isinstance(refused, HoldRejected)
-    assert refused.same_person
+    rejected = confirm(_hold(State.PLACED), "ann")
+    assert isinstance(rejected, HoldRejected)
+    assert rejected.same_person
 
 
 def test_a_requested_end_takes_effect_only_when_another_person_confirms_it() -> None:
     lifting = _hold(State.LIFTING, confirmed_by="bob", lift_asked_by="bob")
-    refused = confirm(lifting, "bob")
-    assert isinstance(refused, HoldRejected)
-    assert refused.same_person
+    rejected = confirm(lifting, "bob")
+    assert isinstance(rejected, HoldRejected)
+    assert rejected.same_person
     assert confirm(lifting, "ann") is State.LIFTED
 
 
