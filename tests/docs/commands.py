@@ -78,7 +78,7 @@ def _service(name: str) -> Mapping[str, Where]:
     """What every service's README has."""
     python, own = f"python -m {name}", f"services/{name}/tests/integration/test_worker.py"
     roles: dict[str, Where] = {
-        f"{python} {role}": Elsewhere(own, f'around.job("{role}"')
+        f"{python} {role}": Elsewhere(own, f'harness.job("{role}"')
         if name in TRIES_ITS_ROLES
         else Here(service=name)
         for role in ("migrate", "replay-dlq", "accept-gap")

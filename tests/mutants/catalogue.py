@@ -231,7 +231,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "        if not noticed:\n            return None\n",
             ),
         ),
-        at(CHECKS, "test_a_quiet_day_leaves_a_record"),
+        at(CHECKS, "test_a_day_without_notices_is_a_completed_run"),
     ),
     Mutant(
         "offsets of a log that was wiped believed",

@@ -49,7 +49,7 @@ MUTANTS = (
         ),
         at(
             f"{COMPLIANCE_TESTS}/test_own_orders.py",
-            "test_a_reinstatement_whose_revocation_nobody_knows_any_more_raises_the_number_alone",
+            "test_a_recovered_reinstatement_without_its_revocation_only_raises_the_number",
         ),
     ),
     Mutant(
@@ -63,7 +63,7 @@ MUTANTS = (
         ),
         at(
             f"{COMPLIANCE_TESTS}/test_own_orders.py",
-            "test_what_only_a_store_of_ours_was_ordered_to_remove_is_revoked_above_that",
+            "test_a_lost_removal_known_only_to_our_store_is_ordered_again_above_it",
         ),
     ),
     Mutant(
@@ -86,7 +86,7 @@ MUTANTS = (
                 "                pass\n",
             ),
         ),
-        at(f"{ALERTING_TESTS}/test_telling.py", "test_an_alert_that_its_service_no_longer_lists_is_resolved"),
+        at(f"{ALERTING_TESTS}/test_notifications.py", "test_an_alert_that_is_no_longer_listed_is_resolved"),
     ),
     Mutant(
         "an alert that nobody lists is ended by a list",
@@ -97,6 +97,6 @@ MUTANTS = (
                 "WHERE status = 'firing' AND service = $1",
             ),
         ),
-        at(f"{ALERTING_TESTS}/test_telling.py", "test_an_alert_that_its_service_no_longer_lists_is_resolved"),
+        at(f"{ALERTING_TESTS}/test_notifications.py", "test_an_alert_that_is_no_longer_listed_is_resolved"),
     ),
 )

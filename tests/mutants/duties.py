@@ -163,7 +163,7 @@ MUTANTS = (
                 "",
             ),
         ),
-        at(f"{ALERTING_TESTS}/test_telling.py", "test_two_workers_notify_once"),
+        at(f"{ALERTING_TESTS}/test_notifications.py", "test_two_workers_notify_once"),
     ),
     Mutant(
         "an event that is told again when it arrives again",
@@ -174,7 +174,7 @@ MUTANTS = (
                 "        if one:\n",
             ),
         ),
-        at(f"{ALERTING_TESTS}/test_promises.py", "test_a_run_received_twice_is_notified_once"),
+        at(f"{ALERTING_TESTS}/test_run_alerts.py", "test_a_run_received_twice_is_notified_once"),
     ),
     Mutant(
         "alert lost when the channel is down",
@@ -200,7 +200,7 @@ MUTANTS = (
             ),
         ),
         at(
-            f"{ALERTING_TESTS}/test_promises.py",
+            f"{ALERTING_TESTS}/test_run_alerts.py",
             "test_an_overdue_run_is_sent_by_mail_and_sms_within_five_minutes_of_hour_25",
         ),
     ),

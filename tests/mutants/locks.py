@@ -109,7 +109,7 @@ MUTANTS = (
             ),
         ),
         at(
-            "services/alerting/tests/integration/test_telling.py",
+            "services/alerting/tests/integration/test_notifications.py",
             "test_a_suspended_sender_cannot_release_the_claim_of_another",
         ),
     ),

@@ -37,7 +37,7 @@ MUTANTS = (
                 "if meaning",
             ),
         ),
-        at(TEST, "test_a_new_holders_receipt_for_an_order_closed_before_is_not_a_stray"),
+        at(TEST, "test_a_new_holders_receipt_for_an_order_closed_before_is_not_alerted_as_stray"),
     ),
     Mutant(
         "resending that waits for its time",
@@ -48,6 +48,6 @@ MUTANTS = (
                 "",
             ),
         ),
-        at(TEST, "test_what_a_holder_has_not_answered_is_sent_again_when_an_operator_asks"),
+        at(TEST, "test_unanswered_orders_of_a_holder_are_resent_at_an_operators_request"),
     ),
 )

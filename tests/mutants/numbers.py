@@ -105,7 +105,7 @@ MUTANTS = (
         ),
         at(
             f"{COMPLIANCE_TESTS}/integration/test_takedown.py",
-            "test_the_age_of_the_last_copy_on_the_brokers_counts_from_when_the_publisher_holds_none",
+            "test_the_expiry_on_the_brokers_counts_from_the_time_the_publisher_holds_no_copy",
         ),
     ),
     Mutant(
@@ -203,7 +203,7 @@ MUTANTS = (
         ),
         at(
             f"{COMPLIANCE_TESTS}/integration/test_own_orders.py",
-            "test_what_a_store_of_ours_calls_superseded_is_revoked_again_above_it",
+            "test_an_order_that_our_store_reports_as_superseded_is_issued_again_above_it",
         ),
     ),
     Mutant(
@@ -217,7 +217,7 @@ MUTANTS = (
         ),
         at(
             f"{COMPLIANCE_TESTS}/integration/test_requests.py",
-            "test_what_is_withheld_here_and_superseded_in_a_store_of_ours_is_withheld_above_it",
+            "test_an_article_withheld_here_and_superseded_in_our_store_is_withheld_again",
         ),
     ),
     Mutant(
@@ -231,7 +231,7 @@ MUTANTS = (
         ),
         at(
             f"{COMPLIANCE_TESTS}/integration/test_own_orders.py",
-            "test_a_receipt_is_handled_only_when_what_it_contradicts_is_ordered_again",
+            "test_a_contradicting_receipt_is_processed_only_when_its_order_is_reissued",
         ),
     ),
     Mutant(

@@ -43,7 +43,7 @@ MUTANTS = (
         ),
         at(
             f"{TESTS}/test_truncation.py",
-            "test_the_alerts_of_the_status_are_cut_at_their_maximum_and_not_before",
+            "test_the_alerts_of_the_status_are_truncated_only_above_their_maximum",
         ),
     ),
     Mutant(
@@ -57,7 +57,7 @@ MUTANTS = (
         ),
         at(
             f"{TESTS}/test_truncation.py",
-            "test_the_changes_of_a_holder_are_cut_at_their_maximum_and_the_last_ones_stay",
+            "test_the_changes_of_a_holder_are_truncated_at_their_maximum_keeping_the_latest",
         ),
     ),
     Mutant(
@@ -96,7 +96,7 @@ MUTANTS = (
         ),
         at(
             f"{TESTS}/test_watchers.py",
-            "test_still_held_ends_when_the_holder_is_verified_and_not_before",
+            "test_the_still_held_alert_is_resolved_only_when_the_removal_is_verified",
         ),
     ),
     Mutant(

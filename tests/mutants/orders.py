@@ -20,7 +20,7 @@ MUTANTS = (
                 "LEFT JOIN notice AS n ON n.notice_id = w.notice_id",
             ),
         ),
-        at(IDENTITY, "test_an_id_that_was_sent_before_for_another_article_suppresses_no_revocation"),
+        at(IDENTITY, "test_an_id_sent_before_for_another_article_does_not_suppress_a_revocation"),
     ),
     Mutant(
         "notice answered by another article's order",
@@ -45,7 +45,7 @@ MUTANTS = (
                 "           + make_interval(secs => 3600 * h.forgets_after_h)",
             ),
         ),
-        at(HOLDERS, "test_a_number_of_ours_that_is_out_of_bounds_sets_no_notice_aside"),
+        at(HOLDERS, "test_an_expiry_time_out_of_bounds_does_not_quarantine_a_notice"),
     ),
     Mutant(
         "holder's hours bounded by the statement alone",
@@ -56,7 +56,7 @@ MUTANTS = (
                 "Field(None, gt=0)",
             ),
         ),
-        at(HOLDERS, "test_hours_beyond_ten_years_are_refused_by_contract_and_table"),
+        at(HOLDERS, "test_hours_beyond_ten_years_are_rejected_by_contract_and_table"),
     ),
     Mutant(
         "own stores changed over HTTP",
@@ -67,12 +67,12 @@ MUTANTS = (
                 "if False:",
             ),
         ),
-        at(API, "test_nobody_takes_our_own_copies_out_of_takedowns_over_http"),
+        at(API, "test_our_own_holders_cannot_be_changed_or_removed_over_http"),
     ),
     Mutant(
         "backups changed over HTTP",
         (Change(f"{COMPLIANCE}/domain/holder.py", "if kind is HolderKind.EXPIRY:", "if False:"),),
-        at(API, "test_nobody_takes_our_own_copies_out_of_takedowns_over_http"),
+        at(API, "test_our_own_holders_cannot_be_changed_or_removed_over_http"),
     ),
     Mutant(
         "kind of a holder changed",
@@ -99,7 +99,7 @@ MUTANTS = (
                 "done=request.decided or end",
             ),
         ),
-        at(REQUESTS, "test_a_request_is_carried_out_to_its_end_after_a_kill"),
+        at(REQUESTS, "test_a_request_is_completed_after_its_process_was_killed"),
     ),
     Mutant(
         "clock of a request started by its confirmation",
@@ -153,7 +153,7 @@ MUTANTS = (
                 "SELECT abs(hash",
             ),
         ),
-        at(REQUESTS, "test_two_requests_at_once_do_not_use_one_limit_twice"),
+        at(REQUESTS, "test_two_concurrent_requests_share_one_limit"),
     ),
     Mutant(
         "any key revokes any provider's articles",
@@ -164,7 +164,7 @@ MUTANTS = (
                 "",
             ),
         ),
-        at(API, "test_a_key_has_only_its_own_providers_articles_revoked"),
+        at(API, "test_a_key_can_revoke_only_articles_of_its_own_providers"),
     ),
     Mutant(
         "unsigned notice revokes",
@@ -175,7 +175,7 @@ MUTANTS = (
                 "return FEEDS",
             ),
         ),
-        at(REQUESTS, "test_a_sender_who_may_not_revoke_only_withholds"),
+        at(REQUESTS, "test_a_notice_of_an_unauthorised_sender_only_withholds"),
     ),
     Mutant(
         "any sender believed about feeds",
@@ -195,7 +195,7 @@ MUTANTS = (
                 "one.withheld",
             ),
         ),
-        at(REQUESTS, "test_a_refused_request_reinstates_what_no_other_request_wants"),
+        at(REQUESTS, "test_a_refused_request_reinstates_only_articles_of_no_other_request"),
     ),
     Mutant(
         "holder removed by one person",
@@ -208,7 +208,7 @@ MUTANTS = (
         ),
         at(
             f"{TESTS}/test_takedown.py",
-            "test_a_holder_that_owes_something_leaves_only_with_a_second_person_and_still_owes_it",
+            "test_a_holder_with_open_obligations_leaves_only_with_a_second_person_and_keeps_them",
         ),
     ),
 )

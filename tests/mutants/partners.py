@@ -32,8 +32,8 @@ MUTANTS = (
         ),
         at(
             f"{COMPLIANCE_TESTS}/integration/test_receipts.py",
-            "test_what_closes_an_obligation_is_among_the_receipts_of_the_article",
-            "test_an_answer_that_is_completed_under_the_same_id_is_recorded_as_it_was_completed",
+            "test_the_receipt_that_closes_an_obligation_is_listed_with_the_article",
+            "test_a_receipt_completed_under_the_same_id_is_recorded_in_both_versions",
         ),
     ),
     Mutant(

@@ -17,7 +17,7 @@ MUTANTS = (
                 'and by_key[key := (row["notice_id"], row["article_id"])].key',
             ),
         ),
-        at(REQUESTS, "test_a_notice_of_the_feed_revokes_also_where_an_unknown_sender_used_its_id_before"),
+        at(REQUESTS, "test_a_feeds_notice_revokes_even_if_an_unknown_sender_used_its_id_before"),
     ),
     Mutant(
         "clock set back by whoever may not revoke",
@@ -28,7 +28,7 @@ MUTANTS = (
                 "counted = list(new)",
             ),
         ),
-        at(REQUESTS, "test_an_unknown_sender_sets_back_no_clock"),
+        at(REQUESTS, "test_an_unknown_sender_cannot_shorten_a_deadline"),
     ),
     Mutant(
         "notice answered by an order that only withholds",
@@ -53,6 +53,6 @@ MUTANTS = (
                 "AND made_by = $1 AND kind = 'revoke' AND false)",
             ),
         ),
-        at(REQUESTS, "test_what_is_left_of_a_request_counts_while_it_is_carried_out"),
+        at(REQUESTS, "test_the_rest_of_a_request_in_progress_counts_towards_the_limit"),
     ),
 )

@@ -20,8 +20,8 @@ MUTANTS = (
         ),
         at(
             f"{COMPLIANCE_TESTS}/integration/test_receipts.py",
-            "test_a_receipt_in_another_holders_name_closes_nothing_and_is_a_claim",
-            "test_a_key_that_the_holder_gave_up_signs_nothing_any_more",
+            "test_a_receipt_in_another_holders_name_closes_nothing_and_is_recorded_as_unauthenticated",
+            "test_a_replaced_signing_key_is_no_longer_accepted",
         ),
     ),
     Mutant(
@@ -63,7 +63,7 @@ MUTANTS = (
             ),
         ),
         at(
-            f"{ALERTING_TESTS}/integration/test_telling.py",
+            f"{ALERTING_TESTS}/integration/test_notifications.py",
             "test_an_alert_is_not_suppressed_by_a_record_with_the_same_event_id",
         ),
     ),

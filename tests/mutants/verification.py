@@ -22,10 +22,10 @@ MUTANTS = (
             ),
         ),
         (
-            *at(PROOF, "test_gone_needs_proof"),
+            *at(PROOF, "test_the_answer_gone_needs_proof"),
             *at(
                 VERIFICATION,
-                "test_with_fewer_than_five_live_articles_only_the_applied_order_proves_it",
+                "test_with_fewer_than_five_live_articles_only_the_applied_order_proves_a_removal",
                 "test_an_empty_store_verifies_nothing_when_all_the_known_controls_are_taken_down_at_once",
             ),
         ),
@@ -42,7 +42,7 @@ MUTANTS = (
         ),
         at(
             VERIFICATION,
-            "test_a_store_that_has_not_applied_the_order_is_asked_again_although_it_holds_the_controls",
+            "test_a_store_that_holds_the_controls_but_has_not_applied_the_order_is_checked_again",
         ),
     ),
     Mutant(
@@ -82,7 +82,7 @@ MUTANTS = (
         ),
         at(
             VERIFICATION,
-            "test_what_was_missed_once_is_asked_for_until_it_is_answered_rightly",
+            "test_a_missed_control_is_checked_until_it_is_reported_as_held",
             "test_two_workers_raise_one_alert_on_a_store_that_misses_its_controls",
         ),
     ),
@@ -96,7 +96,7 @@ MUTANTS = (
                 "    at = service.clock.now() + after\n",
             ),
         ),
-        at(VERIFICATION, "test_a_question_without_an_answer_neither_raises_nor_resolves"),
+        at(VERIFICATION, "test_an_unanswered_holdings_check_neither_raises_nor_resolves_an_alert"),
     ),
     Mutant(
         "a slow holder delays the others",
@@ -107,7 +107,7 @@ MUTANTS = (
                 "        await self._sleeper.sleep(IDLE_S)\n        await self.verify()\n",
             ),
         ),
-        at(VERIFICATION, "test_a_holder_that_drips_delays_only_itself"),
+        at(VERIFICATION, "test_a_slow_holder_delays_only_itself"),
     ),
     Mutant(
         "a time limit for each read and none for the whole",
@@ -143,7 +143,7 @@ MUTANTS = (
                 "test_a_name_that_resolves_elsewhere_after_the_registration_is_not_called",
                 "test_other_ways_to_write_loopback_are_refused_in_production",
             ),
-            *at(f"{TESTS}/test_addresses.py", "test_an_address_that_we_would_not_ask_is_refused"),
+            *at(f"{TESTS}/test_addresses.py", "test_an_address_that_must_not_be_used_is_rejected"),
         ),
     ),
     Mutant(
@@ -177,8 +177,8 @@ MUTANTS = (
         ),
         at(
             RESENDING,
-            "test_a_holder_that_still_holds_it_is_sent_the_order_less_and_less_often_and_alone",
-            "test_a_receipt_without_being_asked_neither_hurries_nor_postpones_the_next_sending",
+            "test_an_order_is_resent_with_increasing_delays_only_to_the_holder_that_still_holds_the_article",
+            "test_an_unsolicited_receipt_neither_advances_nor_delays_the_next_resend",
         ),
     ),
     Mutant(
@@ -192,8 +192,8 @@ MUTANTS = (
         ),
         at(
             RESENDING,
-            "test_an_order_is_sent_again_to_those_who_owe_an_answer_and_daily_in_the_end",
-            "test_a_holder_that_still_holds_it_is_sent_the_order_less_and_less_often_and_alone",
+            "test_an_order_is_resent_only_to_holders_without_an_answer_and_finally_daily",
+            "test_an_order_is_resent_with_increasing_delays_only_to_the_holder_that_still_holds_the_article",
         ),
     ),
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -91,7 +91,7 @@ class World:
     ) -> AlertRaised:
         """An event that raises the alert."""
         labels = more.pop("labels", {})
-        given: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "fingerprint": fingerprint("ingester", name, labels),
             "name": name,
             "service": "ingester",
@@ -100,18 +100,18 @@ class World:
             "labels": labels,
             "raised_at": self.clock.now(),
         }
-        return AlertRaised(**(given | more))
+        return AlertRaised(**(fields | more))
 
     def resolved(self, name: str = "FeedStopped", **more: Any) -> AlertResolved:
         """An event that resolves the alert."""
         labels = more.pop("labels", {})
-        given: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "fingerprint": fingerprint("ingester", name, labels),
             "name": name,
             "service": "ingester",
             "resolved_at": self.clock.now(),
         }
-        return AlertResolved(**(given | more))
+        return AlertResolved(**(fields | more))
 
     def listing(self, *firing: AlertRaised) -> AlertsFiring:
         """The list of firing alerts that the ingester publishes."""
@@ -122,8 +122,10 @@ class World:
             listed_at=self.clock.now(),
         )
 
-    async def say(self, *events: AlertRaised | AlertResolved | AlertsFiring, ids: Sequence[str] = ()) -> None:
-        """Folds the events as one batch."""
+    async def fold(
+        self, *events: AlertRaised | AlertResolved | AlertsFiring, ids: Sequence[str] = ()
+    ) -> None:
+        """Folds events as one batch."""
         await folding.on_alerts(self.received(events, ids), self.service)
 
     async def run(self, *events: RunCompleted | RunFailed, ids: Sequence[str] = ()) -> None:
@@ -133,8 +135,8 @@ class World:
     def completed(self, noticed: int = 0, **more: Any) -> RunCompleted:
         """A run that completed now."""
         now = self.clock.now()
-        given: dict[str, Any] = {"noticed": noticed, "closed": noticed, "open": 0, "overdue": 0}
-        return RunCompleted(run_id=uuid4(), started_at=now, **({"ended_at": now} | given | more))
+        fields: dict[str, Any] = {"noticed": noticed, "closed": noticed, "open": 0, "overdue": 0}
+        return RunCompleted(run_id=uuid4(), started_at=now, **({"ended_at": now} | fields | more))
 
     def failed(self, error: str = "the feed could not be read") -> RunFailed:
         """A run that failed now."""
@@ -187,8 +189,8 @@ def routes() -> str:
 @pytest_asyncio.fixture
 async def both_sinks() -> AsyncIterator[tuple[MailSink, SmsSink]]:
     """A sink for mail and one for text messages."""
-    async with sinks() as listening:
-        yield listening
+    async with sinks() as both:
+        yield both
 
 
 @pytest.fixture
@@ -209,15 +211,12 @@ async def service(
     """The started service, without its processes."""
     path = tmp_path / "routes.yaml"
     path.write_text(routes)
-    made = assemble(settings, database, clock, OrdersOutbox(), read_routes(path, lambda _: True))
-    await beginning.begin(made)
-    return made
+    service = assemble(settings, database, clock, OrdersOutbox(), read_routes(path, lambda _: True))
+    await beginning.begin(service)
+    return service
 
 
 @pytest.fixture
 def world(service: Service, clock: FakeClock, both_sinks: tuple[MailSink, SmsSink]) -> World:
     """The service with its clock and sinks."""
     return World(service, clock, senders(service.settings, service.routing), *both_sinks)
-
-
-NOBODY = UUID(int=0)

@@ -17,7 +17,7 @@ from services.alerting.tests.integration.sinks import MailSink, SmsSink
 
 
 @dataclass(slots=True, kw_only=True)
-class Around(Processes):
+class ProcessHarness(Processes):
     """The environment of the alerting processes."""
 
     broker: Broker
@@ -35,7 +35,7 @@ class Around(Processes):
         port = self.ports[f"worker{number}"]
         return working(SERVICE, Settings(http_port=port))
 
-    async def forgotten(self) -> None:
+    async def wait_for_empty_groups(self) -> None:
         """Waits until the consumer groups are empty: a killed member stays until its session times out."""
         await until(self._empty, deadline_s=90, what="the groups of dead workers are empty")
 
@@ -49,7 +49,7 @@ class Around(Processes):
 
 
 @dataclass(slots=True)
-class Neighbour:
+class FakePeer:
     """The API and the worker's probes of one service, as checked by health; each has its own port."""
 
     name: str
@@ -59,7 +59,7 @@ class Neighbour:
     feeds: list[dict[str, Any]] = field(default_factory=list)
     oldest_s: float = 0.0
     webhook_s: float = 0.0
-    asked: int = 0
+    requests: int = 0
     _api: asyncio.Server | None = None
     _worker: asyncio.Server | None = None
 
@@ -70,11 +70,11 @@ class Neighbour:
 
     async def start_api(self) -> None:
         """Starts the API."""
-        self._api = await asyncio.start_server(self._served, "127.0.0.1", self.api_port)
+        self._api = await asyncio.start_server(self._serve, "127.0.0.1", self.api_port)
 
     async def start_worker(self) -> None:
         """Starts the worker's probes."""
-        self._worker = await asyncio.start_server(self._served, "127.0.0.1", self.worker_port)
+        self._worker = await asyncio.start_server(self._serve, "127.0.0.1", self.worker_port)
 
     async def stop_api(self) -> None:
         """Stops the API; connections are refused."""
@@ -93,10 +93,10 @@ class Neighbour:
         await self.stop_api()
         await self.stop_worker()
 
-    async def _served(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            self.asked += 1
+            self.requests += 1
             body = self._body(head.split(" ")[1].split("?")[0])
             writer.write(
                 b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)

@@ -12,26 +12,26 @@ from typing import Any, Literal
 
 from aiosmtpd.smtp import SMTP
 
-Manners = Literal["takes", "refuses", "hangs", "closes"]
+Behaviour = Literal["accepts", "refuses", "hangs", "closes"]
 
 
 @dataclass(slots=True)
 class MailSink:
     """Stores each mail with its envelope."""
 
-    manners: Manners = "takes"
+    behaviour: Behaviour = "accepts"
     mails: list[EmailMessage] = field(default_factory=list)
     to: list[str] = field(default_factory=list)
-    tried: int = 0
-    taking: asyncio.Event | None = None
+    attempts: int = 0
+    confirmed: asyncio.Event | None = None
     """When set, a mail is stored immediately and confirmed only after this event."""
     port: int = 0
     _server: asyncio.Server | None = None
 
     async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         """Accepts a mail, or fails."""
-        self.tried += 1
-        match self.manners:
+        self.attempts += 1
+        match self.behaviour:
             case "refuses":
                 return "451 not now"
             case "hangs":
@@ -39,14 +39,14 @@ class MailSink:
             case "closes":
                 server.transport.abort()
                 return "421 closing"
-            case "takes":
+            case "accepts":
                 pass
         mail = email.message_from_bytes(envelope.content, policy=default)
         assert isinstance(mail, EmailMessage)
         self.mails.append(mail)
         self.to += envelope.rcpt_tos
-        if self.taking is not None:
-            await self.taking.wait()
+        if self.confirmed is not None:
+            await self.confirmed.wait()
         return "250 accepted"
 
     async def start(self) -> None:
@@ -77,16 +77,16 @@ class SmsSink:
     """Stores each request."""
 
     status: int = 200
-    manners: Manners = "takes"
+    behaviour: Behaviour = "accepts"
     posts: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
-    tried: int = 0
+    attempts: int = 0
     port: int = 0
     _server: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Listens."""
-        self._server = await asyncio.start_server(self._served, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -95,16 +95,16 @@ class SmsSink:
             self._server.close()
             self._server = None
 
-    async def _served(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             lines = head.split("\r\n")
             headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in lines[1:] if line)}
             body = await reader.readexactly(int(headers.get("content-length", 0)))
-            self.tried += 1
-            if self.manners == "hangs":
+            self.attempts += 1
+            if self.behaviour == "hangs":
                 await reader.read()
-            if self.manners != "takes":
+            if self.behaviour != "accepts":
                 return
             if self.status < 300:
                 self.posts.append(json.loads(body))

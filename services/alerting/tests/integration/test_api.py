@@ -68,19 +68,19 @@ async def test_alerts_are_listed_latest_first_in_pages_and_filtered(
     world: World, http: httpx.AsyncClient
 ) -> None:
     for number in range(5):
-        await world.say(world.raised(f"Some{number}", Severity.WARNING if number % 2 else Severity.CRITICAL))
+        await world.fold(world.raised(f"Some{number}", Severity.WARNING if number % 2 else Severity.CRITICAL))
         world.clock.advance(seconds=1)
-    await world.say(world.resolved("Some0"))
-    seen: list[str] = []
+    await world.fold(world.resolved("Some0"))
+    listed: list[str] = []
     cursor: str | None = None
     while True:
         more: dict[str, str] = {"cursor": cursor} if cursor else {}
         page = (await http.get("/alerts", params={"limit": 2, **more})).json()
-        seen += [one["name"] for one in page["items"]]
+        listed += [one["name"] for one in page["items"]]
         cursor = page["next_cursor"]
         if cursor is None:
             break
-    assert seen == ["Some4", "Some3", "Some2", "Some1", "Some0"]
+    assert listed == ["Some4", "Some3", "Some2", "Some1", "Some0"]
 
     async def names(**params: str) -> list[str]:
         return [one["name"] for one in (await http.get("/alerts", params=params)).json()["items"]]
@@ -95,54 +95,54 @@ async def test_alerts_are_listed_latest_first_in_pages_and_filtered(
 async def test_an_alert_shows_the_names_of_notified_recipients_without_addresses(
     world: World, http: httpx.AsyncClient
 ) -> None:
-    await world.say(world.raised())
+    await world.fold(world.raised())
     await world.deliver()
-    answer = await http.get(f"/alerts/{(await world.alert()).fingerprint}")
-    told = {
+    response = await http.get(f"/alerts/{(await world.alert()).fingerprint}")
+    sent_at = {
         (one["recipient"], one["channel"], one["what"]): one["sent_at"]
-        for one in answer.json()["notifications"]
+        for one in response.json()["notifications"]
     }
-    assert set(told) == {("ann", "mail", "raised"), ("ann", "sms", "raised")}
-    assert all(told.values())
-    assert "@" not in answer.text
+    assert set(sent_at) == {("ann", "mail", "raised"), ("ann", "sms", "raised")}
+    assert all(sent_at.values())
+    assert "@" not in response.text
     assert (await http.get("/alerts/0000000000000000")).status_code == 404
     assert (await http.get("/alerts/odd")).status_code == 422
 
 
 async def test_actions_need_a_key_with_the_role(world: World, http: httpx.AsyncClient) -> None:
-    await world.say(world.raised())
+    await world.fold(world.raised())
     path = f"/alerts/{(await world.alert()).fingerprint}"
-    for act in (
+    for action in (
         f"{path}/ack",
         f"{path}/resolve",
         "/silences",
         "/health/test-alert",
         "/webhooks/alertmanager",
     ):
-        assert (await http.post(act, json={})).status_code == 401, act
-        assert (await http.post(act, json={}, headers=key("holder"))).status_code == 403, act
+        assert (await http.post(action, json={})).status_code == 401, action
+        assert (await http.post(action, json={}, headers=key("holder"))).status_code == 403, action
     for role in ("upstream", "operator"):
-        answer = await http.post("/webhooks/alertmanager", json={}, headers=key(role))
-        assert answer.status_code == 403
+        response = await http.post("/webhooks/alertmanager", json={}, headers=key(role))
+        assert response.status_code == 403
     acknowledged = (await http.post(f"{path}/ack", headers=key("officer"))).json()
     assert acknowledged["acknowledged_by"] == "officer"
     resolved = (await http.post(f"{path}/resolve", headers=key("operator"))).json()
     assert (resolved["status"], resolved["resolved_by"]) == ("resolved", "operator")
     assert (await http.post(f"{path}/ack", headers=key("operator"))).status_code == 409
-    for act in ("ack", "resolve"):
-        assert (await http.post(f"/alerts/{'0' * 16}/{act}", headers=key("operator"))).status_code == 404
+    for action in ("ack", "resolve"):
+        assert (await http.post(f"/alerts/{'0' * 16}/{action}", headers=key("operator"))).status_code == 404
 
 
 async def test_the_note_of_an_acknowledgement_is_kept_with_who_and_when(
     world: World, http: httpx.AsyncClient
 ) -> None:
-    await world.say(world.raised())
+    await world.fold(world.raised())
     path = f"/alerts/{(await world.alert()).fingerprint}"
     assert (await http.post(f"{path}/ack", json={"reason": "x"}, headers=key("officer"))).status_code == 422
     await http.post(f"{path}/ack", json={"note": "the provider was called"}, headers=key("officer"))
-    kept = (await http.get(path)).json()
-    assert (kept["acknowledged_by"], kept["acknowledged_note"]) == ("officer", "the provider was called")
-    assert kept["acknowledged_at"] is not None
+    stored = (await http.get(path)).json()
+    assert (stored["acknowledged_by"], stored["acknowledged_note"]) == ("officer", "the provider was called")
+    assert stored["acknowledged_at"] is not None
     other = await http.post(f"{path}/ack", json={"note": "another reason"}, headers=key("operator"))
     assert other.status_code == 409
     (listed,) = (await http.get("/alerts")).json()["items"]
@@ -150,16 +150,16 @@ async def test_the_note_of_an_acknowledgement_is_kept_with_who_and_when(
 
 
 async def test_an_alert_names_the_silences_that_mute_it(world: World, http: httpx.AsyncClient) -> None:
-    await world.say(world.raised())
+    await world.fold(world.raised())
     (before,) = (await http.get("/alerts")).json()["items"]
     body: dict[str, Any] = {
         "matchers": [f'name="{before["name"]}"'],
         "ends_at": (world.clock.now() + timedelta(hours=1)).isoformat(),
         "comment": "a change of the key",
     }
-    made = (await http.post("/silences", json=body, headers=key("operator"))).json()
+    created = (await http.post("/silences", json=body, headers=key("operator"))).json()
     listed = (await http.get("/alerts", params={"name": before["name"]})).json()["items"]
-    assert (before["silenced_by"], listed[0]["silenced_by"]) == ([], [made["silence_id"]])
+    assert (before["silenced_by"], listed[0]["silenced_by"]) == ([], [created["silence_id"]])
     (silence,) = (await http.get("/silences")).json()["items"]
     assert (silence["comment"], silence["created_by"]) == ("a change of the key", "operator")
     world.clock.advance(hours=2)
@@ -172,16 +172,16 @@ async def test_a_silence_is_created_listed_and_ended(world: World, http: httpx.A
         "ends_at": (world.clock.now() + timedelta(hours=1)).isoformat(),
         "comment": "a change of the key",
     }
-    made = await http.post("/silences", json=body, headers=key("operator"))
-    assert made.status_code == 201
-    assert made.json()["created_by"] == "operator"
+    created = await http.post("/silences", json=body, headers=key("operator"))
+    assert created.status_code == 201
+    assert created.json()["created_by"] == "operator"
     world.clock.advance(seconds=1)
     await http.post("/silences", json={**body, "matchers": ["a=b"]}, headers=key("officer"))
     first = (await http.get("/silences", params={"limit": 1})).json()
     second = (await http.get("/silences", params={"limit": 1, "cursor": first["next_cursor"]})).json()
     assert [one["matchers"] for one in first["items"] + second["items"]] == [["a=b"], ['name="FeedStopped"']]
     assert second["next_cursor"] is None
-    path = f"/silences/{made.json()['silence_id']}"
+    path = f"/silences/{created.json()['silence_id']}"
     assert (await http.delete(path)).status_code == 401
     ended = await http.delete(path, headers=key("officer"))
     assert ended.json()["ended_by"] == "officer"
@@ -195,36 +195,36 @@ async def test_a_silence_is_created_listed_and_ended(world: World, http: httpx.A
         {"x": 1},
         {"matchers": ['name=~".*"'], "ends_at": (world.clock.now() + timedelta(days=2)).isoformat()},
     ):
-        answer = await http.post("/silences", json={**body, **wrong}, headers=key("operator"))
-        assert answer.status_code == 422, wrong
+        response = await http.post("/silences", json={**body, **wrong}, headers=key("operator"))
+        assert response.status_code == 422, wrong
 
 
 async def test_channels_show_their_state_and_recipients_their_consent(
     world: World, http: httpx.AsyncClient
 ) -> None:
     world.sms.status = 500
-    await world.say(world.raised())
+    await world.fold(world.raised())
     await world.deliver()
     found = {one["name"]: one for one in (await http.get("/channels")).json()["items"]}
     assert found["mail"]["last_sent_at"] is not None
     assert (found["sms"]["failures"], found["sms"]["error"], found["sms"]["waiting"]) == (1, "status 500", 1)
     assert (await http.get("/channels/recipients")).status_code == 401
-    answer = await http.get("/channels/recipients", headers=key("officer"))
-    people = {one["name"]: one for one in answer.json()["items"]}
+    response = await http.get("/channels/recipients", headers=key("officer"))
+    people = {one["name"]: one for one in response.json()["items"]}
     assert people["ann"]["channels"] == ["mail", "sms"]
     assert (people["ann"]["notified"], people["ann"]["consented_at"]) == (True, "2026-01-05")
-    assert len(answer.json()["history"]) == 3
-    assert "@" not in answer.text
-    assert "+1555" not in answer.text
+    assert len(response.json()["history"]) == 3
+    assert "@" not in response.text
+    assert "+1555" not in response.text
 
 
 async def test_a_test_alert_is_sent_through_every_channel(world: World, http: httpx.AsyncClient) -> None:
-    answer = await http.post("/health/test-alert", headers=key("operator"))
-    assert answer.status_code == 202
+    response = await http.post("/health/test-alert", headers=key("operator"))
+    assert response.status_code == 202
     await world.deliver()
     assert sorted(world.mail.to) == ["ann@clawback.example", "bob@clawback.example"]
     assert world.sms.texts[0].startswith("[INFO] TestAlert: This is a test")
-    shown = await http.get(answer.json()["status_url"].removeprefix("/api/v1"))
+    shown = await http.get(response.json()["status_url"].removeprefix("/api/v1"))
     assert len(shown.json()["notifications"]) == 3
 
 
@@ -255,8 +255,8 @@ def fires(name: str = "KafkaLag", **more: Any) -> dict[str, Any]:
 async def test_an_alert_pushed_by_alertmanager_is_sent_by_mail(world: World, http: httpx.AsyncClient) -> None:
     path, who = "/webhooks/alertmanager", key("alertmanager")
     for _ in range(2):
-        answer = await http.post(path, json=pushed(fires()), headers=who)
-        assert (answer.status_code, answer.json()) == (202, {"accepted": 1, "refused": []})
+        response = await http.post(path, json=pushed(fires()), headers=who)
+        assert (response.status_code, response.json()) == (202, {"accepted": 1, "refused": []})
     await world.deliver()
     assert world.mail.subjects == ["[CRITICAL] KafkaLag (alertmanager)"]
     assert "Since:   2026-03-01 11:00:00 UTC" in world.mail.bodies[0]
@@ -269,10 +269,10 @@ async def test_an_alert_pushed_by_alertmanager_is_sent_by_mail(world: World, htt
 async def test_an_invalid_alert_in_a_body_is_reported_and_the_others_are_accepted(
     world: World, http: httpx.AsyncClient
 ) -> None:
-    bad = fires(labels={"alertname": "not camel"})
-    answer = await http.post("/webhooks/alertmanager", json=pushed(fires(), bad), headers=key("alertmanager"))
-    assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
-    assert answer.json()["refused"][0]["errors"][0]["path"] == "alerts[1].labels"
+    body = pushed(fires(), fires(labels={"alertname": "not camel"}))
+    response = await http.post("/webhooks/alertmanager", json=body, headers=key("alertmanager"))
+    assert (response.status_code, response.json()["accepted"]) == (202, 1)
+    assert response.json()["refused"][0]["errors"][0]["path"] == "alerts[1].labels"
     listed = (await http.get("/alerts")).json()["items"]
     assert {one["name"]: one["labels"] for one in listed} == {
         "KafkaLag": {},
@@ -297,24 +297,24 @@ async def test_an_invalid_alert_in_a_body_is_reported_and_the_others_are_accepte
 async def test_an_invalid_payload_is_rejected_with_the_path(
     http: httpx.AsyncClient, body: bytes, path: str
 ) -> None:
-    answer = await http.post("/webhooks/alertmanager", content=body, headers=key("alertmanager"))
-    assert answer.status_code == 422
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert path in {error["path"] for error in answer.json()["errors"]}
+    response = await http.post("/webhooks/alertmanager", content=body, headers=key("alertmanager"))
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
+    assert path in {error["path"] for error in response.json()["errors"]}
 
 
 async def test_a_too_large_body_is_rejected(http: httpx.AsyncClient) -> None:
     body = b'{"version": "4", "x": "' + b"x" * 2_100_000 + b'"}'
-    answer = await http.post("/webhooks/alertmanager", content=body, headers=key("alertmanager"))
-    assert answer.status_code == 413
+    response = await http.post("/webhooks/alertmanager", content=body, headers=key("alertmanager"))
+    assert response.status_code == 413
 
 
-async def test_the_own_health_reports_firing_alerts_and_waiting_messages(
+async def test_the_health_of_alerting_has_firing_alerts_and_waiting_messages(
     world: World, http: httpx.AsyncClient
 ) -> None:
-    await world.say(world.raised())
-    told = (await http.get("/alerting/health/detailed")).json()
-    assert (told["firing"], told["waiting"]) == ({"critical": 1}, {"mail": 1, "sms": 1})
+    await world.fold(world.raised())
+    health = (await http.get("/alerting/health/detailed")).json()
+    assert (health["firing"], health["waiting"]) == ({"critical": 1}, {"mail": 1, "sms": 1})
     assert (await http.get("/alerting/jobs")).json()["items"] == []
     assert (await http.get("/alerting/dlq", headers=key("operator"))).json()["items"] == []
 
@@ -322,7 +322,7 @@ async def test_the_own_health_reports_firing_alerts_and_waiting_messages(
 async def test_the_fingerprint_is_the_id_that_every_service_can_compute(
     world: World, http: httpx.AsyncClient
 ) -> None:
-    await world.say(world.raised(labels={"feed": "a"}))
+    await world.fold(world.raised(labels={"feed": "a"}))
     found = await http.get(f"/alerts/{fingerprint('ingester', 'FeedStopped', {'feed': 'a'})}")
     assert found.status_code == 200
 
@@ -330,8 +330,8 @@ async def test_the_fingerprint_is_the_id_that_every_service_can_compute(
 async def test_the_notifications_of_an_alert_are_truncated_at_their_maximum(
     http: httpx.AsyncClient, world: World
 ) -> None:
-    answer = await http.post("/health/test-alert", headers=key("operator"))
-    path = answer.json()["status_url"].removeprefix("/api/v1")
+    response = await http.post("/health/test-alert", headers=key("operator"))
+    path = response.json()["status_url"].removeprefix("/api/v1")
     known = len((await http.get(path)).json()["notifications"])
     fingerprint = path.rpartition("/")[2]
     await world.db.execute(NOTIFIED, fingerprint, known + 1, NOTIFICATIONS_MAX)

@@ -11,7 +11,7 @@ from alerting.domain.alert import Alert, Raised, Resolved, one_line
 from clawback_contracts.alert.v1 import Severity, fingerprint
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-NEVER = Alert(
+UNRAISED = Alert(
     "f" * 16,
     "",
     "",
@@ -28,24 +28,24 @@ NEVER = Alert(
 
 
 def raised(minute: float = 0, **more: Any) -> Raised:
-    said: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "name": "FeedStopped",
         "service": "ingester",
         "severity": Severity.WARNING,
         "summary": "A feed stopped.",
         "at": AT + timedelta(minutes=minute),
     }
-    return Raised(**(said | more))
+    return Raised(**(fields | more))
 
 
 def resolved(minute: float, by: str | None = None) -> Resolved:
     return Resolved("f" * 16, AT + timedelta(minutes=minute), by)
 
 
-def after(*said: Raised | Resolved) -> Alert:
-    alert = NEVER
-    for one in said:
-        alert = alert.fold(one)
+def after(*events: Raised | Resolved) -> Alert:
+    alert = UNRAISED
+    for event in events:
+        alert = alert.fold(event)
     return alert
 
 
@@ -56,7 +56,7 @@ def test_a_repeat_increments_the_count_and_keeps_the_start() -> None:
     assert alert.summary == "Still."
 
 
-def test_raised_again_after_its_end_it_is_the_next_occurrence() -> None:
+def test_an_alert_raised_again_after_its_end_is_a_new_occurrence() -> None:
     alert = after(raised(0), resolved(1), raised(2))
     assert (alert.occurrence, alert.count, alert.firing) == (2, 1, True)
     assert (alert.resolved_at, alert.first_at) == (None, AT + timedelta(minutes=2))
@@ -81,11 +81,11 @@ def test_a_resolution_of_an_unknown_alert_is_no_occurrence() -> None:
 
 
 def test_a_higher_severity_is_a_new_unacknowledged_occurrence() -> None:
-    seen = replace(after(raised(0)), acknowledged_at=AT, acknowledged_by="ann")
-    graver = seen.fold(raised(1, severity=Severity.CRITICAL))
-    assert (graver.occurrence, graver.acknowledged_at, graver.severity) == (2, None, Severity.CRITICAL)
-    milder = graver.fold(raised(2, severity=Severity.INFO))
-    assert milder.occurrence == 2
+    acknowledged = replace(after(raised(0)), acknowledged_at=AT, acknowledged_by="ann")
+    higher = acknowledged.fold(raised(1, severity=Severity.CRITICAL))
+    assert (higher.occurrence, higher.acknowledged_at, higher.severity) == (2, None, Severity.CRITICAL)
+    lower = higher.fold(raised(2, severity=Severity.INFO))
+    assert lower.occurrence == 2
 
 
 def test_each_single_event_is_a_new_resolved_occurrence() -> None:
@@ -93,7 +93,7 @@ def test_each_single_event_is_a_new_resolved_occurrence() -> None:
     assert (alert.occurrence, alert.count, alert.status) == (2, 1, "resolved")
 
 
-def test_who_resolved_it_is_recorded() -> None:
+def test_the_person_who_resolved_an_alert_is_recorded() -> None:
     assert after(raised(0), resolved(1, "ann")).resolved_by == "ann"
 
 
@@ -103,7 +103,7 @@ def test_the_fingerprint_is_that_of_the_contract_unless_the_source_assigns_one()
 
 
 @given(st.text(max_size=700))
-def test_a_line_stays_one_line(text: str) -> None:
+def test_any_text_becomes_one_printable_line(text: str) -> None:
     line = one_line(text)
     assert len(line) <= 500
     assert not set(line) & set("\r\n\x00\x0b\x85\u2028\u202e")
@@ -111,11 +111,11 @@ def test_a_line_stays_one_line(text: str) -> None:
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 20)), max_size=20))
-def test_the_latest_event_wins_in_any_order_of_arrival(words: list[tuple[bool, int]]) -> None:
-    alert = after(*(raised(minute) if holds else resolved(minute) for holds, minute in words))
-    beginnings = [minute for holds, minute in words if holds]
-    ends = [minute for holds, minute in words if not holds]
-    if beginnings and (not ends or max(beginnings) > max(ends)):
+def test_the_latest_event_wins_in_any_order_of_arrival(events: list[tuple[bool, int]]) -> None:
+    alert = after(*(raised(minute) if fires else resolved(minute) for fires, minute in events))
+    begun = [minute for fires, minute in events if fires]
+    ended = [minute for fires, minute in events if not fires]
+    if begun and (not ended or max(begun) > max(ended)):
         assert alert.firing
-    if ends and (not beginnings or max(ends) > max(beginnings)):
+    if ended and (not begun or max(ended) > max(begun)):
         assert not alert.firing

@@ -31,7 +31,7 @@ def pushed(*alerts: Any, **more: Any) -> dict[str, Any]:
     } | more
 
 
-def one(**more: Any) -> dict[str, Any]:
+def alert(**more: Any) -> dict[str, Any]:
     return {
         "status": "firing",
         "labels": {"alertname": "KafkaLag", "severity": "page", "group": "a"},
@@ -44,9 +44,9 @@ def one(**more: Any) -> dict[str, Any]:
 
 
 def test_an_alert_of_alertmanager_is_raised_now_and_began_at_starts_at() -> None:
-    event, refused = AmBody.read(pushed(one())).read_alerts(NOW)
-    assert refused == []
-    (raised,) = event
+    events, rejected = AmBody.read(pushed(alert())).read_alerts(NOW)
+    assert rejected == []
+    (raised,) = events
     assert isinstance(raised, Raised)
     assert (raised.name, raised.service, raised.severity) == ("KafkaLag", "alertmanager", Severity.CRITICAL)
     assert (raised.summary, raised.labels, raised.at) == ("A group is behind.", {"group": "a"}, NOW)
@@ -54,9 +54,9 @@ def test_an_alert_of_alertmanager_is_raised_now_and_began_at_starts_at() -> None
     assert raised.since.hour == 11
 
 
-def test_its_resolution_has_the_same_fingerprint() -> None:
-    event, _ = AmBody.read(pushed(one(), one(status="resolved"))).read_alerts(NOW)
-    raised, resolved = event
+def test_the_resolution_of_an_alertmanager_alert_has_the_same_fingerprint() -> None:
+    events, _ = AmBody.read(pushed(alert(), alert(status="resolved"))).read_alerts(NOW)
+    raised, resolved = events
     assert isinstance(resolved, Resolved)
     assert raised.fingerprint == resolved.fingerprint
 
@@ -66,47 +66,47 @@ def test_its_resolution_has_the_same_fingerprint() -> None:
     [("critical", "critical"), ("info", "info"), ("none", "info"), ("strange", "warning"), ("", "warning")],
 )
 def test_an_unknown_severity_is_mapped_to_the_nearest(severity: str, expected: str) -> None:
-    event, _ = AmBody.read(pushed(one(labels={"alertname": "Some", "severity": severity}))).read_alerts(NOW)
-    assert isinstance(event[0], Raised)
-    assert event[0].severity.value == expected
+    events, _ = AmBody.read(pushed(alert(labels={"alertname": "Any", "severity": severity}))).read_alerts(NOW)
+    assert isinstance(events[0], Raised)
+    assert events[0].severity.value == expected
 
 
 @pytest.mark.parametrize(
-    ("given_body", "path"),
+    ("body", "path"),
     [
-        (pushed(one(), version="3"), "version"),
-        (pushed(one(), status="odd"), "status"),
+        (pushed(alert(), version="3"), "version"),
+        (pushed(alert(), status="odd"), "status"),
         (pushed(), "alerts"),
-        (pushed(one(), groupKey=None), "groupKey"),
+        (pushed(alert(), groupKey=None), "groupKey"),
         ([], ""),
         ("x", ""),
         (None, ""),
         ({}, "version"),
     ],
 )
-def test_an_invalid_payload_is_rejected_with_the_path_of_the_field(given_body: Any, path: str) -> None:
-    with pytest.raises(Problem) as refused:
-        AmBody.read(given_body)
-    assert path in {error["path"] for error in refused.value.errors}
+def test_an_invalid_payload_is_rejected_with_the_path_of_the_field(body: Any, path: str) -> None:
+    with pytest.raises(Problem) as rejected:
+        AmBody.read(body)
+    assert path in {error["path"] for error in rejected.value.errors}
 
 
 @pytest.mark.parametrize(
-    ("bad", "path"),
+    ("invalid", "path"),
     [
-        (one(status="odd"), "alerts[1].status"),
-        (one(labels={"severity": "info"}), "alerts[1].labels"),
-        (one(labels={"alertname": "not camel"}), "alerts[1].labels"),
-        (one(labels={"alertname": "Some", "a": 3}), "alerts[1].labels.a"),
-        (one(startsAt="yesterday"), "alerts[1].startsAt"),
-        (one(annotations=[]), "alerts[1].annotations"),
+        (alert(status="odd"), "alerts[1].status"),
+        (alert(labels={"severity": "info"}), "alerts[1].labels"),
+        (alert(labels={"alertname": "not camel"}), "alerts[1].labels"),
+        (alert(labels={"alertname": "Some", "a": 3}), "alerts[1].labels.a"),
+        (alert(startsAt="yesterday"), "alerts[1].startsAt"),
+        (alert(annotations=[]), "alerts[1].annotations"),
         ("x", "alerts[1]"),
         (None, "alerts[1]"),
     ],
 )
-def test_an_invalid_alert_does_not_affect_the_others(bad: Any, path: str) -> None:
-    event, refused = AmBody.read(pushed(one(), bad, one(status="resolved"))).read_alerts(NOW)
-    assert len(event) == 2
-    (only,) = refused
+def test_an_invalid_alert_does_not_affect_the_others(invalid: Any, path: str) -> None:
+    events, rejected = AmBody.read(pushed(alert(), invalid, alert(status="resolved"))).read_alerts(NOW)
+    assert len(events) == 2
+    (only,) = rejected
     assert only["index"] == 1
     assert [error["path"] for error in only["errors"]] == [path]
 
@@ -129,21 +129,21 @@ def test_garbage_is_always_rejected(garbage: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("starts_h", "ends_h", "fine"),
+    ("starts_h", "ends_h", "valid"),
     [(None, 1, True), (1, 2, True), (2, 1, False), (None, -1, False), (None, 800, False)],
 )
 def test_a_silence_ends_after_its_start_and_within_its_maximum(
     starts_h: float | None,
     ends_h: float,
-    fine: bool,  # noqa: FBT001
+    valid: bool,  # noqa: FBT001
 ) -> None:
     body = SilenceBody(
         matchers=['name="A"'],
         starts_at=NOW + timedelta(hours=starts_h) if starts_h else None,
         ends_at=NOW + timedelta(hours=ends_h),
-        comment="a change is under way",
+        comment="planned maintenance",
     )
-    if fine:
+    if valid:
         assert body.span(NOW)[1] == body.ends_at
     else:
         with pytest.raises(Problem):
@@ -152,6 +152,6 @@ def test_a_silence_ends_after_its_start_and_within_its_maximum(
 
 def test_a_long_silence_of_everything_is_rejected() -> None:
     with pytest.raises(ValueError, match="at least 1 item"):
-        SilenceBody(matchers=[], ends_at=NOW, comment="why not")
+        SilenceBody(matchers=[], ends_at=NOW, comment="a test")
     with pytest.raises(ValueError, match="not a matcher"):
-        SilenceBody(matchers=["="], ends_at=NOW, comment="why not")
+        SilenceBody(matchers=["="], ends_at=NOW, comment="a test")

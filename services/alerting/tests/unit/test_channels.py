@@ -42,7 +42,7 @@ def test_user_password_and_sender_are_those_of_the_address() -> None:
     assert plugin.headers["X-Notification-Id"] == "ref-1"
 
 
-def test_a_gateway_s_own_parameters_and_secrets_are_kept() -> None:
+def test_the_parameters_and_secrets_of_a_gateway_are_kept() -> None:
     settings = Settings(sms_url=SecretStr("https://u:p%40@sms.example:8443/v1/send?account=7"))
     plugin = channels._sms(settings)(MESSAGE)
     assert (plugin.secure, plugin.host, plugin.port, plugin.fullpath) == (

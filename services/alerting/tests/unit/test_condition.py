@@ -38,7 +38,7 @@ def test_without_any_run_the_age_counts_from_the_first_start() -> None:
     assert "since monitoring started at 2026-03-01 12:00 UTC" in late.summary
 
 
-def test_it_is_the_same_alert_as_that_of_compliance() -> None:
+def test_an_overdue_run_has_the_fingerprint_of_the_same_alert_of_compliance() -> None:
     late = condition.run_overdue(None, NOW, NOW + timedelta(hours=26))
     assert late is not None
     assert late.fingerprint == condition.RUN_OVERDUE == fingerprint("compliance", "ComplianceRunOverdue", {})
@@ -61,11 +61,11 @@ def test_alerts_of_mock_runs_are_labelled() -> None:
     assert "not evidence" not in condition.daily_summary(completed()).summary
 
 
-def test_a_failed_run_has_its_reason_truncated() -> None:
+def test_the_reason_of_a_failed_run_is_truncated() -> None:
     run = RunFailed(run_id=UUID(int=1), started_at=NOW, ended_at=NOW, error="x\n" * 240, mock=True)
-    said = condition.run_failed(run)
-    assert (said.severity, said.fingerprint) == (Severity.CRITICAL, condition.RUN_FAILED)
-    assert len(said.summary) <= 500
-    assert said.summary.endswith("this is not evidence.")
+    failed = condition.run_failed(run)
+    assert (failed.severity, failed.fingerprint) == (Severity.CRITICAL, condition.RUN_FAILED)
+    assert len(failed.summary) <= 500
+    assert failed.summary.endswith("this is not evidence.")
     empty = RunFailed(run_id=UUID(int=1), started_at=NOW, ended_at=NOW, error="")
     assert "no reason" in condition.run_failed(empty).summary

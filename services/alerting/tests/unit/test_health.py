@@ -11,7 +11,7 @@ from alerting.domain.health import Answer, HealthSnapshot, last_done, metrics, o
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NAMES = ("ingester", "compliance", "analytics", "alerting", "retention")
 READY = Answer(ok=True, ms=1, body={"ready": True, "checks": {"database": {"ok": True}}})
-AWAY = Answer(ok=False, ms=2, error="no answer")
+DOWN = Answer(ok=False, ms=2, error="no answer")
 RUN = {
     "job": "poll:a",
     "outcome": "done",
@@ -24,7 +24,7 @@ def webhooks(waiting: int, oldest_s: float) -> Answer:
     return Answer(ok=True, body={"webhooks": {"waiting": waiting, "oldest_seconds": oldest_s}})
 
 
-FINE = HealthSnapshot(
+HEALTHY = HealthSnapshot(
     NOW,
     database=Answer(ok=True, ms=1.23),
     broker=Answer(ok=True),
@@ -42,22 +42,22 @@ FINE = HealthSnapshot(
 
 
 def with_one(kind: str, name: str, answer: Answer) -> HealthSnapshot:
-    changed: Any = {kind: {**getattr(FINE, kind), name: answer}}
-    return replace(FINE, **changed)
+    changed: Any = {kind: {**getattr(HEALTHY, kind), name: answer}}
+    return replace(HEALTHY, **changed)
 
 
-def states(asked: HealthSnapshot) -> dict[str, str]:
-    return {name: part.state for name, part in parts(asked).items() if part.state != "up"}
+def states(snapshot: HealthSnapshot) -> dict[str, str]:
+    return {name: part.state for name, part in parts(snapshot).items() if part.state != "up"}
 
 
-def whole(asked: HealthSnapshot) -> str:
-    return overall(parts(asked), NAMES)
+def status_of(snapshot: HealthSnapshot) -> str:
+    return overall(parts(snapshot), NAMES)
 
 
 def test_all_parts_that_answer_are_up() -> None:
-    assert states(FINE) == {}
-    assert whole(FINE) == "healthy"
-    assert set(parts(FINE)) == {
+    assert states(HEALTHY) == {}
+    assert status_of(HEALTHY) == "healthy"
+    assert set(parts(HEALTHY)) == {
         "database",
         "broker",
         "cache",
@@ -68,44 +68,44 @@ def test_all_parts_that_answer_are_up() -> None:
         "webhookStatus",
         *NAMES,
     }
-    assert parts(FINE)["database"].as_json() == {"status": "up", "responseTime": 1.2}
+    assert parts(HEALTHY)["database"].as_json() == {"status": "up", "responseTime": 1.2}
 
 
 @pytest.mark.parametrize(
-    ("asked", "changed", "status"),
+    ("snapshot", "changed", "status"),
     [
-        (replace(FINE, database=AWAY), {"database": "down"}, "unhealthy"),
-        (replace(FINE, broker=AWAY), {"broker": "down", "etlPipeline": "degraded"}, "unhealthy"),
+        (replace(HEALTHY, database=DOWN), {"database": "down"}, "unhealthy"),
+        (replace(HEALTHY, broker=DOWN), {"broker": "down", "etlPipeline": "degraded"}, "unhealthy"),
         (
-            replace(FINE, broker=replace(AWAY, late=True)),
+            replace(HEALTHY, broker=replace(DOWN, late=True)),
             {"broker": "degraded", "etlPipeline": "degraded"},
             "degraded",
         ),
-        (replace(FINE, lags=AWAY), {}, "healthy"),
-        (replace(FINE, cache=AWAY), {"cache": "down"}, "degraded"),
-        (replace(FINE, feeds=AWAY), {"etlPipeline": "degraded"}, "degraded"),
-        (with_one("apis", "retention", AWAY), {"retention": "degraded"}, "degraded"),
+        (replace(HEALTHY, lags=DOWN), {}, "healthy"),
+        (replace(HEALTHY, cache=DOWN), {"cache": "down"}, "degraded"),
+        (replace(HEALTHY, feeds=DOWN), {"etlPipeline": "degraded"}, "degraded"),
+        (with_one("apis", "retention", DOWN), {"retention": "degraded"}, "degraded"),
         (
-            with_one("workers", "retention", AWAY),
+            with_one("workers", "retention", DOWN),
             {"retention": "degraded", "jobWorker": "degraded"},
             "degraded",
         ),
         (
-            with_one("workers", "ingester", AWAY),
+            with_one("workers", "ingester", DOWN),
             {"ingester": "degraded", "etlPipeline": "degraded", "jobWorker": "degraded"},
             "degraded",
         ),
-        (with_one("apis", "ingester", AWAY), {"ingester": "degraded", "webhookStatus": "down"}, "degraded"),
-        (with_one("details", "ingester", AWAY), {"webhookStatus": "degraded"}, "degraded"),
+        (with_one("apis", "ingester", DOWN), {"ingester": "degraded", "webhookStatus": "down"}, "degraded"),
+        (with_one("details", "ingester", DOWN), {"webhookStatus": "degraded"}, "degraded"),
         (with_one("details", "ingester", webhooks(3, 60.1)), {"webhookStatus": "degraded"}, "degraded"),
         (with_one("details", "ingester", webhooks(3, 60.0)), {}, "healthy"),
-        (with_one("outboxes", "ingester", AWAY), {"jobQueues": "degraded"}, "degraded"),
+        (with_one("outboxes", "ingester", DOWN), {"jobQueues": "degraded"}, "degraded"),
         (
             with_one("outboxes", "ingester", Answer(ok=True, body=(2, 61.0))),
             {"jobQueues": "degraded"},
             "degraded",
         ),
-        (with_one("jobs", "ingester", AWAY), {"backgroundJobs": "degraded"}, "degraded"),
+        (with_one("jobs", "ingester", DOWN), {"backgroundJobs": "degraded"}, "degraded"),
         (
             with_one("jobs", "ingester", Answer(ok=True, body=[{**RUN, "outcome": "failed"}, RUN])),
             {"backgroundJobs": "degraded"},
@@ -118,42 +118,42 @@ def test_all_parts_that_answer_are_up() -> None:
         ),
         (
             replace(
-                FINE, lags=Answer(ok=True, body={"lags": {"ingester.revocations/revocations.v1": 10_001}})
+                HEALTHY, lags=Answer(ok=True, body={"lags": {"ingester.revocations/revocations.v1": 10_001}})
             ),
             {"etlPipeline": "degraded"},
             "degraded",
         ),
         (
-            replace(FINE, feeds=Answer(ok=True, body=[{"name": "a", "state": "stopped"}])),
+            replace(HEALTHY, feeds=Answer(ok=True, body=[{"name": "a", "state": "stopped"}])),
             {"etlPipeline": "degraded"},
             "degraded",
         ),
     ],
 )
 def test_a_part_that_stops_changes_only_its_own_key(
-    asked: HealthSnapshot, changed: dict[str, str], status: str
+    snapshot: HealthSnapshot, changed: dict[str, str], status: str
 ) -> None:
-    assert states(asked) == changed
-    assert whole(asked) == status
+    assert states(snapshot) == changed
+    assert status_of(snapshot) == status
 
 
 def test_a_service_that_does_not_answer_is_down_and_the_system_unhealthy() -> None:
-    asked = replace(with_one("apis", "retention", AWAY), workers={**FINE.workers, "retention": AWAY})
-    assert states(asked) == {"retention": "down", "jobWorker": "degraded"}
-    assert whole(asked) == "unhealthy"
-    assert parts(asked)["retention"].error == "api: no answer; worker: no answer"
+    snapshot = replace(with_one("apis", "retention", DOWN), workers={**HEALTHY.workers, "retention": DOWN})
+    assert states(snapshot) == {"retention": "down", "jobWorker": "degraded"}
+    assert status_of(snapshot) == "unhealthy"
+    assert parts(snapshot)["retention"].error == "api: no answer; worker: no answer"
 
 
 def test_queues_jobs_and_pipeline_are_down_when_no_service_answers() -> None:
-    nobody = dict.fromkeys(NAMES, AWAY)
-    asked = replace(FINE, apis=nobody, workers=nobody, outboxes=nobody, jobs=nobody, feeds=AWAY)
+    unanswered = dict.fromkeys(NAMES, DOWN)
+    snapshot = replace(
+        HEALTHY, apis=unanswered, workers=unanswered, outboxes=unanswered, jobs=unanswered, feeds=DOWN
+    )
     assert {"jobQueues", "backgroundJobs", "etlPipeline", "jobWorker", "webhookStatus"} <= {
-        n for n, s in states(asked).items() if s == "down"
+        n for n, s in states(snapshot).items() if s == "down"
     }
-    as_json = metrics(asked)
-    assert [as_json[name] for name in ("activeJobs", "pendingJobs", "failedJobs", "lastDataSync")] == [
-        None
-    ] * 4
+    found = metrics(snapshot)
+    assert [found[name] for name in ("activeJobs", "pendingJobs", "failedJobs", "lastDataSync")] == [None] * 4
 
 
 def test_a_database_that_another_service_cannot_reach_is_degraded() -> None:
@@ -164,7 +164,7 @@ def test_a_database_that_another_service_cannot_reach_is_degraded() -> None:
 
 
 def test_metrics_are_computed_from_answers_and_null_when_unknown() -> None:
-    assert metrics(FINE) == {
+    assert metrics(HEALTHY) == {
         "activeJobs": 0,
         "pendingJobs": 10,
         "failedJobs": 0,
@@ -174,13 +174,13 @@ def test_metrics_are_computed_from_answers_and_null_when_unknown() -> None:
         "avgConfidence": None,
         "webhookSuccessRate": None,
     }
-    assert metrics(replace(FINE, cache=Answer(ok=True, body=(0, 0))))["cacheHitRate"] is None
+    assert metrics(replace(HEALTHY, cache=Answer(ok=True, body=(0, 0))))["cacheHitRate"] is None
     failed = {**RUN, "outcome": "failed"}
     old = {**failed, "started_at": "2026-02-01T11:00:00+00:00"}
     running = {**RUN, "outcome": "running"}
-    as_json = metrics(with_one("jobs", "retention", Answer(ok=True, body=[failed, old, running])))
-    assert (as_json["activeJobs"], as_json["failedJobs"]) == (1, 1)
+    found = metrics(with_one("jobs", "retention", Answer(ok=True, body=[failed, old, running])))
+    assert (found["activeJobs"], found["failedJobs"]) == (1, 1)
 
 
 def test_the_last_success_of_each_job_is_reported() -> None:
-    assert last_done(FINE)["ingester/poll:a"] == RUN["ended_at"]
+    assert last_done(HEALTHY)["ingester/poll:a"] == RUN["ended_at"]

@@ -10,7 +10,7 @@ LABELS = {"severity": "critical", "name": "TakedownOverdue", "holder": 'a"b'}
 
 
 @pytest.mark.parametrize(
-    ("written", "fits"),
+    ("written", "expected"),
     [
         ('severity="critical"', True),
         ("severity=critical", True),
@@ -26,14 +26,14 @@ LABELS = {"severity": "critical", "name": "TakedownOverdue", "holder": 'a"b'}
         (r'holder="a\"b"', True),
     ],
 )
-def test_a_matcher_matches(written: str, fits: bool) -> None:  # noqa: FBT001
-    assert Matcher.parse(written).matches(LABELS) is fits
+def test_a_matcher_matches(written: str, expected: bool) -> None:  # noqa: FBT001
+    assert Matcher.parse(written).matches(LABELS) is expected
 
 
 def test_a_regular_expression_takes_linear_time() -> None:
-    began = time.process_time()
+    started = time.process_time()
     assert not Matcher.parse('x=~"(a+)+"').matches({"x": "a" * 23 + "b"})
-    assert time.process_time() - began < 0.2
+    assert time.process_time() - started < 0.2
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_an_expression_is_anchored_and_its_dot_matches_a_line_break() -> None:
 
 @pytest.mark.parametrize("written", ["", "sever ity", '="a"', "a==b c", 'a=~"("', "1a=b", "a" * 2000 + "=b"])
 def test_an_invalid_matcher_is_rejected_without_repeating_it(written: str) -> None:
-    with pytest.raises(ValueError, match=r"matcher|regular") as refused:
+    with pytest.raises(ValueError, match=r"matcher|regular") as rejected:
         Matcher.parse(written)
-    assert len(written) < 3 or written not in str(refused.value)
+    assert len(written) < 3 or written not in str(rejected.value)
 
 
 def test_no_matchers_match_everything() -> None:

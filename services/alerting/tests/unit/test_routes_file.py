@@ -72,7 +72,7 @@ def alert(name: str = "Some", severity: Severity = Severity.CRITICAL, service: s
     )
 
 
-def told(routing: RoutingConfig, one: Alert) -> set[tuple[str, str]]:
+def notified(routing: RoutingConfig, one: Alert) -> set[tuple[str, str]]:
     return {(target.recipient, target.channel) for target in routing.targets(one)}
 
 
@@ -89,20 +89,20 @@ def test_the_example_is_valid() -> None:
         reached = routing.targets(alert(name, severity, "compliance"))
         assert officer <= {(one.recipient, one.channel) for one in reached}, name
         assert {one.wait for one in reached if one.recipient == "compliance-officer"} == {timedelta(0)}
-    assert ("compliance-officer", "mail") in told(
+    assert ("compliance-officer", "mail") in notified(
         routing, alert("ComplianceDailySummary", Severity.INFO, "compliance")
     )
-    assert told(routing, alert("Anything", Severity.WARNING)) == {("on-call", "mail")}
+    assert notified(routing, alert("Anything", Severity.WARNING)) == {("on-call", "mail")}
 
 
 def test_the_deepest_matching_route_applies_and_continue_evaluates_its_siblings(tmp_path: Path) -> None:
     routing = read(tmp_path, GOOD)
     everyone = {("ann", "mail"), ("bob", "mail"), ("ann", "sms"), ("room", "room")}
-    assert told(routing, alert(severity=Severity.INFO)) == everyone
-    assert told(routing, alert("Watchdog")) == set()
-    assert told(routing, alert(severity=Severity.WARNING)) == {("ann", "mail")}
-    assert told(routing, alert(service="compliance")) == everyone
-    assert told(routing, alert(service="ingester")) == {("ann", "mail")}
+    assert notified(routing, alert(severity=Severity.INFO)) == everyone
+    assert notified(routing, alert("Watchdog")) == set()
+    assert notified(routing, alert(severity=Severity.WARNING)) == {("ann", "mail")}
+    assert notified(routing, alert(service="compliance")) == everyone
+    assert notified(routing, alert(service="ingester")) == {("ann", "mail")}
 
 
 def test_each_recipient_is_one_target_per_channel_by_the_first_route_that_names_it(tmp_path: Path) -> None:
@@ -119,14 +119,14 @@ def test_groups_are_formed_by_labels_or_per_alert(tmp_path: Path) -> None:
     mild = alert(severity=Severity.INFO)
     other = replace(mild, fingerprint="0" * 16, name="Other")
     assert routing.targets(mild)[0].group_key == routing.targets(other)[0].group_key
-    grave, graver = alert(), replace(alert(), fingerprint="0" * 16)
-    assert routing.targets(grave)[0].group_key != routing.targets(graver)[0].group_key
+    first, second = alert(), replace(alert(), fingerprint="0" * 16)
+    assert routing.targets(first)[0].group_key != routing.targets(second)[0].group_key
 
 
 def test_a_recipient_without_consent_is_not_notified_and_stays_listed(tmp_path: Path) -> None:
     text = GOOD.replace("mail: bob@example.org", "mail: bob@example.org\n    withdrawn_at: 2026-02-01")
     routing = read(tmp_path, text)
-    assert not [pair for pair in told(routing, alert(severity=Severity.INFO)) if pair[0] == "bob"]
+    assert not [pair for pair in notified(routing, alert(severity=Severity.INFO)) if pair[0] == "bob"]
     assert routing.address("bob", "mail") is None
     assert routing.address("ann", "mail") == "ann@example.org"
     assert not routing.recipients["bob"].consents
@@ -176,19 +176,17 @@ def test_an_error_is_reported_with_its_line(
     tmp_path: Path, old: str, new: str, line: int, words: str
 ) -> None:
     assert old in GOOD
-    with pytest.raises(Stop) as refused:
+    with pytest.raises(Stop) as stopped:
         read(tmp_path, GOOD.replace(old, new, 1))
-    told_lines = str(refused.value).splitlines()
-    assert [one for one in told_lines if f"routes.yaml:{line}:" in one and words in one], told_lines
-    assert "eve@" not in str(refused.value)
+    errors = str(stopped.value).splitlines()
+    assert [one for one in errors if f"routes.yaml:{line}:" in one and words in one], errors
+    assert "eve@" not in str(stopped.value)
 
 
-def test_an_unsupported_channel_address_is_an_error_and_stays_secret(
-    tmp_path: Path,
-) -> None:
-    with pytest.raises(Stop, match=r"routes.yaml:10: apprise cannot send to the url of room") as refused:
+def test_an_unsupported_channel_address_is_an_error_and_stays_secret(tmp_path: Path) -> None:
+    with pytest.raises(Stop, match=r"routes.yaml:10: apprise cannot send to the url of room") as stopped:
         read(tmp_path, GOOD, known=False)
-    assert "json://" not in str(refused.value)
+    assert "json://" not in str(stopped.value)
 
 
 @pytest.mark.parametrize(
@@ -202,9 +200,9 @@ def test_all_errors_of_a_kind_are_reported_together(
     tmp_path: Path, old: str, new: str, other: str, wrong: str
 ) -> None:
     text = GOOD.replace(old, new).replace(other, wrong)
-    with pytest.raises(Stop) as refused:
+    with pytest.raises(Stop) as stopped:
         read(tmp_path, text)
-    assert len(str(refused.value).splitlines()) == 3, "the setting, and one line per error"
+    assert len(str(stopped.value).splitlines()) == 3, "the setting, and one line per error"
 
 
 @pytest.mark.parametrize(
@@ -219,9 +217,9 @@ def test_all_errors_of_a_kind_are_reported_together(
     ],
 )
 def test_an_invalid_routes_file_is_rejected_with_a_message(tmp_path: Path, text: str, words: str) -> None:
-    with pytest.raises(Stop) as refused:
+    with pytest.raises(Stop) as stopped:
         read(tmp_path, text)
-    assert words in str(refused.value)
+    assert words in str(stopped.value)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -65,9 +65,9 @@ def test_an_invalid_routes_file_ends_the_worker_with_2_and_reports_every_line(
     path.write_text("recipients: []\nreceivers:\n  - name: a\nroute: {receiver: b}\n")
     monkeypatch.setenv("ALERT_ROUTES", str(path))
     assert main(SERVICE, ["worker"]) == 2
-    said = capsys.readouterr().err
-    assert f"{path}:3: the receiver a reaches nobody" in said
-    assert f"{path}:4: there is no receiver 'b'" in said
+    output = capsys.readouterr().err
+    assert f"{path}:3: the receiver a reaches nobody" in output
+    assert f"{path}:4: there is no receiver 'b'" in output
 
 
 @pytest.mark.parametrize(("environment", "usable"), [("development", True), ("production", False)])

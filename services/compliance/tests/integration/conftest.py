@@ -71,18 +71,18 @@ SUBJECTS = {
 class World(ServiceWorld[Service]):
     """The service with helpers for tests. Events count as sent when they are in the outbox."""
 
-    said = ServiceWorld.queued_events
+    events = said = ServiceWorld.queued_events
 
     def notice(self, article_id: str, **more: Any) -> RevocationNoticed:
         """A notice of a feed."""
-        given: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "notice_id": uuid4(),
             "article_id": article_id,
             "reason": Reason.LICENSOR,
             "noticed_by": "metabase-revoked",
             "noticed_at": self.clock.now(),
         }
-        return RevocationNoticed(**(given | more))
+        return RevocationNoticed(**(fields | more))
 
     async def notices(self, *events: RevocationNoticed) -> None:
         """Delivers notices in one batch, signed by the ingester."""
@@ -92,7 +92,7 @@ class World(ServiceWorld[Service]):
     async def revoke(self, *article_ids: str, **more: Any) -> list[ArticleRevoked]:
         """Delivers notices on these articles; returns the resulting orders."""
         await self.notices(*(self.notice(article_id, **more) for article_id in article_ids))
-        orders = [order for order in await self.said(ArticleRevoked) if order.article_id in article_ids]
+        orders = [order for order in await self.events(ArticleRevoked) if order.article_id in article_ids]
         latest = {order.article_id: order for order in orders}
         return [latest[article_id] for article_id in article_ids]
 
@@ -104,13 +104,13 @@ class World(ServiceWorld[Service]):
         outcome: Outcome = Outcome.REMOVED,
     ) -> ArticleRemoved:
         """Returns a holder's receipt for every kind that it declared."""
-        said = outcomes or dict.fromkeys(KINDS.get(holder, ("content",)), outcome)
+        by_kind = outcomes or dict.fromkeys(KINDS.get(holder, ("content",)), outcome)
         return ArticleRemoved(
             receipt_id=event_id("receipt", order.article_id, order.order, holder, order.attempt),
             article_id=order.article_id,
             order=order.order,
             holder=holder,
-            removals=tuple(CopyRemoval(copy_kind=kind, outcome=one) for kind, one in said.items()),
+            removals=tuple(CopyRemoval(copy_kind=kind, outcome=one) for kind, one in by_kind.items()),
             answered_at=self.clock.now(),
             attempt=order.attempt,
         )
@@ -126,10 +126,10 @@ class World(ServiceWorld[Service]):
             " WHERE holder = $1 AND state = 'removed'",
             store,
         )
-        asked = {row["revocation_id"]: row["article_id"] for row in rows}
-        given: dict[str, Any] = {"ours": store in STORES, "controls": LIVE} | more
-        held = dict.fromkeys(set(given["controls"]) - set(given.get("missed", ())), Holding.HELD)
-        await on_holdings_checked(asked, HoldingsCheck(store, {**held, **answers}, **given), self.service)
+        claims = {row["revocation_id"]: row["article_id"] for row in rows}
+        fields: dict[str, Any] = {"ours": store in STORES, "controls": LIVE} | more
+        held = dict.fromkeys(set(fields["controls"]) - set(fields.get("missed", ())), Holding.HELD)
+        await on_holdings_checked(claims, HoldingsCheck(store, {**held, **answers}, **fields), self.service)
 
     async def states(self, article_id: str) -> dict[tuple[int, str], str]:
         """Returns the obligations of an article by order (the first is 1) and holder."""
@@ -158,8 +158,8 @@ class World(ServiceWorld[Service]):
 
 def service_of(settings: Settings, db: Database, clock: Clock) -> Service:
     """Returns a service without processes, with an ingester that no test calls."""
-    nobody = FakeIngester()
-    return assemble(settings, db, clock, OrdersOutbox(), nobody.ingester(), nobody.holdings())
+    unused = FakeIngester()
+    return assemble(settings, db, clock, OrdersOutbox(), unused.ingester(), unused.holdings())
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def service(database: Database, clock: FakeClock) -> Service:
 
 @pytest_asyncio.fixture
 async def world(service: Service, clock: FakeClock) -> World:
-    """A service with a store of ours, a consumer and the brokers registered."""
+    """A service with our store, a consumer and the brokers registered."""
     for registration in (INGESTER, SEARCH, KAFKA):
         await holders.holder_registered(registration, "test", service)
     return World(service, clock)

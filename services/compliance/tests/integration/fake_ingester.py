@@ -17,7 +17,7 @@ from clawback_common.http.guarded_client import Addresses, AddressRules, Guarded
 from compliance.gateways.ingester import Ingester
 from compliance.gateways.stores import HoldingsClient
 
-Brought = Callable[[UUID], Awaitable[int]]
+CreateNotices = Callable[[UUID], Awaitable[int]]
 """Creates the notices of a poll under its id; returns their number."""
 
 
@@ -27,7 +27,7 @@ def holdings_client(http: httpx.AsyncClient) -> HoldingsClient:
     return HoldingsClient(GuardedClient(http), GuardedClient(http, addresses))
 
 
-async def nothing(_: UUID) -> int:
+async def no_notices(_: UUID) -> int:
     """A poll without notices."""
     return 0
 
@@ -39,17 +39,17 @@ class FakeIngester:
     held: set[str] = field(default_factory=set)
     listed: set[str] = field(default_factory=set)
     feeds: list[str] = field(default_factory=lambda: ["metabase-revoked"])
-    brings: Brought = nothing
+    brings: CreateNotices = no_notices
     failing: int | None = None
     """The status of every response, if set."""
-    behind: set[str] = field(default_factory=set)
+    not_in_analytics: set[str] = field(default_factory=set)
     """Ids that analytics has not received yet; otherwise it holds what the ingester holds."""
     updated_at: datetime | None = None
     """The update time of every listed article."""
     caught_up: bool = True
-    later: bool = False
+    accepted: bool = False
     """A poll is first answered with 202 and an address."""
-    questions: list[list[str]] = field(default_factory=list)
+    holdings_requests: list[list[str]] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
     """Fixed answers by id, whatever is held."""
     keys: list[str | None] = field(default_factory=list)
@@ -63,11 +63,11 @@ class FakeIngester:
             routes=[
                 Route(f"{prefix}/feeds", self._feeds),
                 Route(f"{prefix}/feeds/{{name}}/poll", self._poll, methods=["POST"]),
-                Route(f"{prefix}/polls/{{poll_id}}", self._polled),
+                Route(f"{prefix}/polls/{{poll_id}}", self._poll_result),
                 Route(f"{prefix}/articles/sample", self._articles),
                 Route(f"{prefix}/articles/{{article_id}}", self._article),
                 Route(f"{prefix}/ingester/holdings", self._holdings, methods=["POST"]),
-                Route(f"{prefix}/analytics/holdings", self._holdings_behind, methods=["POST"]),
+                Route(f"{prefix}/analytics/holdings", self._analytics_holdings, methods=["POST"]),
             ]
         )
 
@@ -85,7 +85,7 @@ class FakeIngester:
 
     async def _feeds(self, _: Request) -> Response:
         items = [{"name": name, "kind": "revoked"} for name in self.feeds]
-        return self._answer({"items": [*items, {"name": "metabase-articles", "kind": "articles"}]})
+        return self._response({"items": [*items, {"name": "metabase-articles", "kind": "articles"}]})
 
     async def _poll(self, request: Request) -> Response:
         self.keys.append(request.headers.get("authorization"))
@@ -93,39 +93,39 @@ class FakeIngester:
         if self.failing:
             return JSONResponse({"detail": "The provider failed: html"}, self.failing)
         noticed = await self.brings(poll_id)
-        if self.later:
+        if self.accepted:
             return Response(status_code=202, headers={"Location": f"/api/v1/polls/{poll_id}?n={noticed}"})
-        return self._answer({"poll_id": str(poll_id), "noticed": noticed, "caught_up": self.caught_up})
+        return self._response({"poll_id": str(poll_id), "noticed": noticed, "caught_up": self.caught_up})
 
-    async def _polled(self, request: Request) -> Response:
+    async def _poll_result(self, request: Request) -> Response:
         noticed = int(request.query_params["n"])
-        return self._answer(
+        return self._response(
             {"poll_id": request.path_params["poll_id"], "noticed": noticed, "caught_up": True}
         )
 
     async def _articles(self, _: Request) -> Response:
-        said = {"updated_at": self.updated_at.isoformat()} if self.updated_at else {}
-        return self._answer({"items": [{"article_id": one, **said} for one in sorted(self.listed)]})
+        fields = {"updated_at": self.updated_at.isoformat()} if self.updated_at else {}
+        return self._response({"items": [{"article_id": one, **fields} for one in sorted(self.listed)]})
 
     async def _article(self, request: Request) -> Response:
-        there = request.path_params["article_id"] in self.listed
-        return JSONResponse({}, self.failing or (200 if there else 410))
+        listed = request.path_params["article_id"] in self.listed
+        return JSONResponse({}, self.failing or (200 if listed else 410))
 
     async def _holdings(self, request: Request) -> Response:
-        return await self._held(request, self.held)
+        return await self._states(request, self.held)
 
-    async def _holdings_behind(self, request: Request) -> Response:
-        return await self._held(request, self.held - self.behind)
+    async def _analytics_holdings(self, request: Request) -> Response:
+        return await self._states(request, self.held - self.not_in_analytics)
 
-    async def _held(self, request: Request, held: set[str]) -> Response:
-        asked = (await request.json())["article_ids"]
-        self.questions.append(asked)
-        truth = {one: "held" if one in held else "gone" for one in asked}
-        items = {one: self.answers.get(one, said) for one, said in truth.items()}
+    async def _states(self, request: Request, held: set[str]) -> Response:
+        ids = (await request.json())["article_ids"]
+        self.holdings_requests.append(ids)
+        actual = {one: "held" if one in held else "gone" for one in ids}
+        items = {one: self.answers.get(one, state) for one, state in actual.items()}
         if self.applied is None:
-            return self._answer({"items": items})
-        orders = {one: self.applied for one in asked if self.applied and one not in held}
-        return self._answer({"items": items, "orders": orders})
+            return self._response({"items": items})
+        orders = {one: self.applied for one in ids if self.applied and one not in held}
+        return self._response({"items": items, "orders": orders})
 
-    def _answer(self, body: object) -> Response:
+    def _response(self, body: object) -> Response:
         return JSONResponse(body, self.failing or 200)

@@ -32,7 +32,7 @@ from services.compliance.tests.integration.fake_ingester import FakeIngester
 
 
 @dataclass(slots=True, kw_only=True)
-class Around(Processes):
+class ProcessHarness(Processes):
     """The environment of a compliance process."""
 
     broker: Broker
@@ -87,29 +87,29 @@ KINDS = {"search": SEARCH.copy_kinds, "ingester": ("content", "quarantine")}
 
 
 @asynccontextmanager
-async def answering(around: Around, *holders: str, miss: int = 0) -> AsyncIterator[list[int]]:
+async def answering(harness: ProcessHarness, *holders: str, miss: int = 0) -> AsyncIterator[list[int]]:
     """Runs holders that answer every order except the first few; yields the attempts that they received."""
     consumer = AIOKafkaConsumer(
         "revocations.v1",
-        bootstrap_servers=around.broker.bootstrap,
+        bootstrap_servers=harness.broker.bootstrap,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=20,
     )
     attempts: list[int] = []
 
     async def answer() -> None:
-        left = miss
+        to_ignore = miss
         while not stopping.is_set():
             found = await consumer.getmany(timeout_ms=50)
             orders = [
                 ArticleRevoked.model_validate_json(one.value) for some in found.values() for one in some
             ]
             attempts.extend(order.attempt for order in orders)
-            heard, left = orders[left:], max(0, left - len(orders))
-            around.fake_ingester.held -= {order.article_id for order in heard}
-            if heard:
-                receipts = [_receipt(order, name) for order in heard for name in holders]
-                await around.broker.send(ArticleRemoved.TOPIC, receipts)
+            received, to_ignore = orders[to_ignore:], max(0, to_ignore - len(orders))
+            harness.fake_ingester.held -= {order.article_id for order in received}
+            if received:
+                receipts = [_receipt(order, name) for order in received for name in holders]
+                await harness.broker.send(ArticleRemoved.TOPIC, receipts)
 
     stopping = asyncio.Event()
     await consumer.start()

@@ -67,9 +67,9 @@ async def development(world: World, tmp_path: Path) -> AsyncIterator[httpx.Async
         "https://holder.invalid/holdings",
     ],
 )
-async def test_an_address_that_we_would_not_ask_is_refused(production: httpx.AsyncClient, url: str) -> None:
-    refused = await production.post("/holders", json=RAG | {"holdings_url": url})
-    assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "holdings_url")
+async def test_an_address_that_must_not_be_used_is_rejected(production: httpx.AsyncClient, url: str) -> None:
+    rejected = await production.post("/holders", json=RAG | {"holdings_url": url})
+    assert (rejected.status_code, rejected.json()["errors"][0]["path"]) == (422, "holdings_url")
     assert (await production.post("/holders", json=RAG)).status_code == 201
     changed = await production.patch("/holders/rag", json={"holdings_url": url})
     assert changed.status_code == 422
@@ -77,35 +77,35 @@ async def test_an_address_that_we_would_not_ask_is_refused(production: httpx.Asy
 
 
 @pytest.mark.parametrize("url", ["https://8.8.8.8/holdings", "https://10.1.2.3:8443/holdings"])
-async def test_a_public_address_and_one_in_an_allowed_network_are_taken(
+async def test_a_public_address_and_one_in_an_allowed_network_are_accepted(
     production: httpx.AsyncClient, url: str
 ) -> None:
     assert (await production.post("/holders", json=RAG | {"holdings_url": url})).status_code == 201
 
 
-async def test_development_takes_addresses_on_the_machine(development: httpx.AsyncClient) -> None:
+async def test_local_addresses_are_accepted_in_development(development: httpx.AsyncClient) -> None:
     local = RAG | {"holdings_url": "http://127.0.0.1:9000/holdings"}
     assert (await development.post("/holders", json=local)).status_code == 201
 
 
-async def test_an_address_with_credentials_is_refused_and_not_repeated(
+async def test_an_address_with_credentials_is_rejected_and_not_repeated(
     development: httpx.AsyncClient,
 ) -> None:
     url = f"https://user:{SECRET}@search.example/holdings"
-    for answer in (
+    for response in (
         await development.post("/holders", json=RAG | {"holdings_url": url}),
         await development.patch("/holders/search", json={"holdings_url": url}),
     ):
-        assert answer.status_code == 422
-        assert SECRET not in answer.text
+        assert response.status_code == 422
+        assert SECRET not in response.text
 
 
-async def test_a_field_that_we_do_not_know_is_refused(development: httpx.AsyncClient) -> None:
-    refused = await development.post("/holders", json=RAG | {"holding_url": "https://search.example/"})
-    assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "holding_url")
+async def test_an_unknown_field_is_rejected(development: httpx.AsyncClient) -> None:
+    rejected = await development.post("/holders", json=RAG | {"holding_url": "https://search.example/"})
+    assert (rejected.status_code, rejected.json()["errors"][0]["path"]) == (422, "holding_url")
 
 
-def test_networks_are_read_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_networks_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOLDER_NETWORKS", "10.0.0.0/8, fd00::/8")
     assert Settings().address_rules.networks == (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
     assert not Settings().address_rules.public_only

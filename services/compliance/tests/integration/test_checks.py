@@ -26,19 +26,19 @@ pytestmark = pytest.mark.integration
 A, B = "metabase:1", "metabase:2"
 
 
-def _bringing(world: World, *article_ids: str, close: bool) -> Callable[[UUID], object]:
-    async def brings(poll_id: UUID) -> int:
+def _creating(world: World, *article_ids: str, close: bool) -> Callable[[UUID], object]:
+    async def create(poll_id: UUID) -> int:
         await world.revoke(*article_ids, poll_id=poll_id)
         if close:
-            await world.close(*(await world.said(ArticleRevoked)))
+            await world.close(*(await world.events(ArticleRevoked)))
         return len(article_ids)
 
-    return brings
+    return create
 
 
-async def test_a_quiet_day_leaves_a_record(world: World, check: Check, lines: list[str]) -> None:
+async def test_a_day_without_notices_is_a_completed_run(world: World, check: Check, lines: list[str]) -> None:
     assert await check.asked("schedule", "test") == ExitCode.OK
-    (completed,) = await world.said(RunCompleted)
+    (completed,) = await world.events(RunCompleted)
     assert (completed.noticed, completed.closed, completed.open, completed.mock) == (0, 0, 0, True)
     row = await runs.last(world.db)
     assert row is not None
@@ -46,12 +46,12 @@ async def test_a_quiet_day_leaves_a_record(world: World, check: Check, lines: li
     assert any("mock" in line for line in lines)
 
 
-async def test_it_is_done_when_all_that_came_is_closed(
+async def test_a_run_is_done_when_all_obligations_of_its_notices_are_closed(
     world: World, fake_ingester: FakeIngester, check: Check, lines: list[str]
 ) -> None:
-    fake_ingester.brings = _bringing(world, A, B, close=True)  # type: ignore[assignment]
+    fake_ingester.brings = _creating(world, A, B, close=True)  # type: ignore[assignment]
     assert await check.asked("schedule", "test") == ExitCode.OK
-    (completed,) = await world.said(RunCompleted)
+    (completed,) = await world.events(RunCompleted)
     assert (completed.noticed, completed.closed, completed.open, len(completed.poll_ids)) == (2, 4, 0, 1)
     assert "2 of 2 notices recorded, 4 of 4 obligations closed" in lines
 
@@ -59,9 +59,9 @@ async def test_it_is_done_when_all_that_came_is_closed(
 async def test_open_obligations_after_the_wait_are_counted_and_need_attention(
     world: World, fake_ingester: FakeIngester, check: Check
 ) -> None:
-    fake_ingester.brings = _bringing(world, A, close=False)  # type: ignore[assignment]
+    fake_ingester.brings = _creating(world, A, close=False)  # type: ignore[assignment]
     assert await check.asked("schedule", "test") == ExitCode.ATTENTION
-    (completed,) = await world.said(RunCompleted)
+    (completed,) = await world.events(RunCompleted)
     assert (completed.noticed, completed.closed, completed.open) == (1, 0, 2)
 
 
@@ -79,39 +79,39 @@ async def test_a_run_that_counts_nothing_open_explains_its_exclusions_and_the_to
     assert "an officer's" in run["counts"]["open"]["excludes"]
 
 
-async def test_a_notice_that_was_lost_on_the_way_is_open(
+async def test_a_polled_notice_that_never_arrived_counts_as_open(
     world: World, fake_ingester: FakeIngester, check: Check
 ) -> None:
-    async def lost(_: UUID) -> int:
+    async def never_arrives(_: UUID) -> int:
         return 3
 
-    fake_ingester.brings = lost
+    fake_ingester.brings = never_arrives
     assert await check.asked("schedule", "test") == ExitCode.ATTENTION
-    assert (await world.said(RunCompleted))[0].open == 3
+    assert (await world.events(RunCompleted))[0].open == 3
 
 
-async def test_a_notice_that_an_earlier_poll_brought_counts_for_this_one_too(
+async def test_a_notice_of_an_earlier_poll_counts_for_a_later_poll_too(
     world: World, fake_ingester: FakeIngester, check: Check
 ) -> None:
     notice = world.notice(A, poll_id=uuid4())
     await world.notices(notice)
-    await world.close(*(await world.said(ArticleRevoked)))
+    await world.close(*(await world.events(ArticleRevoked)))
 
-    async def again(poll_id: UUID) -> int:
+    async def resend(poll_id: UUID) -> int:
         await world.notices(notice.model_copy(update={"poll_id": poll_id}))
         return 1
 
-    fake_ingester.brings = again
+    fake_ingester.brings = resend
     assert await check.asked("schedule", "test") == ExitCode.OK
 
 
 async def test_a_missing_worker_is_reported(
     world: World, fake_ingester: FakeIngester, lines: list[str]
 ) -> None:
-    async def lost(_: UUID) -> int:
+    async def never_arrives(_: UUID) -> int:
         return 1
 
-    fake_ingester.brings = lost
+    fake_ingester.brings = never_arrives
     service = replace(world.service, clock=SystemClock())
     check = Check(service, fake_ingester.ingester(), ShutdownEvent(), lines.append, timedelta(seconds=0.5))
     await check.asked("schedule", "test")
@@ -123,99 +123,95 @@ async def test_a_missing_worker_is_reported(
 
 
 @pytest.mark.parametrize("failing", [502, 503, 401])
-async def test_a_failing_provider_is_a_failed_run_and_never_a_quiet_day(
+async def test_a_failing_provider_is_a_failed_run_and_not_an_empty_result(
     world: World, fake_ingester: FakeIngester, check: Check, failing: int
 ) -> None:
     fake_ingester.failing = failing
     assert await check.asked("schedule", "test") == ExitCode.RETRY
-    (failed,) = await world.said(RunFailed)
+    (failed,) = await world.events(RunFailed)
     assert str(failing) in failed.error
-    assert await world.said(RunCompleted) == []
+    assert await world.events(RunCompleted) == []
     assert await runs.last_completed(world.db) is None
 
 
-async def test_a_poll_that_did_not_catch_up_concludes_nothing(
-    fake_ingester: FakeIngester, check: Check
-) -> None:
+async def test_a_poll_that_did_not_catch_up_fails_the_run(fake_ingester: FakeIngester, check: Check) -> None:
     fake_ingester.caught_up = False
     assert await check.asked("schedule", "test") == ExitCode.RETRY
 
 
-async def test_without_a_feed_of_revocations_nothing_was_checked(
-    fake_ingester: FakeIngester, check: Check
-) -> None:
+async def test_a_run_without_a_revocation_feed_fails(fake_ingester: FakeIngester, check: Check) -> None:
     fake_ingester.feeds = []
     assert await check.asked("schedule", "test") == ExitCode.RETRY
 
 
-async def test_a_poll_that_is_answered_later_is_waited_for(
+async def test_a_run_waits_for_a_poll_that_is_answered_later(
     world: World, fake_ingester: FakeIngester, check: Check
 ) -> None:
-    fake_ingester.brings, fake_ingester.later = _bringing(world, A, close=True), True  # type: ignore[assignment]
+    fake_ingester.brings, fake_ingester.accepted = _creating(world, A, close=True), True  # type: ignore[assignment]
     assert await check.asked("schedule", "test") == ExitCode.OK
-    assert (await world.said(RunCompleted))[0].noticed == 1
+    assert (await world.events(RunCompleted))[0].noticed == 1
 
 
-async def test_of_two_simultaneous_runs_one_works_and_the_other_reports_it(
+async def test_only_one_of_two_concurrent_runs_executes(
     world: World, fake_ingester: FakeIngester, check: Check, lines: list[str]
 ) -> None:
-    entered, go_on = asyncio.Event(), asyncio.Event()
+    entered, proceed = asyncio.Event(), asyncio.Event()
 
-    async def slowly(_: UUID) -> int:
+    async def slow(_: UUID) -> int:
         entered.set()
-        await go_on.wait()
+        await proceed.wait()
         return 0
 
-    fake_ingester.brings = slowly
+    fake_ingester.brings = slow
     first = asyncio.create_task(check.asked("schedule", "first"))
     await entered.wait()
     assert await check.asked("schedule", "second") == ExitCode.OK
     assert lines[-1] == "another run is active; nothing to do"
-    go_on.set()
+    proceed.set()
     assert await first == ExitCode.OK
     assert await world.db.fetchval("SELECT count(*) FROM run") == 1
 
 
-async def test_a_run_whose_process_died_is_found_by_the_next(world: World, check: Check) -> None:
-    dead = uuid4()
-    await runs.request(world.db, dead, "schedule", "test", world.clock.now(), mock=True)
-    assert await check_started(dead, world.service)
+async def test_a_run_whose_process_died_is_marked_as_failed_by_the_next(world: World, check: Check) -> None:
+    died = uuid4()
+    await runs.request(world.db, died, "schedule", "test", world.clock.now(), mock=True)
+    assert await check_started(died, world.service)
     assert await check.asked("schedule", "test") == ExitCode.OK
-    (failed,) = await world.said(RunFailed)
-    assert failed.run_id == dead
+    (failed,) = await world.events(RunFailed)
+    assert failed.run_id == died
 
 
-async def test_a_run_that_is_asked_for_is_done_by_the_worker(world: World, check: Check) -> None:
+async def test_a_requested_run_is_executed_once_by_the_worker(world: World, check: Check) -> None:
     run_id = uuid4()
     await runs.request(world.db, run_id, "request", "operator", world.clock.now(), mock=True)
     await check.requested()
     await check.requested()
-    assert [completed.run_id for completed in await world.said(RunCompleted)] == [run_id]
+    assert [completed.run_id for completed in await world.events(RunCompleted)] == [run_id]
 
 
-async def test_a_run_that_is_stopped_fails_and_reports_it(
+async def test_a_stopped_run_is_recorded_as_failed(
     world: World, fake_ingester: FakeIngester, lines: list[str]
 ) -> None:
-    fake_ingester.brings = _bringing(world, A, close=False)  # type: ignore[assignment]
+    fake_ingester.brings = _creating(world, A, close=False)  # type: ignore[assignment]
     stopping = ShutdownEvent()
     check = Check(world.service, fake_ingester.ingester(), stopping, lines.append, timedelta(minutes=15))
     running = asyncio.create_task(check.asked("schedule", "test"))
     await until(lambda: any("notices recorded" in line for line in lines))
     stopping.set()
     assert await running == ExitCode.RETRY
-    assert "stopped before" in (await world.said(RunFailed))[0].error
+    assert "stopped before" in (await world.events(RunFailed))[0].error
 
 
-async def test_an_unexpected_error_is_a_failed_run_too(
+async def test_an_unexpected_error_is_recorded_as_a_failed_run_without_its_text(
     world: World, fake_ingester: FakeIngester, check: Check
 ) -> None:
-    async def broken(_: UUID) -> int:
-        raise ValueError("somebody else's text")
+    async def fail(_: UUID) -> int:
+        raise ValueError("another provider's text")
 
-    fake_ingester.brings = broken
-    with pytest.raises(ValueError, match="somebody"):
+    fake_ingester.brings = fail
+    with pytest.raises(ValueError, match="another provider"):
         await check.asked("schedule", "test")
-    (failed,) = await world.said(RunFailed)
+    (failed,) = await world.events(RunFailed)
     assert failed.error == "ended by ValueError"
 
 
@@ -223,34 +219,34 @@ async def test_an_overdue_obligation_of_any_notice_needs_attention(world: World,
     (order,) = await world.revoke(A)
     world.clock.advance(hours=25)
     assert await check.asked("schedule", "test") == ExitCode.ATTENTION
-    assert (await world.said(RunCompleted))[0].overdue == 2
+    assert (await world.events(RunCompleted))[0].overdue == 2
     await world.close(order)
     await world.checked("ingester", {A: Holding.GONE})
     assert await check.asked("schedule", "test") == ExitCode.OK
 
 
-async def test_a_run_that_was_taken_over_while_it_froze_changes_nothing_when_it_wakes_up(
+async def test_a_suspended_run_that_lost_its_lease_changes_nothing_when_it_resumes(
     world: World, fake_ingester: FakeIngester, check: Check, lines: list[str]
 ) -> None:
-    async def freezes(_: UUID) -> int:
+    async def lose_lease(_: UUID) -> int:
         await world.db.execute(
             "UPDATE lease SET token = token + 1, holder = gen_random_uuid(), until = clock_timestamp()"
         )
         return 0
 
-    fake_ingester.brings = freezes
+    fake_ingester.brings = lose_lease
     assert await check.asked("schedule", "first") == ExitCode.ATTENTION
     assert lines[-1] == "FAILED: the lease run was lost to another process"
-    assert await world.said(RunCompleted, RunFailed) == []
+    assert await world.events(RunCompleted, RunFailed) == []
     assert await world.db.fetchval("SELECT state FROM run") == "running"
-    fake_ingester.brings = _bringing(world, close=True)  # type: ignore[assignment]
+    fake_ingester.brings = _creating(world, close=True)  # type: ignore[assignment]
     assert await check.asked("schedule", "second") == ExitCode.OK
-    assert len(await world.said(RunCompleted)) == 1
-    (dead,) = await world.said(RunFailed)
-    assert dead.error == "its process ended without reporting a result"
+    assert len(await world.events(RunCompleted)) == 1
+    (died,) = await world.events(RunFailed)
+    assert died.error == "its process ended without reporting a result"
 
 
-async def test_a_lease_that_a_lost_node_left_behind_is_waited_for(world: World, check: Check) -> None:
+async def test_a_run_waits_until_the_lease_of_a_lost_node_expires(world: World, check: Check) -> None:
     await world.db.execute(
         "INSERT INTO lease VALUES ('run', 7, gen_random_uuid(), clock_timestamp() + interval '1 s')"
     )
@@ -258,4 +254,4 @@ async def test_a_lease_that_a_lost_node_left_behind_is_waited_for(world: World, 
         await lost_node.execute("SELECT pg_advisory_lock(hashtext('run'), 7)")
         assert await check.asked("schedule", "test") == ExitCode.OK
         await lost_node.execute("SELECT pg_advisory_unlock(hashtext('run'), 7)")
-    assert len(await world.said(RunCompleted)) == 1
+    assert len(await world.events(RunCompleted)) == 1

@@ -16,7 +16,7 @@ A = "metabase:1"
 
 
 @pytest.mark.parametrize("hours", [87_601, 1e300, float("inf"), float("nan")])
-async def test_hours_beyond_ten_years_are_refused_by_contract_and_table(world: World, hours: float) -> None:
+async def test_hours_beyond_ten_years_are_rejected_by_contract_and_table(world: World, hours: float) -> None:
     with pytest.raises(ValidationError):
         HolderRegistration(
             name="backup",
@@ -29,7 +29,7 @@ async def test_hours_beyond_ten_years_are_refused_by_contract_and_table(world: W
         await world.db.execute("UPDATE holder SET forgets_after_h = $1 WHERE name = 'kafka'", hours)
 
 
-async def test_a_number_of_ours_that_is_out_of_bounds_sets_no_notice_aside(world: World) -> None:
+async def test_an_expiry_time_out_of_bounds_does_not_quarantine_a_notice(world: World) -> None:
     await world.db.execute("ALTER TABLE holder DROP CONSTRAINT holder_forgets_after_h_max")
     await world.db.execute("UPDATE holder SET forgets_after_h = 1e300 WHERE name = 'kafka'")
     (order,) = await world.revoke(A)
@@ -37,9 +37,9 @@ async def test_a_number_of_ours_that_is_out_of_bounds_sets_no_notice_aside(world
     assert (await world.states(A))[1, "kafka"] == "open"
 
 
-async def test_a_consumer_that_withdraws_its_address_owes_nothing_for_ever(world: World) -> None:
-    asked = SEARCH.model_validate(SEARCH.model_dump() | {"holdings_url": "https://search.example/holdings"})
-    await holders.holder_registered(asked, "test", world.service)
+async def test_the_obligations_of_a_consumer_that_withdraws_its_address_are_closed(world: World) -> None:
+    holder = SEARCH.model_validate(SEARCH.model_dump() | {"holdings_url": "https://search.example/holdings"})
+    await holders.holder_registered(holder, "test", world.service)
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "search"))
     assert (await world.states(A))[1, "search"] == "removed"
@@ -59,14 +59,14 @@ async def test_a_filter_is_shown_as_it_was_declared_and_exempts_from_no_order(
     http: httpx.AsyncClient, world: World
 ) -> None:
     declared = {"languages": ["de"], "sources": [], "licences": ["print"]}
-    asked = SEARCH.model_validate(SEARCH.model_dump() | {"filter": declared})
-    await holders.holder_registered(asked, "test", world.service)
+    holder = SEARCH.model_validate(SEARCH.model_dump() | {"filter": declared})
+    await holders.holder_registered(holder, "test", world.service)
     assert (await http.get("/compliance/holders/search")).json()["filter"] == declared
     await world.revoke(A)
     assert (await world.states(A))[1, "search"] == "open"
 
 
-def test_copies_that_disappear_by_age_are_registered_by_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expiry_holders_are_registered_by_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXPIRY_HOLDERS", "backups=720, tapes=8760")
     settings = Settings()
     found = {

@@ -44,22 +44,22 @@ async def _evidence(world: World) -> dict[str, Any]:
     return dict(orjson.loads(found))
 
 
-async def test_a_removal_is_verified_with_controls_in_the_question(
+async def test_a_removal_is_verified_by_a_request_that_includes_controls(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     await _removed(world)
     await _verifier(world, fake_ingester).verify()
     assert (await world.states(A))[1, "ingester"] == "verified"
-    (question,) = fake_ingester.questions
-    assert question[0] == A
-    assert len(set(question) & LIVE) == CONTROLS
+    (request,) = fake_ingester.holdings_requests
+    assert request[0] == A
+    assert len(set(request) & LIVE) == CONTROLS
     evidence = await _evidence(world)
-    proven = (evidence["proof"], evidence["controls"], evidence["applied_order"])
-    assert proven == ("controls", CONTROLS, fake_ingester.applied)
-    assert set(evidence["control_ids"]) == set(question) & LIVE
+    proof = (evidence["proof"], evidence["controls"], evidence["applied_order"])
+    assert proof == ("controls", CONTROLS, fake_ingester.applied)
+    assert set(evidence["control_ids"]) == set(request) & LIVE
 
 
-async def test_a_store_that_still_holds_it_owes_it_again(world: World, fake_ingester: FakeIngester) -> None:
+async def test_an_obligation_is_reopened_while_held(world: World, fake_ingester: FakeIngester) -> None:
     fake_ingester.held.add(A)
     await _removed(world)
     await _verifier(world, fake_ingester).verify()
@@ -77,13 +77,13 @@ async def test_a_store_that_reports_everything_as_gone_proves_nothing(
     assert await world.alerts() == ["StoreAnswersWrongly"]
     fake_ingester.held |= LIVE
     await verifier.verify()
-    assert (await world.states(A))[1, "ingester"] == "removed", "it is left alone for a moment"
+    assert (await world.states(A))[1, "ingester"] == "removed", "the next check is delayed"
     world.clock.advance(seconds=6)
     await verifier.verify()
     assert (await world.states(A))[1, "ingester"] == "verified"
 
 
-async def test_a_control_that_was_taken_down_meanwhile_accuses_nobody(
+async def test_a_control_taken_down_during_the_check_raises_no_alert(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     await _removed(world)
@@ -97,12 +97,12 @@ async def test_a_control_that_was_taken_down_meanwhile_accuses_nobody(
     world.clock.advance(seconds=6)
     await verifier.verify()
     assert (await world.states(A))[1, "ingester"] == "verified", (
-        "nothing is left to be held; the row has the order"
+        "no controls are left; the applied order proves it"
     )
     assert (await _evidence(world))["proof"] == "order"
 
 
-async def test_an_ingester_that_has_just_begun_is_asked_again_for_what_must_be_held(
+async def test_controls_are_fetched_again_while_the_ingester_lists_none(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     controls = Controls(fake_ingester.ingester())
@@ -150,26 +150,28 @@ async def test_an_unreadable_answer_never_counts_as_gone(world: World, fake_inge
 
 async def test_a_store_without_an_address_proves_nothing(world: World, fake_ingester: FakeIngester) -> None:
     await _removed(world)
-    lost = replace(world.service, settings=world.service.settings.model_copy(update={"stores": {}}))
-    await HoldingsVerifier(lost, fake_ingester.holdings(), Controls(fake_ingester.ingester())).verify()
+    service = replace(world.service, settings=world.service.settings.model_copy(update={"stores": {}}))
+    await HoldingsVerifier(service, fake_ingester.holdings(), Controls(fake_ingester.ingester())).verify()
     assert (await world.states(A))[1, "ingester"] == "removed"
 
 
 async def test_a_consumer_with_a_registered_address_is_checked_too(
     world: World, fake_ingester: FakeIngester
 ) -> None:
-    there = SEARCH.model_copy(update={"holdings_url": AnyHttpUrl("http://ingester/api/v1/ingester/holdings")})
-    await holders.holder_registered(there, "operator", world.service)
+    holder = SEARCH.model_copy(
+        update={"holdings_url": AnyHttpUrl("http://ingester/api/v1/ingester/holdings")}
+    )
+    await holders.holder_registered(holder, "operator", world.service)
     fake_ingester.held.add(A)
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "search"))
     verifier = _verifier(world, fake_ingester)
     await verifier.verify()
     assert (await world.states(A))[1, "search"] == "open"
-    assert fake_ingester.questions == [[A]]
+    assert fake_ingester.holdings_requests == [[A]]
 
 
-async def test_more_than_a_question_holds_is_asked_in_turns(
+async def test_more_ids_than_fit_into_a_request_are_checked_in_several(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     ids = [f"metabase:{n}" for n in range(600)]
@@ -178,82 +180,82 @@ async def test_more_than_a_question_holds_is_asked_in_turns(
     verifier = _verifier(world, fake_ingester)
     assert await verifier.verify()
     assert not await verifier.verify()
-    assert [len(question) for question in fake_ingester.questions] == [
+    assert [len(request) for request in fake_ingester.holdings_requests] == [
         CLAIMS_MAX + CONTROLS,
         600 - CLAIMS_MAX + CONTROLS,
     ]
     assert await world.db.fetchval("SELECT count(*) FROM obligation WHERE state = 'verified'") == 600
 
 
-async def test_a_receipt_is_followed_by_a_holdings_check_at_once(
+async def test_a_receipt_is_followed_by_a_holdings_check_immediately(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     service = replace(world.service, clock=SystemClock())
     verifier = HoldingsVerifier(service, fake_ingester.holdings(), Controls(fake_ingester.ingester()))
     (order,) = await world.revoke(A)
-    round_ = asyncio.create_task(verifier.wait_and_verify())
+    checking = asyncio.create_task(verifier.wait_and_verify())
     await receipts.on_receipts(world.received([world.receipt(order, "ingester")]), service)
     async with asyncio.timeout(0.9):
-        await round_
+        await checking
         while (await world.states(A))[1, "ingester"] != "verified":  # noqa: ASYNC110 - a row, not an event
             await asyncio.sleep(0.01)
 
 
 async def _removed_from_analytics(world: World, fake_ingester: FakeIngester) -> HoldingsVerifier:
     """Reports the removal from analytics; returns a verifier that has not checked it."""
-    there = HolderRegistration(
+    holder = HolderRegistration(
         name="analytics", kind=HolderKind.STORE, purpose="ours", copy_kinds=("content", "quarantine")
     )
-    await holders.holder_registered(there, "test", world.service)
+    await holders.holder_registered(holder, "test", world.service)
     (order,) = await world.revoke(A)
-    said = {"content": Outcome.REMOVED, "quarantine": Outcome.NEVER_HELD}
-    await world.receipts(world.receipt(order, "analytics", said))
+    outcomes = {"content": Outcome.REMOVED, "quarantine": Outcome.NEVER_HELD}
+    await world.receipts(world.receipt(order, "analytics", outcomes))
     address = AnyHttpUrl("http://analytics/api/v1/analytics/holdings")
     settings = world.service.settings.model_copy(update={"stores": {"analytics": address}})
     service = replace(world.service, settings=settings)
     return HoldingsVerifier(service, fake_ingester.holdings(), Controls(fake_ingester.ingester()))
 
 
-async def _looked(world: World, verifier: HoldingsVerifier) -> str:
+async def _state_after_check(world: World, verifier: HoldingsVerifier) -> str:
     world.clock.advance(seconds=6)
     await verifier.verify()
     return (await world.states(A))[1, "analytics"]
 
 
-async def test_a_store_that_is_behind_is_asked_again_and_accused_of_nothing(
+async def test_a_store_that_lags_is_checked_again_and_raises_no_alert(
     world: World, fake_ingester: FakeIngester
 ) -> None:
-    fake_ingester.behind = set(LIVE)
+    fake_ingester.not_in_analytics = set(LIVE)
     verifier = await _removed_from_analytics(world, fake_ingester)
-    assert await _looked(world, verifier) == "removed"
+    assert await _state_after_check(world, verifier) == "removed"
     assert await world.alerts() == []
-    fake_ingester.behind = set()
-    assert await _looked(world, verifier) == "verified"
+    fake_ingester.not_in_analytics = set()
+    assert await _state_after_check(world, verifier) == "verified"
 
 
-async def test_a_store_that_misses_some_controls_is_proven_by_the_others(
+async def test_a_store_that_misses_some_controls_is_verified_with_the_others(
     world: World, fake_ingester: FakeIngester
 ) -> None:
-    fake_ingester.behind = LIVE - {max(LIVE)}
+    fake_ingester.not_in_analytics = LIVE - {max(LIVE)}
     verifier = await _removed_from_analytics(world, fake_ingester)
-    states = [await _looked(world, verifier) for _ in range(len(LIVE) // CONTROLS)]
+    states = [await _state_after_check(world, verifier) for _ in range(len(LIVE) // CONTROLS)]
     assert states[-1] == "verified"
     assert await world.alerts() == []
 
 
-async def test_a_store_that_misses_what_it_must_hold_for_long_answers_wrongly(
+async def test_a_store_that_misses_controls_beyond_the_grace_period_is_reported_as_unreliable(
     world: World, fake_ingester: FakeIngester
 ) -> None:
-    fake_ingester.behind = set(LIVE)
+    fake_ingester.not_in_analytics = set(LIVE)
     verifier = await _removed_from_analytics(world, fake_ingester)
     for _ in range(len(LIVE) // CONTROLS):
-        assert await _looked(world, verifier) == "removed"
+        assert await _state_after_check(world, verifier) == "removed"
     world.clock.advance(seconds=GRACE_PERIOD.total_seconds())
-    assert await _looked(world, verifier) == "removed"
+    assert await _state_after_check(world, verifier) == "removed"
     assert await world.alerts() == ["StoreAnswersWrongly"]
 
 
-async def test_what_has_just_been_published_is_asked_of_the_ingester_alone(
+async def test_recently_published_articles_are_controls_only_for_the_ingester(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     fake_ingester.updated_at = world.clock.now()

@@ -19,7 +19,7 @@ def _value(name: str, **labels: str) -> float | None:
     return found
 
 
-async def test_every_holder_has_its_figures_from_the_start(world: World) -> None:
+async def test_every_holder_has_its_metrics_from_the_start(world: World) -> None:
     await measure(world.service)
     for holder in ("ingester", "search"):
         assert _value("compliance_overdue_items", holder=holder) == 0
@@ -29,7 +29,7 @@ async def test_every_holder_has_its_figures_from_the_start(world: World) -> None
     assert _value("compliance_waiting_requests_items", state="waiting") == 0
 
 
-async def test_what_is_open_its_age_and_the_time_left_are_measured_by_holder(world: World) -> None:
+async def test_open_obligations_their_age_and_remaining_time_are_measured_by_holder(world: World) -> None:
     await world.revoke(A, revoked_at=world.ago(hours=2))
     world.clock.advance(hours=1)
     await world.revoke(B)

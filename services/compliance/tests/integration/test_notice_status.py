@@ -30,13 +30,13 @@ async def send(world: World, sender: Caller | None, *events: RevocationNoticed) 
 
 async def status(http: httpx.AsyncClient, notice_id: UUID | str, subject: str = "licensor") -> dict[str, Any]:
     """Returns the response to the sender."""
-    answer = await http.get(f"/notices/{notice_id}", headers=bearer(subject))
-    assert answer.status_code == 200, answer.text
-    body: dict[str, Any] = answer.json()
+    response = await http.get(f"/notices/{notice_id}", headers=bearer(subject))
+    assert response.status_code == 200, response.text
+    body: dict[str, Any] = response.json()
     return body
 
 
-async def test_a_notice_that_nobody_has_seen_is_unknown(http: httpx.AsyncClient) -> None:
+async def test_a_notice_that_was_never_received_is_unknown(http: httpx.AsyncClient) -> None:
     found = await status(http, uuid4())
     assert (found["state"], found["items"], found["errors"]) == ("unknown", [], [])
 
@@ -59,7 +59,7 @@ async def test_a_notice_is_stored_and_then_published_with_its_order(
     assert item["closed_at"] is None
 
 
-async def test_a_notice_above_the_limit_is_accepted_until_someone_decides(
+async def test_a_notice_above_the_limit_is_accepted_until_it_is_decided(
     http: httpx.AsyncClient, world: World
 ) -> None:
     events = [world.notice(f"metabase:{n}") for n in range(501)]
@@ -68,19 +68,19 @@ async def test_a_notice_above_the_limit_is_accepted_until_someone_decides(
     found = await status(http, last)
     assert (found["state"], found["items"][0]["state"]) == ("accepted", "accepted")
     request_id = found["items"][0]["request_id"]
-    answer = await http.post(
+    response = await http.post(
         f"/compliance/notices/{request_id}/refuse", json={"note": "a mistake"}, headers=bearer("second")
     )
-    assert answer.status_code == 202
+    assert response.status_code == 202
     found = await status(http, last)
     assert (found["state"], found["items"][0]["errors"][0]["code"]) == ("refused", "request_refused")
 
 
 async def test_a_confirmed_notice_is_published(http: httpx.AsyncClient, world: World) -> None:
-    answer = await _notice(
+    response = await _notice(
         http, {"article_ids": [f"metabase:{n}" for n in range(5)], "reason": "manual"}, "licensor"
     )
-    request_id = answer.json()["request_id"]
+    request_id = response.json()["request_id"]
     found = await status(http, request_id)
     assert (found["state"], len(found["items"])) == ("accepted", 5)
     await http.post(f"/compliance/notices/{request_id}/confirm", headers=bearer("second"))
@@ -92,7 +92,7 @@ async def test_a_confirmed_notice_is_published(http: httpx.AsyncClient, world: W
     assert (one["state"], len(one["items"])) == ("published", 1)
 
 
-async def test_a_notice_of_an_unknown_sender_is_no_known_senders(
+async def test_a_notice_of_an_unknown_sender_is_unknown_to_every_other_sender(
     http: httpx.AsyncClient, world: World
 ) -> None:
     event = world.notice(A)
@@ -128,25 +128,25 @@ async def test_the_signer_of_an_unreadable_record_sees_the_reason(
 
 
 async def test_what_one_sender_sent_is_unknown_to_another(http: httpx.AsyncClient, world: World) -> None:
-    theirs, of_feed = world.notice(A), world.notice(B)
-    await send(world, OTHER, theirs)
+    of_other, of_feed = world.notice(A), world.notice(B)
+    await send(world, OTHER, of_other)
     await world.notices(of_feed)
     requested = (await _notice(http, {"article_id": "metabase:3", "reason": "manual"})).json()["request_id"]
-    for one in (theirs.notice_id, of_feed.notice_id, requested):
+    for one in (of_other.notice_id, of_feed.notice_id, requested):
         assert (await status(http, one))["state"] == "unknown"
         assert (await status(http, one, "officer"))["state"] == "stored"
         assert (await http.get(f"/notices/{one}")).status_code == 401
         assert (await http.get(f"/notices/{one}", headers=bearer("search"))).status_code == 403
 
 
-async def test_an_id_on_two_articles_is_answered_for_both(http: httpx.AsyncClient, world: World) -> None:
+async def test_the_status_of_an_id_lists_both_its_articles(http: httpx.AsyncClient, world: World) -> None:
     first = world.notice(A)
     await send(world, LICENSOR, first, world.notice(B, notice_id=first.notice_id))
     found = await status(http, first.notice_id)
     assert [item["article_id"] for item in found["items"]] == [A, B]
 
 
-async def test_where_nobody_signs_a_sender_is_known_by_the_name_in_its_notice(
+async def test_without_signatures_the_sender_is_the_one_named_in_the_notice(
     http: httpx.AsyncClient, world: World
 ) -> None:
     event = world.notice(A, noticed_by="licensor")

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.integration
 A, B, C = "metabase:1", "metabase:2", "metabase:3"
 
 
-async def test_what_a_holder_owes_is_listed_before_it_is_late_the_most_urgent_first(
+async def test_open_obligations_of_a_holder_are_listed_before_they_are_late_most_urgent_first(
     http: httpx.AsyncClient, world: World
 ) -> None:
     (later,) = await world.revoke(A)
@@ -28,7 +28,7 @@ async def test_what_a_holder_owes_is_listed_before_it_is_late_the_most_urgent_fi
     assert item["seconds_left"] == -3600
 
 
-async def test_what_is_closed_is_not_owed_and_the_last_answer_is_shown(
+async def test_closed_obligations_are_not_listed_and_open_ones_show_the_last_answer(
     http: httpx.AsyncClient, world: World
 ) -> None:
     closed, held = await world.revoke(A, C)
@@ -40,7 +40,7 @@ async def test_what_is_closed_is_not_owed_and_the_last_answer_is_shown(
     assert item["last_answer"]["attempt"] == 1
 
 
-async def test_holders_are_listed_with_the_sum_of_what_each_owes(
+async def test_holders_are_listed_with_the_number_of_their_open_obligations(
     http: httpx.AsyncClient, world: World
 ) -> None:
     await world.revoke(A, revoked_at=world.ago(hours=25))
@@ -51,9 +51,7 @@ async def test_holders_are_listed_with_the_sum_of_what_each_owes(
     assert listed["search"]["next_due_at"] is not None
 
 
-async def test_a_holder_that_nobody_registered_and_a_cursor_that_nobody_gave_are_refused(
-    http: httpx.AsyncClient,
-) -> None:
+async def test_an_unregistered_holder_and_an_invalid_cursor_are_rejected(http: httpx.AsyncClient) -> None:
     assert (await http.get("/compliance/holders/nobody/owed")).status_code == 404
     assert (await http.get("/compliance/holders/search/owed?cursor=x")).status_code == 422
 
@@ -62,8 +60,8 @@ async def test_a_takedown_with_more_receipts_than_a_page_has_a_cursor_for_the_re
     http: httpx.AsyncClient, world: World
 ) -> None:
     (order,) = await world.revoke(A)
-    again = [order.model_copy(update={"attempt": number}) for number in range(1, LIMIT_MAX + 3)]
-    await world.receipts(*(world.receipt(one, "search") for one in again))
+    attempts = [order.model_copy(update={"attempt": number}) for number in range(1, LIMIT_MAX + 3)]
+    await world.receipts(*(world.receipt(one, "search") for one in attempts))
     takedown = (await http.get(f"/compliance/takedowns/{A}")).json()
     assert (len(takedown["receipts"]), takedown["notices_next_cursor"]) == (LIMIT_MAX, None)
     path = f"/compliance/takedowns/{A}/receipts?cursor={takedown['receipts_next_cursor']}"
@@ -89,9 +87,7 @@ async def test_notices_of_a_takedown_are_paged(http: httpx.AsyncClient, world: W
     assert second["next_cursor"] is None
 
 
-async def test_a_history_of_more_days_than_a_page_is_marked_as_truncated(
-    http: httpx.AsyncClient, world: World
-) -> None:
+async def test_a_history_longer_than_a_page_is_paged(http: httpx.AsyncClient, world: World) -> None:
     for article_id in (A, B, C):
         await world.revoke(article_id)
         world.clock.advance(hours=24)

@@ -25,12 +25,12 @@ KEY = new_signer()
 async def test_a_guessed_receipt_id_does_not_displace_the_real_receipt(world: World) -> None:
     first, second = await world.revoke(A, B)
     real = world.receipt(first, "search")
-    forged = world.receipt(second, "stranger").model_copy(update={"receipt_id": real.receipt_id})
+    forged = world.receipt(second, "unknown").model_copy(update={"receipt_id": real.receipt_id})
     await world.receipts(forged)
     await world.receipts(real)
     await world.receipts(real)
     rows = await world.db.fetch("SELECT article_id, holder FROM receipt ORDER BY article_id")
-    assert [(row["article_id"], row["holder"]) for row in rows] == [(A, "search"), (B, "stranger")]
+    assert [(row["article_id"], row["holder"]) for row in rows] == [(A, "search"), (B, "unknown")]
 
 
 async def _evidence_and_receipts(world: World, article_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -46,7 +46,7 @@ async def _evidence_and_receipts(world: World, article_id: str) -> tuple[dict[st
     }
 
 
-async def test_what_closes_an_obligation_is_among_the_receipts_of_the_article(world: World) -> None:
+async def test_the_receipt_that_closes_an_obligation_is_listed_with_the_article(world: World) -> None:
     (order,) = await world.revoke(A)
     parts: list[dict[str, Outcome]] = [{"content": Outcome.REMOVED}, {"index": Outcome.REMOVED}]
     for kinds in parts:
@@ -58,9 +58,7 @@ async def test_what_closes_an_obligation_is_among_the_receipts_of_the_article(wo
     assert len(recorded) == len(parts)
 
 
-async def test_an_answer_that_is_completed_under_the_same_id_is_recorded_as_it_was_completed(
-    world: World,
-) -> None:
+async def test_a_receipt_completed_under_the_same_id_is_recorded_in_both_versions(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "search", {"content": Outcome.REMOVED}))
     await world.receipts(world.receipt(order, "search"))
@@ -72,7 +70,7 @@ async def test_an_answer_that_is_completed_under_the_same_id_is_recorded_as_it_w
     assert len({row["receipt_id"] for row in rows}) == 1
 
 
-async def test_a_receipt_id_that_is_used_on_another_article_is_evidence_there_and_is_recorded_there(
+async def test_a_receipt_id_reused_for_another_article_is_recorded_and_is_evidence_there(
     world: World,
 ) -> None:
     first, second = await world.revoke(A, B)
@@ -83,13 +81,13 @@ async def test_a_receipt_id_that_is_used_on_another_article_is_evidence_there_an
     assert evidence["receipt_id"] in recorded
 
 
-async def test_receipts_that_answer_nothing_are_recorded_up_to_a_bound(
+async def test_stray_receipts_are_recorded_up_to_a_limit(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(receipts, "STRAYS_MAX", 5)
     (order,) = await world.revoke(A)
     invented = [
-        world.receipt(order.model_copy(update={"order": number}), f"stranger-{number}")
+        world.receipt(order.model_copy(update={"order": number}), f"unknown-{number}")
         for number in range(2, 9)
     ]
     await world.receipts(*invented[:3])
@@ -99,7 +97,7 @@ async def test_receipts_that_answer_nothing_are_recorded_up_to_a_bound(
     assert await world.alerts() == ["StrayReceipt"]
 
 
-async def test_kinds_that_nobody_declared_are_not_kept_with_the_obligation(world: World) -> None:
+async def test_undeclared_copy_kinds_are_not_stored_with_the_obligation(world: World) -> None:
     (order,) = await world.revoke(A)
     kinds = {f"kind-{n}": Outcome.REMOVED for n in range(3_000)}
     await world.receipts(world.receipt(order, "search", {"content": Outcome.REMOVED} | kinds))
@@ -136,7 +134,7 @@ def signed(world: World, receipt: ArticleRemoved, signer: Signer | None, sender:
     ("signer", "sender"),
     [(None, None), (new_signer(), None), (None, "analytics"), (new_signer(), "compliance")],
 )
-async def test_a_receipt_in_another_holders_name_closes_nothing_and_is_a_claim(
+async def test_a_receipt_in_another_holders_name_closes_nothing_and_is_recorded_as_unauthenticated(
     strict: World, signer: Signer | None, sender: str | None
 ) -> None:
     (order,) = await strict.revoke(A)
@@ -153,7 +151,7 @@ async def test_a_receipt_in_another_holders_name_closes_nothing_and_is_a_claim(
     assert (await strict.alerts()).count("StrayReceipt") == 2
 
 
-async def test_a_holders_own_receipt_is_applied_and_recorded_in_addition_to_the_claim(strict: World) -> None:
+async def test_a_holders_signed_receipt_is_applied_and_recorded_beside_an_unsigned_one(strict: World) -> None:
     (order,) = await strict.revoke(A)
     receipt = strict.receipt(order, "search")
     await on_receipts([signed(strict, receipt, None), signed(strict, receipt, KEY)], strict.service)
@@ -165,7 +163,7 @@ async def test_a_holders_own_receipt_is_applied_and_recorded_in_addition_to_the_
     assert [row["meaning"] for row in rows] == ["unauthenticated", "closed"]
 
 
-async def test_a_key_that_the_holder_gave_up_signs_nothing_any_more(strict: World) -> None:
+async def test_a_replaced_signing_key_is_no_longer_accepted(strict: World) -> None:
     (order,) = await strict.revoke(A)
     change = SEARCH.model_copy(update={"signing_keys": public(new_signer())})
     await holders.holder_registered(change, "ann", strict.service)
@@ -174,7 +172,7 @@ async def test_a_key_that_the_holder_gave_up_signs_nothing_any_more(strict: Worl
 
 
 @pytest.mark.usefixtures("strict")
-async def test_a_holder_that_registered_a_key_signs_also_where_authentication_is_off(world: World) -> None:
+async def test_a_holder_with_a_registered_key_must_sign_even_with_authentication_off(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "search"), world.receipt(order, "ingester"))
     states = await world.states(A)

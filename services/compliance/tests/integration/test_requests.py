@@ -45,7 +45,7 @@ def ids(count: int, start: int = 0) -> list[str]:
 
 
 def request(world: World, article_ids: Sequence[str], **more: Any) -> Request:
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "request_id": uuid4(),
         "kind": RequestKind.REVOKE,
         "entry": "http",
@@ -55,7 +55,7 @@ def request(world: World, article_ids: Sequence[str], **more: Any) -> Request:
         "made_at": world.clock.now(),
         "expires_at": world.clock.now() + world.service.request_expiry,
     }
-    return Request(**(given | more))
+    return Request(**(fields | more))
 
 
 async def submitted(world: World, article_ids: Sequence[str], **more: Any) -> Request:
@@ -90,30 +90,28 @@ async def states(world: World) -> dict[str, int]:
 async def test_above_the_limit_articles_are_withheld_at_once_and_revoked_after_approval(world: World) -> None:
     made = await submitted(world, ids(11))
     assert await states(world) == {"withheld": 11}
-    assert len(await world.said(ArticleWithheld)) == 11
-    assert await world.said(ArticleRevoked) == []
+    assert len(await world.events(ArticleWithheld)) == 11
+    assert await world.events(ArticleRevoked) == []
     world.clock.advance(hours=5)
     await confirmed(world, made)
-    orders = await world.said(ArticleRevoked)
+    orders = await world.events(ArticleRevoked)
     assert {order.article_id for order in orders} == set(ids(11))
     assert {order.clock_started_at for order in orders} == {made.made_at}
     assert all(order.notice_ids for order in orders)
     assert await states(world) == {"revoked": 11}
 
 
-async def test_what_is_withheld_here_and_superseded_in_a_store_of_ours_is_withheld_above_it(
-    world: World,
-) -> None:
+async def test_an_article_withheld_here_and_superseded_in_our_store_is_withheld_again(world: World) -> None:
     made = await submitted(world, ids(11))
-    first = next(one for one in await world.said(ArticleWithheld) if one.article_id == A)
+    first = next(one for one in await world.events(ArticleWithheld) if one.article_id == A)
     await world.receipts(world.receipt(first, "ingester", outcome=Outcome.SUPERSEDED))
-    *_, again = await world.said(ArticleWithheld)
+    *_, again = await world.events(ArticleWithheld)
     assert (again.article_id, again.previous_order, again.reason) == (A, first.order, first.reason)
     assert again.order > first.order
     assert await states(world) == {"withheld": 11}
     later = first.model_copy(update={"order": again.order + 5})
     await world.receipts(world.receipt(later, "ingester", outcome=Outcome.WITHHELD))
-    *_, above = await world.said(ArticleWithheld)
+    *_, above = await world.events(ArticleWithheld)
     assert above.previous_order == later.order
     await confirmed(world, made)
     assert await states(world) == {"revoked": 11}
@@ -130,7 +128,7 @@ async def test_many_small_requests_add_up(world: World) -> None:
     assert (await states(world))["revoked"] == 15
 
 
-async def test_two_requests_at_once_do_not_use_one_limit_twice(world: World) -> None:
+async def test_two_concurrent_requests_share_one_limit(world: World) -> None:
     await asyncio.gather(submitted(world, ids(8)), submitted(world, ids(8, 100)))
     assert await states(world) == {"revoked": 8, "withheld": 8}
 
@@ -143,7 +141,7 @@ async def test_http_and_topic_share_the_limit_of_a_subject(world: World) -> None
     assert (row["made_by"], row["withheld"], len(row["article_ids"])) == ("upstream", 2, 2)
 
 
-async def test_records_gather_in_one_request_until_it_is_decided_on(world: World) -> None:
+async def test_records_above_the_limit_join_one_request_until_it_is_decided(world: World) -> None:
     for start in range(0, 14, 2):
         await from_topic(world, UPSTREAM, *(world.notice(one) for one in ids(2, start)))
     (row,) = await world.db.fetch("SELECT request_id, article_ids FROM notice_request")
@@ -180,7 +178,7 @@ async def test_only_the_ingester_may_name_feeds_and_polls(world: World) -> None:
         Caller("search", frozenset({"holder"}), frozenset({"metabase"})),
     ],
 )
-async def test_a_sender_who_may_not_revoke_only_withholds(world: World, sender: Caller | None) -> None:
+async def test_a_notice_of_an_unauthorised_sender_only_withholds(world: World, sender: Caller | None) -> None:
     world, notice = strict(world), world.notice(A)
     await from_topic(world, sender, notice)
     await from_topic(world, sender, notice)
@@ -189,11 +187,11 @@ async def test_a_sender_who_may_not_revoke_only_withholds(world: World, sender: 
     assert row["made_by"] == (sender.subject if sender else "unauthenticated")
     world.clock.advance(hours=1)
     await requests.request_confirmed(row["request_id"], "officer", None, world.service, articles_seen=1)
-    (order,) = await world.said(ArticleRevoked)
+    (order,) = await world.events(ArticleRevoked)
     assert (order.notice_ids, order.clock_started_at) == ((notice.notice_id,), row["made_at"])
 
 
-async def test_a_notice_that_may_revoke_ends_what_another_only_withheld(world: World) -> None:
+async def test_an_authorised_senders_notice_revokes_an_article_that_was_only_withheld(world: World) -> None:
     made = await submitted(world, ids(11))
     await from_topic(world, INGESTER, world.notice(A))
     assert await states(world) == {"withheld": 10, "revoked": 1}
@@ -201,12 +199,12 @@ async def test_a_notice_that_may_revoke_ends_what_another_only_withheld(world: W
     assert await states(world) == {"live": 10, "revoked": 1}
 
 
-async def test_a_refused_request_reinstates_what_no_other_request_wants(world: World) -> None:
+async def test_a_refused_request_reinstates_only_articles_of_no_other_request(world: World) -> None:
     first = await submitted(world, ids(12))
     second = await submitted(world, ids(12, 10), made_by="other")
     await requests.request_refused(first.request_id, "second", "by mistake", world.service)
     assert await states(world) == {"live": 10, "withheld": 12}
-    assert len(await world.said(ArticleReinstated)) == 10
+    assert len(await world.events(ArticleReinstated)) == 10
     with pytest.raises(Conflict):
         await confirmed(world, first)
     await confirmed(world, second)
@@ -214,7 +212,7 @@ async def test_a_refused_request_reinstates_what_no_other_request_wants(world: W
 
 
 @pytest.mark.parametrize("dies_after", [0, 1, 2])
-async def test_a_request_is_carried_out_to_its_end_after_a_kill(
+async def test_a_request_is_completed_after_its_process_was_killed(
     world: World, monkeypatch: pytest.MonkeyPatch, dies_after: int
 ) -> None:
     monkeypatch.setattr(request_flow, "SLICE", 5)
@@ -223,21 +221,21 @@ async def test_a_request_is_carried_out_to_its_end_after_a_kill(
     slices = request_flow._slice
     done = 0
 
-    async def dying(service: Any, request_id: UUID | None) -> bool:
+    async def killed(service: Any, request_id: UUID | None) -> bool:
         nonlocal done
         if done == dies_after:
             raise ConnectionResetError
         done += 1
         return await slices(service, request_id)
 
-    monkeypatch.setattr(request_flow, "_slice", dying)
+    monkeypatch.setattr(request_flow, "_slice", killed)
     with pytest.raises(ConnectionResetError):
         await confirmed(world, made)
     assert (await states(world)).get("revoked", 0) == 5 * dies_after
     monkeypatch.setattr(request_flow, "_slice", slices)
     await requests.carry_out_all(world.service)
     assert await states(world) == {"revoked": 23}
-    orders = await world.said(ArticleRevoked)
+    orders = await world.events(ArticleRevoked)
     assert {order.clock_started_at for order in orders} == {made.made_at}
     assert len(orders) == 23
     row = await world.db.fetchrow("SELECT executed_at, carried_out FROM notice_request")
@@ -255,11 +253,11 @@ async def test_two_processes_carry_out_a_request_once(world: World, monkeypatch:
     assert len(rows) == 40
 
 
-async def test_a_large_request_within_the_limit_is_carried_out_after_a_kill(
+async def test_a_large_request_within_the_limit_is_completed_after_its_process_was_killed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_flow, "SLICE", 2)
-    monkeypatch.setattr(request_flow, "carry_out_all", _dead)
+    monkeypatch.setattr(request_flow, "carry_out_all", _killed)
     with pytest.raises(ConnectionResetError):
         await submitted(world, ids(7))
     monkeypatch.undo()
@@ -269,11 +267,11 @@ async def test_a_large_request_within_the_limit_is_carried_out_after_a_kill(
     assert await states(world) == {"revoked": 7, "withheld": 4}
 
 
-async def _dead(*_: object) -> int:
+async def _killed(*_: object) -> int:
     raise ConnectionResetError
 
 
-async def test_what_waits_is_alerted_and_what_expired_stays_withheld(world: World) -> None:
+async def test_a_waiting_request_is_alerted_and_an_expired_one_keeps_articles_withheld(world: World) -> None:
     made = await submitted(world, ids(11))
     await watching.watch_requests(world.service)
     assert await world.alerts() == ["ApprovalWaiting"]
@@ -288,9 +286,9 @@ async def test_what_waits_is_alerted_and_what_expired_stays_withheld(world: Worl
     assert await watching.watch_requests(world.service) == []
 
 
-async def test_withheld_obliges_our_stores_alone_and_is_never_late(world: World) -> None:
+async def test_a_withholding_obliges_only_our_stores_and_is_never_overdue(world: World) -> None:
     made = await submitted(world, ids(11))
-    (order, *_) = await world.said(ArticleWithheld)
+    (order, *_) = await world.events(ArticleWithheld)
     assert list(await world.states(order.article_id)) == [(1, "ingester")]
     world.clock.advance(days=3)
     assert await watching.lateness_conditions(world.service, world.clock.now()) == []
@@ -307,7 +305,7 @@ async def test_a_withheld_receipt_closes_no_revocation(world: World) -> None:
     assert "verified" not in (await world.states(A)).values()
 
 
-async def test_many_are_reinstated_by_two_people_and_what_was_revoked_since_stays(world: World) -> None:
+async def test_two_people_reinstate_many_articles_except_those_revoked_since(world: World) -> None:
     await world.revoke(*ids(6))
     made = request(world, ids(6), kind=RequestKind.REINSTATE, made_by="officer", note="by mistake")
     await requests.requested(made, world.service)
@@ -321,7 +319,7 @@ async def test_many_are_reinstated_by_two_people_and_what_was_revoked_since_stay
     assert await states(world) == {"revoked": 1, "live": 5}
 
 
-async def test_one_officer_alone_reinstates_only_a_few(world: World) -> None:
+async def test_one_officer_can_reinstate_only_a_few_articles(world: World) -> None:
     orders = await world.revoke(*ids(11))
     for one in orders[:10]:
         await reinstate(one.revocation_id, "officer", "by mistake", world.service)
@@ -330,9 +328,9 @@ async def test_one_officer_alone_reinstates_only_a_few(world: World) -> None:
     await reinstate(orders[10].revocation_id, "other", "by mistake", world.service)
 
 
-async def test_what_waits_for_a_second_person_is_not_reinstated_by_one(world: World) -> None:
+async def test_one_officer_cannot_reinstate_an_article_that_waits_for_approval(world: World) -> None:
     await submitted(world, ids(11))
-    (order, *_) = await world.said(ArticleWithheld)
+    (order, *_) = await world.events(ArticleWithheld)
     with pytest.raises(Conflict):
         await reinstate(order.revocation_id, "officer", "alone", world.service)
 
@@ -349,14 +347,14 @@ async def test_an_unusual_share_revoked_by_one_feed_is_alerted(world: World) -> 
     assert await watch_mass_revocations(world.service, held=200) == []
 
 
-async def test_a_request_expires_in_its_time(world: World) -> None:
+async def test_a_request_expires_after_seven_days(world: World) -> None:
     made = await submitted(world, ids(11))
     row = await world.db.fetchrow("SELECT expires_at FROM notice_request")
     assert row is not None
     assert row["expires_at"] == made.made_at + timedelta(days=7)
 
 
-async def test_what_was_reinstated_while_a_request_waits_is_revoked_when_that_is_confirmed(
+async def test_an_article_reinstated_while_a_request_waits_is_revoked_when_the_request_is_confirmed(
     world: World,
 ) -> None:
     (order,) = await world.revoke(A)
@@ -366,9 +364,9 @@ async def test_what_was_reinstated_while_a_request_waits_is_revoked_when_that_is
     assert await states(world) == {"revoked": 12}
 
 
-async def test_what_is_withheld_for_no_request_can_be_reinstated(world: World) -> None:
+async def test_an_article_withheld_without_a_request_can_be_reinstated(world: World) -> None:
     await submitted(world, ids(11))
-    (order, *_) = await world.said(ArticleWithheld)
+    (order, *_) = await world.events(ArticleWithheld)
     with pytest.raises(Conflict):
         await reinstate(order.revocation_id, "second", "an error", world.service)
     await world.db.execute("DELETE FROM notice_request")  # a restored database has lost it
@@ -376,7 +374,7 @@ async def test_what_is_withheld_for_no_request_can_be_reinstated(world: World) -
     assert await states(world) == {"withheld": 10, "live": 1}
 
 
-async def test_what_is_left_of_a_request_counts_while_it_is_carried_out(
+async def test_the_rest_of_a_request_in_progress_counts_towards_the_limit(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_flow, "SLICE", 5)
@@ -389,7 +387,7 @@ async def test_what_is_left_of_a_request_counts_while_it_is_carried_out(
 
 
 @pytest.mark.parametrize("together", [True, False])
-async def test_a_notice_of_the_feed_revokes_also_where_an_unknown_sender_used_its_id_before(
+async def test_a_feeds_notice_revokes_even_if_an_unknown_sender_used_its_id_before(
     world: World,
     together: bool,  # noqa: FBT001 - a parameter
 ) -> None:
@@ -410,9 +408,7 @@ async def test_a_notice_of_the_feed_revokes_also_where_an_unknown_sender_used_it
     assert await states(world) == {"revoked": 1}
 
 
-async def test_a_notice_of_the_feed_is_not_known_by_a_recovered_order_that_only_withholds(
-    world: World,
-) -> None:
+async def test_a_recovered_withholding_does_not_suppress_a_feeds_notice(world: World) -> None:
     world = strict(world)
     notice = world.notice(A)
     await from_topic(world, None, notice)
@@ -421,47 +417,45 @@ async def test_a_notice_of_the_feed_is_not_known_by_a_recovered_order_that_only_
     assert await states(world) == {"revoked": 1}
 
 
-async def test_a_notice_of_the_feed_revokes_again_what_an_upstream_system_used_its_id_for(
+async def test_a_feeds_notice_revokes_again_even_if_an_upstream_system_used_its_id_before(
     world: World,
 ) -> None:
     notice = world.notice(A)
     await from_topic(world, UPSTREAM, notice)
-    (first,) = await world.said(ArticleRevoked)
+    (first,) = await world.events(ArticleRevoked)
     await reinstate(first.revocation_id, "officer", "their mistake", world.service)
     await from_topic(world, INGESTER, notice)
     assert await states(world) == {"revoked": 1}
 
 
-async def test_an_upstream_system_revokes_also_where_an_unknown_sender_used_its_id_before(
-    world: World,
-) -> None:
+async def test_an_upstream_system_revokes_even_if_an_unknown_sender_used_its_id_before(world: World) -> None:
     world, notice = strict(world), world.notice(A)
     await from_topic(world, None, notice)
     await from_topic(world, UPSTREAM, notice)
     assert await states(world) == {"revoked": 1}
 
 
-async def test_an_unknown_sender_takes_no_notice_out_of_anothers_request(world: World) -> None:
+async def test_an_unknown_sender_cannot_remove_a_notice_from_anothers_request(world: World) -> None:
     world = strict(world)
-    noticed = [world.notice(one) for one in ids(11)]
-    await from_topic(world, UPSTREAM, *noticed)
-    await from_topic(world, None, noticed[-1])
+    notices = [world.notice(one) for one in ids(11)]
+    await from_topic(world, UPSTREAM, *notices)
+    await from_topic(world, None, notices[-1])
     (row,) = await world.db.fetch("SELECT request_id FROM notice_request")
     await requests.request_confirmed(row["request_id"], "second", None, world.service, articles_seen=1)
     assert await states(world) == {"revoked": 11}
 
 
-async def test_an_unknown_sender_sets_back_no_clock(world: World) -> None:
+async def test_an_unknown_sender_cannot_shorten_a_deadline(world: World) -> None:
     world = strict(world)
     (order,) = await world.revoke(A)
     await from_topic(world, None, world.notice(A, revoked_at=world.ago(days=30)))
-    assert {one.due_at for one in await world.said(ArticleRevoked)} == {order.due_at}
+    assert {one.due_at for one in await world.events(ArticleRevoked)} == {order.due_at}
     assert await world.db.fetchval("SELECT due_at FROM revocation") == order.due_at
 
 
-async def test_a_revocation_has_the_clock_of_those_who_may_revoke(world: World) -> None:
+async def test_the_clock_of_a_revocation_is_set_only_by_authorised_senders(world: World) -> None:
     world = strict(world)
     forged = world.notice(A, revoked_at=world.ago(days=30), reason="manual")
     await from_senders(world, (forged, None), (world.notice(A), INGESTER))
-    (order,) = await world.said(ArticleRevoked)
+    (order,) = await world.events(ArticleRevoked)
     assert (order.clock_started_at, order.reason) == (world.clock.now(), "licensor")

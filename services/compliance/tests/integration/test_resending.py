@@ -14,73 +14,71 @@ pytestmark = pytest.mark.integration
 A, B = "metabase:1", "metabase:2"
 
 
-async def _sent_in(
+async def _resent_in(
     world: World, minutes: int, answer: Callable[[ArticleRevoked], Awaitable[None]]
 ) -> list[int]:
-    """Returns the minutes at which the order is resent, with these answers to each sending."""
-    begun, moments = world.clock.now(), []
+    """Returns the minutes at which the order is resent; each resend is answered like this."""
+    started, resent_at = world.clock.now(), []
     for minute in range(1, minutes + 1):
         await world.sent()
         world.clock.advance(minutes=1)
-        before = len(await world.said(ArticleRevoked))
+        before = len(await world.events(ArticleRevoked))
         await resend_due(world.service)
-        said = (await world.said(ArticleRevoked))[before:]
-        if said:
-            moments.append(minute)
-            await answer(said[-1])
-    assert world.clock.now() == begun + timedelta(minutes=minutes)
-    return moments
+        resent = (await world.events(ArticleRevoked))[before:]
+        if resent:
+            resent_at.append(minute)
+            await answer(resent[-1])
+    assert world.clock.now() == started + timedelta(minutes=minutes)
+    return resent_at
 
 
-async def test_a_holder_that_still_holds_it_is_sent_the_order_less_and_less_often_and_alone(
+async def test_an_order_is_resent_with_increasing_delays_only_to_the_holder_that_still_holds_the_article(
     world: World,
 ) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "ingester"), world.receipt(order, "search"))
     await world.checked("ingester", {A: Holding.HELD})
 
-    async def deny(again: ArticleRevoked) -> None:
+    async def still_held(again: ArticleRevoked) -> None:
         assert again.holders == ("ingester",)
         await world.receipts(world.receipt(again, "ingester"))
         await world.checked("ingester", {A: Holding.HELD})
 
-    assert await _sent_in(world, 150, deny) == [1, 6, 21, 81, 141]
+    assert await _resent_in(world, 150, still_held) == [1, 6, 21, 81, 141]
 
 
-async def test_a_receipt_without_being_asked_neither_hurries_nor_postpones_the_next_sending(
-    world: World,
-) -> None:
+async def test_an_unsolicited_receipt_neither_advances_nor_delays_the_next_resend(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "ingester"), world.receipt(order, "search"))
     for _ in range(20):
         await world.receipts(world.receipt(order, "ingester"))
         await world.checked("ingester", {A: Holding.HELD})
         await resend_due(world.service)
-    assert [order.attempt for order in await world.said(ArticleRevoked)] == [1]
+    assert [order.attempt for order in await world.events(ArticleRevoked)] == [1]
     await world.sent()
     world.clock.advance(minutes=1)
     await resend_due(world.service)
-    assert [order.attempt for order in await world.said(ArticleRevoked)] == [1, 2]
+    assert [order.attempt for order in await world.events(ArticleRevoked)] == [1, 2]
 
 
-async def test_one_that_still_holds_it_postpones_no_sending_to_another(world: World) -> None:
+async def test_a_holder_that_still_holds_the_article_does_not_delay_a_resend_to_another(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "ingester"))
     await world.checked("ingester", {A: Holding.HELD})
-    seen: dict[int, tuple[str, ...] | None] = {}
+    sent: dict[int, tuple[str, ...] | None] = {}
     for minute in range(1, 17):
         await world.sent()
         world.clock.advance(minutes=1)
         if await resend_due(world.service):
-            again = (await world.said(ArticleRevoked))[-1]
-            seen[minute] = again.holders
+            again = (await world.events(ArticleRevoked))[-1]
+            sent[minute] = again.holders
             if again.holders and "ingester" in again.holders:
                 await world.receipts(world.receipt(again, "ingester"))
                 await world.checked("ingester", {A: Holding.HELD})
-    assert seen == {1: ("ingester", "search"), 5: ("search",), 6: ("ingester", "search"), 15: ("search",)}
+    assert sent == {1: ("ingester", "search"), 5: ("search",), 6: ("ingester", "search"), 15: ("search",)}
 
 
-async def test_an_order_is_sent_again_to_those_who_owe_an_answer_and_daily_in_the_end(world: World) -> None:
+async def test_an_order_is_resent_only_to_holders_without_an_answer_and_finally_daily(world: World) -> None:
     orders = await world.revoke(A, B)
     await world.close(*orders[1:])
     await world.receipts(world.receipt(orders[0], "ingester"))
@@ -90,6 +88,6 @@ async def test_an_order_is_sent_again_to_those_who_owe_an_answer_and_daily_in_th
         await world.sent()
         world.clock.advance(hours=1)
         await resend_due(world.service)
-    sent = [one for one in await world.said(ArticleRevoked) if one.attempt > 1]
+    sent = [one for one in await world.events(ArticleRevoked) if one.attempt > 1]
     assert {(one.article_id, one.holders) for one in sent} == {(A, ("search",))}
     assert 72 <= len(sent) <= 72 + 28

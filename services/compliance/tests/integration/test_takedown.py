@@ -26,7 +26,7 @@ A, B, C = "metabase:1", "metabase:2", "metabase:3"
 async def test_a_notice_becomes_an_order_that_cites_it_and_obliges_every_holder(world: World) -> None:
     notice = world.notice(A, revoked_at=world.ago(hours=2))
     await world.notices(notice)
-    (order,) = await world.said(ArticleRevoked)
+    (order,) = await world.events(ArticleRevoked)
     assert (order.article_id, order.order, order.notice_ids) == (
         A,
         world.number,
@@ -38,45 +38,45 @@ async def test_a_notice_becomes_an_order_that_cites_it_and_obliges_every_holder(
 
 async def test_several_notices_of_one_article_in_one_batch_are_one_order(world: World) -> None:
     await world.notices(*(world.notice(A) for _ in range(3)), world.notice(B))
-    orders = await world.said(ArticleRevoked)
+    orders = await world.events(ArticleRevoked)
     assert sorted((order.article_id, len(order.notice_ids)) for order in orders) == [(A, 3), (B, 1)]
 
 
-async def test_a_repeated_notice_is_answered_with_its_order_again(world: World) -> None:
+async def test_a_repeated_notice_resends_its_order(world: World) -> None:
     notice = world.notice(A)
     await world.notices(notice)
     await world.notices(notice)
-    first, again = await world.said(ArticleRevoked)
+    first, again = await world.events(ArticleRevoked)
     assert (first.attempt, again.order, again.attempt) == (1, first.order, 2)
     assert again.notice_ids == (notice.notice_id,)
     assert again.revocation_id == first.revocation_id
 
 
-async def test_a_repeated_batch_after_a_crash_gives_no_second_order(world: World) -> None:
+async def test_a_repeated_batch_after_a_crash_issues_no_second_order(world: World) -> None:
     batch = world.received([world.notice(A), world.notice(B)])
     await on_notices(batch, world.service)
     await on_notices(batch, world.service)
-    assert {order.order for order in await world.said(ArticleRevoked)} == {world.number}
+    assert {order.order for order in await world.events(ArticleRevoked)} == {world.number}
     assert await world.db.fetchval("SELECT count(*) FROM notice") == 2
 
 
-async def test_where_we_stand_is_noted_with_the_effect(world: World) -> None:
+async def test_the_offset_is_stored_with_the_effect_of_the_batch(world: World) -> None:
     await world.notices(world.notice(A), world.notice(B))
     assert (
         await world.db.fetchval("SELECT next_offset FROM consumer_offset WHERE topic LIKE '%notices%'") == 2
     )
 
 
-async def test_an_earlier_clock_moves_the_deadline_of_what_is_open_forward(world: World) -> None:
+async def test_an_earlier_revocation_time_shortens_the_deadline_of_open_obligations(world: World) -> None:
     await world.revoke(A)
     await world.notices(world.notice(A, revoked_at=world.ago(hours=5)))
-    again = (await world.said(ArticleRevoked))[-1]
+    again = (await world.events(ArticleRevoked))[-1]
     assert again.due_at == world.ago(hours=-19)
     rows = await world.db.fetch("SELECT DISTINCT due_at FROM obligation WHERE kind <> 'expiry'")
     assert [row["due_at"] for row in rows] == [world.ago(hours=-19)]
 
 
-async def test_two_batches_on_the_same_articles_at_once_give_each_number_once(world: World) -> None:
+async def test_concurrent_batches_on_the_same_articles_issue_one_order_per_article(world: World) -> None:
     ids = [f"metabase:{n}" for n in range(40)]
     batches = [world.received([world.notice(one) for one in order]) for order in (ids, ids[::-1], ids)]
     await asyncio.gather(*(on_notices(batch, world.service) for batch in batches))
@@ -84,7 +84,7 @@ async def test_two_batches_on_the_same_articles_at_once_give_each_number_once(wo
     assert {row["article_id"]: row["orders"] for row in rows} == dict.fromkeys(ids, 1)
 
 
-async def test_a_receipt_of_a_store_is_not_enough_and_its_holdings_are(world: World) -> None:
+async def test_an_obligation_of_a_store_is_verified_by_its_holdings_not_by_its_receipt(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "ingester"), world.receipt(order, "search"))
     assert await world.states(A) == {
@@ -100,22 +100,22 @@ async def test_a_receipt_of_a_store_is_not_enough_and_its_holdings_are(world: Wo
 
 async def test_a_receipt_wakes_the_verifier_only_after_its_commit(world: World) -> None:
     (order,) = await world.revoke(A)
-    seen: list[int] = []
+    wakes: list[int] = []
 
-    class Seen(Waker):
+    class CountingWaker(Waker):
         @override
         def wake(self) -> None:
-            seen.append(1)
+            wakes.append(1)
 
-    service = replace(world.service, verifiers=Seen())
+    service = replace(world.service, verifiers=CountingWaker())
     await receipts.on_receipts(world.received([world.receipt(order, "search")]), service)
-    assert seen == []
-    impossible = [one._replace(offset=2**63) for one in world.received([world.receipt(order, "ingester")])]
+    assert wakes == []
+    unstorable = [one._replace(offset=2**63) for one in world.received([world.receipt(order, "ingester")])]
     with pytest.raises(Poison):
-        await receipts.on_receipts(impossible, service)
-    assert seen == []
+        await receipts.on_receipts(unstorable, service)
+    assert wakes == []
     await receipts.on_receipts(world.received([world.receipt(order, "ingester")]), service)
-    assert seen == [1]
+    assert wakes == [1]
 
 
 @pytest.mark.parametrize("answer", [Holding.UNKNOWN, None])
@@ -126,12 +126,12 @@ async def test_unknown_counts_as_not_removed(world: World, answer: Holding | Non
     assert (await world.states(A))[1, "ingester"] == "removed"
 
 
-async def test_what_is_still_held_is_open_again_and_alerted(world: World) -> None:
+async def test_a_removal_that_is_still_held_is_reopened_and_alerted(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "ingester"), world.receipt(order, "search"))
     await world.checked("ingester", {A: Holding.HELD})
     assert (await world.states(A))[1, "ingester"] == "open"
-    assert [order.attempt for order in await world.said(ArticleRevoked)] == [1]
+    assert [order.attempt for order in await world.events(ArticleRevoked)] == [1]
     assert await world.alerts() == ["RemovedButStillHeld"]
 
 
@@ -149,21 +149,21 @@ async def test_a_partial_receipt_keeps_the_obligation_open(world: World) -> None
     assert (await world.states(A))[1, "search"] == "notified"
 
 
-async def test_a_receipt_of_nobody_or_to_no_order_is_recorded_and_alerted(world: World) -> None:
+async def test_a_receipt_of_an_unknown_holder_or_order_is_recorded_and_alerted(world: World) -> None:
     (order,) = await world.revoke(A)
     stray = order.model_copy(update={"order": 7})
-    await world.receipts(world.receipt(order, "stranger"), world.receipt(stray, "search"))
+    await world.receipts(world.receipt(order, "unknown"), world.receipt(stray, "search"))
     rows = await world.db.fetch("SELECT meaning FROM receipt ORDER BY meaning")
     assert [row["meaning"] for row in rows] == [ReceiptOutcome.NOT_OBLIGED, ReceiptOutcome.UNKNOWN_ORDER]
     assert await world.alerts() == ["StrayReceipt", "StrayReceipt"]
 
 
-async def test_a_lost_receipt_is_healed_by_sending_the_order_again(world: World) -> None:
+async def test_a_lost_receipt_is_recovered_by_resending_the_order(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.sent()
     world.clock.advance(minutes=1)
     assert await resend_due(world.service) == 1
-    again = (await world.said(ArticleRevoked))[-1]
+    again = (await world.events(ArticleRevoked))[-1]
     await world.close(again)
     assert await world.closed(order.revocation_id) is not None
     await world.sent()
@@ -173,37 +173,37 @@ async def test_a_lost_receipt_is_healed_by_sending_the_order_again(world: World)
 
 async def test_an_open_order_is_sent_after_1_5_and_15_minutes_and_then_hourly(world: World) -> None:
     await world.revoke(A)
-    begun, moments = world.clock.now(), []
+    started, resent_at = world.clock.now(), []
     for _ in range(150):
         await world.sent()
         world.clock.advance(minutes=1)
         if await resend_due(world.service):
-            moments.append((world.clock.now() - begun).total_seconds() / 60)
-    assert moments == [1, 5, 15, 60, 120]
+            resent_at.append((world.clock.now() - started).total_seconds() / 60)
+    assert resent_at == [1, 5, 15, 60, 120]
 
 
-async def test_an_order_that_waits_in_the_outbox_is_not_piled_up(world: World) -> None:
+async def test_an_order_that_waits_in_the_outbox_is_not_queued_again(world: World) -> None:
     await world.revoke(A)
     world.clock.advance(hours=5)
     assert await resend_due(world.service) == 0
 
 
-async def test_a_reinstatement_takes_the_next_number_and_the_place_of_what_is_open(world: World) -> None:
+async def test_a_reinstatement_has_the_next_number_and_supersedes_open_obligations(world: World) -> None:
     (order,) = await world.revoke(A)
-    lifted = await reinstate(order.revocation_id, "officer", "an error", world.service)
-    (said,) = await world.said(ArticleReinstated)
-    assert (said.order, said.previous_order, said.revocation_id) == (
-        lifted.order_no,
+    reinstatement = await reinstate(order.revocation_id, "officer", "an error", world.service)
+    (reinstated,) = await world.events(ArticleReinstated)
+    assert (reinstated.order, reinstated.previous_order, reinstated.revocation_id) == (
+        reinstatement.order_no,
         order.order,
         order.revocation_id,
     )
-    assert lifted.order_no > order.order
+    assert reinstatement.order_no > order.order
     states = await world.states(A)
     assert {states[1, name] for name in ("ingester", "search", "kafka")} == {"superseded"}
     assert states[2, "search"] == "open"
     assert (2, "kafka") not in states
     await world.receipts(
-        *(world.receipt(said, name, outcome=Outcome.REINSTATED) for name in ("ingester", "search"))
+        *(world.receipt(reinstated, name, outcome=Outcome.REINSTATED) for name in ("ingester", "search"))
     )
     assert set((await world.states(A)).values()) == {"superseded", "verified"}
 
@@ -217,15 +217,15 @@ async def test_only_the_order_in_force_can_be_reinstated_and_only_once(world: Wo
         await reinstate(uuid4(), "officer", "an error", world.service)
 
 
-async def test_after_a_reinstatement_an_old_notice_repeats_and_a_new_one_revokes(world: World) -> None:
+async def test_after_a_reinstatement_an_old_notice_only_resends_and_a_new_one_revokes(world: World) -> None:
     notice = world.notice(A)
     await world.notices(notice)
-    (order,) = await world.said(ArticleRevoked)
+    (order,) = await world.events(ArticleRevoked)
     await reinstate(order.revocation_id, "officer", "an error", world.service)
     await world.notices(notice)
     await world.notices(world.notice(A))
     first = world.number
-    assert [(one.order, one.attempt) for one in await world.said(ArticleRevoked)] == [
+    assert [(one.order, one.attempt) for one in await world.events(ArticleRevoked)] == [
         (first, 1),
         (first, 2),
         (first + 2, 1),
@@ -233,7 +233,7 @@ async def test_after_a_reinstatement_an_old_notice_repeats_and_a_new_one_revokes
     assert (await world.states(A))[2, "search"] == "superseded"
 
 
-async def test_a_late_receipt_to_a_superseded_order_changes_nothing(world: World) -> None:
+async def test_a_late_receipt_for_a_superseded_order_changes_nothing(world: World) -> None:
     (order,) = await world.revoke(A)
     await reinstate(order.revocation_id, "officer", "an error", world.service)
     await world.receipts(world.receipt(order, "search"))
@@ -263,7 +263,7 @@ async def test_an_expiry_obligation_closes_by_time_and_keeps_no_order_open(world
     assert (await world.states(A))[1, "kafka"] == "verified"
 
 
-async def test_the_age_of_the_last_copy_on_the_brokers_counts_from_when_the_publisher_holds_none(
+async def test_the_expiry_on_the_brokers_counts_from_the_time_the_publisher_holds_no_copy(
     world: World,
 ) -> None:
     from compliance.use_cases.watching import watch_time  # noqa: PLC0415
@@ -283,9 +283,9 @@ async def test_the_age_of_the_last_copy_on_the_brokers_counts_from_when_the_publ
     assert due == order.ordered_at + timedelta(hours=28)
 
 
-async def test_a_new_holder_owes_what_it_may_still_read_on_the_brokers(world: World) -> None:
-    (old,) = await world.revoke(A)
-    await world.close(old)
+async def test_a_new_holder_is_obliged_for_articles_that_may_still_be_on_the_brokers(world: World) -> None:
+    (expired,) = await world.revoke(A)
+    await world.close(expired)
     world.clock.advance(hours=9)
     (recent,) = await world.revoke(B)
     await world.close(recent)
@@ -297,7 +297,7 @@ async def test_a_new_holder_owes_what_it_may_still_read_on_the_brokers(world: Wo
     assert await resend_due(world.service) == 1
 
 
-async def test_a_holder_that_owes_something_leaves_only_with_a_second_person_and_still_owes_it(
+async def test_a_holder_with_open_obligations_leaves_only_with_a_second_person_and_keeps_them(
     world: World,
 ) -> None:
     await world.revoke(A)
@@ -323,7 +323,7 @@ async def test_a_holder_that_owes_something_leaves_only_with_a_second_person_and
     assert (1, "search") not in await world.states(B)
 
 
-async def test_an_order_and_a_simultaneous_registration_never_miss_each_other(world: World) -> None:
+async def test_an_order_obliges_a_holder_that_registers_concurrently(world: World) -> None:
     for round_ in range(15):
         name, article_id = f"late-{round_}", f"metabase:r{round_}"
         registration = SEARCH.model_copy(update={"name": name, "group": name})
@@ -334,25 +334,25 @@ async def test_an_order_and_a_simultaneous_registration_never_miss_each_other(wo
         assert (1, name) in await world.states(article_id)
 
 
-async def test_registering_the_same_again_changes_nothing(world: World) -> None:
+async def test_a_repeated_registration_changes_nothing(world: World) -> None:
     await holders.holder_registered(SEARCH, "operator", world.service)
     assert await world.db.fetchval("SELECT count(*) FROM holder_change WHERE name = 'search'") == 1
 
 
-async def test_the_feed_of_orders_leaves_out_none_that_is_still_being_written(world: World) -> None:
-    settled = revocations.CommittedFeed(world.db)
+async def test_the_feed_of_orders_skips_no_order_that_is_not_committed_yet(world: World) -> None:
+    feed = revocations.CommittedFeed(world.db)
     await world.revoke(A)
     async with world.db.transaction() as slow:
         await slow.execute("SELECT pg_advisory_xact_lock_shared($1)", 0x686F6C64)
         await slow.execute("SELECT nextval(pg_get_serial_sequence('revocation', 'seq'))")
         await world.revoke(B)
-        reading = asyncio.create_task(settled.feed(0, 10, world.clock.now()))
+        reading = asyncio.create_task(feed.feed(0, 10, world.clock.now()))
         await asyncio.sleep(0.1)
         assert not reading.done()
     assert [row["article_id"] for row in await reading] == [A, B]
 
 
-async def test_receipts_and_notices_at_once_never_lock_one_another_for_good(world: World) -> None:
+async def test_concurrent_receipts_and_notices_do_not_deadlock(world: World) -> None:
     ids = [f"metabase:{n}" for n in range(30)]
     orders = await world.revoke(*ids)
     again = [world.notice(one) for one in ids]
@@ -388,5 +388,5 @@ async def test_a_reinstatement_locks_the_orders_of_its_article_in_the_order_of_t
 
 async def _until_waiting(world: World) -> None:
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    while not await world.db.fetchval(waiting):  # noqa: ASYNC110 - PostgreSQL tells nobody who waits
+    while not await world.db.fetchval(waiting):  # noqa: ASYNC110 - PostgreSQL does not notify of lock waits
         await asyncio.sleep(0.01)

@@ -19,11 +19,11 @@ CHANGED = """
 """
 
 
-async def test_the_alerts_of_the_status_are_cut_at_their_maximum_and_not_before(
+async def test_the_alerts_of_the_status_are_truncated_only_above_their_maximum(
     http: httpx.AsyncClient, world: World
 ) -> None:
-    held = len(await alert_state.raised(world.db))
-    await world.db.execute(RAISED, held + 1, alert_state.RAISED_MAX)
+    known = len(await alert_state.raised(world.db))
+    await world.db.execute(RAISED, known + 1, alert_state.RAISED_MAX)
     status = (await http.get("/compliance/status")).json()
     assert (len(status["alerts"]), status["alerts_truncated"]) == (alert_state.RAISED_MAX, False)
     await world.db.execute(RAISED, alert_state.RAISED_MAX + 1, alert_state.RAISED_MAX + 1)
@@ -31,7 +31,7 @@ async def test_the_alerts_of_the_status_are_cut_at_their_maximum_and_not_before(
     assert (len(status["alerts"]), status["alerts_truncated"]) == (alert_state.RAISED_MAX, True)
 
 
-async def test_the_changes_of_a_holder_are_cut_at_their_maximum_and_the_last_ones_stay(
+async def test_the_changes_of_a_holder_are_truncated_at_their_maximum_keeping_the_latest(
     http: httpx.AsyncClient, world: World
 ) -> None:
     known = len(await holders.changes(world.db, "search"))

@@ -1,4 +1,4 @@
-"""A verification needs proof, whatever stores and holders answer, and however many workers ask."""
+"""A verification needs proof, whatever stores and holders answer and however many workers check."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -48,14 +48,14 @@ async def _state(world: World, article_id: str, holder: str) -> str:
     return state
 
 
-async def _look_again(world: World, verifier: HoldingsVerifier, holder: str = "ingester") -> str:
+async def _state_after_check(world: World, verifier: HoldingsVerifier, holder: str = "ingester") -> str:
     world.clock.advance(seconds=6)
     await verifier.verify()
     return await _state(world, A, holder)
 
 
 async def _resolved(world: World) -> list[str]:
-    return [one.name for one in await world.said(AlertResolved)]
+    return [one.name for one in await world.events(AlertResolved)]
 
 
 async def test_an_empty_store_verifies_nothing_when_all_the_known_controls_are_taken_down_at_once(
@@ -70,40 +70,40 @@ async def test_an_empty_store_verifies_nothing_when_all_the_known_controls_are_t
     await verifier.verify()
     assert await world.db.fetchval("SELECT count(*) FROM obligation WHERE state = 'verified'") == 0
     assert await world.alerts() == ["StoreAnswersWrongly"]
-    assert set(fake_ingester.questions[0]) & fake_ingester.listed, "the controls were fetched again"
+    assert set(fake_ingester.holdings_requests[0]) & fake_ingester.listed, "the controls were fetched again"
 
 
 @pytest.mark.parametrize("applied", [0, None])
 @pytest.mark.parametrize("live", [0, CONTROLS - 1])
-async def test_with_fewer_than_five_live_articles_only_the_applied_order_proves_it(
+async def test_with_fewer_than_five_live_articles_only_the_applied_order_proves_a_removal(
     world: World, fake_ingester: FakeIngester, live: int, applied: int | None
 ) -> None:
     fake_ingester.held = fake_ingester.listed = set(sorted(LIVE)[:live])
     fake_ingester.applied = applied
     verifier = _verifier(world, fake_ingester)
     (number,) = await _removed(world, A)
-    assert await _look_again(world, verifier) == "removed"
+    assert await _state_after_check(world, verifier) == "removed"
     fake_ingester.applied = number
-    assert await _look_again(world, verifier) == "verified"
+    assert await _state_after_check(world, verifier) == "verified"
     evidence = orjson.loads(
         await world.db.fetchval("SELECT evidence FROM obligation WHERE holder = 'ingester'")
     )
     assert (evidence["proof"], evidence["controls"], evidence["applied_order"]) == ("order", live, number)
 
 
-async def test_a_store_that_has_not_applied_the_order_is_asked_again_although_it_holds_the_controls(
+async def test_a_store_that_holds_the_controls_but_has_not_applied_the_order_is_checked_again(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     fake_ingester.applied = 0
     verifier = _verifier(world, fake_ingester)
     (number,) = await _removed(world, A)
-    assert await _look_again(world, verifier) == "removed"
+    assert await _state_after_check(world, verifier) == "removed"
     fake_ingester.applied = number
-    assert await _look_again(world, verifier) == "verified"
+    assert await _state_after_check(world, verifier) == "verified"
     assert await world.alerts() == []
 
 
-async def test_a_store_that_does_not_report_applied_orders_is_proven_by_its_controls(
+async def test_a_store_that_does_not_report_applied_orders_is_verified_with_its_controls(
     world: World, fake_ingester: FakeIngester
 ) -> None:
     fake_ingester.applied = None
@@ -120,28 +120,28 @@ def _with_analytics(world: World, fake_ingester: FakeIngester) -> HoldingsVerifi
 
 
 async def _removed_from_analytics(world: World) -> None:
-    there = HolderRegistration(
+    holder = HolderRegistration(
         name="analytics", kind=HolderKind.STORE, purpose="ours", copy_kinds=("content",)
     )
-    await holders.holder_registered(there, "test", world.service)
+    await holders.holder_registered(holder, "test", world.service)
     await _removed(world, A, holder="analytics")
 
 
 async def test_two_workers_raise_one_alert_on_a_store_that_misses_its_controls(
     world: World, fake_ingester: FakeIngester
 ) -> None:
-    fake_ingester.behind = set(LIVE)
+    fake_ingester.not_in_analytics = set(LIVE)
     await _removed_from_analytics(world)
     first = _with_analytics(world, fake_ingester)
-    assert await _look_again(world, first, "analytics") == "removed"
+    assert await _state_after_check(world, first, "analytics") == "removed"
     world.clock.advance(seconds=GRACE_PERIOD.total_seconds())
     for _ in range(5):
-        for worker in (first, _with_analytics(world, fake_ingester)):  # each time a newly started one
-            assert await _look_again(world, worker, "analytics") == "removed"
+        for worker in (first, _with_analytics(world, fake_ingester)):  # the second is new in each round
+            assert await _state_after_check(world, worker, "analytics") == "removed"
     assert (await world.alerts(), await _resolved(world)) == (["StoreAnswersWrongly"], [])
     assert await world.db.fetchval("SELECT count(*) FROM control_missing") <= MISSING_MAX
-    fake_ingester.behind = set()
-    assert await _look_again(world, _with_analytics(world, fake_ingester), "analytics") == "verified"
+    fake_ingester.not_in_analytics = set()
+    assert await _state_after_check(world, _with_analytics(world, fake_ingester), "analytics") == "verified"
     assert (await world.alerts(), await _resolved(world)) == (
         ["StoreAnswersWrongly"],
         ["StoreAnswersWrongly"],
@@ -149,53 +149,53 @@ async def test_two_workers_raise_one_alert_on_a_store_that_misses_its_controls(
     assert await world.db.fetchval("SELECT count(*) FROM control_missing") == 0
 
 
-async def test_what_was_missed_once_is_asked_for_until_it_is_answered_rightly(
+async def test_a_missed_control_is_checked_until_it_is_reported_as_held(
     world: World, fake_ingester: FakeIngester
 ) -> None:
-    fake_ingester.behind = {min(LIVE)}
+    fake_ingester.not_in_analytics = {min(LIVE)}
     await _removed_from_analytics(world)
     verifier = _with_analytics(world, fake_ingester)
-    await receipts.on_holdings_checked([], await _one_that_misses(verifier), world.service)
+    await receipts.on_holdings_checked([], await _check_with_missed_controls(verifier), world.service)
     for _ in range(3):
-        await _look_again(world, verifier, "analytics")
-        fake_ingester.questions.clear()
+        await _state_after_check(world, verifier, "analytics")
+        fake_ingester.holdings_requests.clear()
     world.clock.advance(seconds=GRACE_PERIOD.total_seconds())
     await _removed(world, B, holder="analytics")
     await verifier.verify()
-    assert min(LIVE) in fake_ingester.questions[0]
+    assert min(LIVE) in fake_ingester.holdings_requests[0]
     assert await _state(world, B, "analytics") == "removed"
     assert await world.alerts() == ["StoreAnswersWrongly"]
 
 
-async def _one_that_misses(verifier: HoldingsVerifier) -> HoldingsCheck:
+async def _check_with_missed_controls(verifier: HoldingsVerifier) -> HoldingsCheck:
     while True:
-        looked = await verifier._ask_own("analytics", [A])
-        if looked.missed:
-            return looked
+        check = await verifier._ask_own("analytics", [A])
+        if check.missed:
+            return check
 
 
 @pytest.mark.parametrize("failing", [503, 404])
-async def test_a_question_without_an_answer_neither_raises_nor_resolves(
+async def test_an_unanswered_holdings_check_neither_raises_nor_resolves_an_alert(
     world: World, fake_ingester: FakeIngester, failing: int
 ) -> None:
     fake_ingester.held.clear()
     await _removed(world, A)
     verifier = _verifier(world, fake_ingester)
-    await _look_again(world, verifier)
+    await _state_after_check(world, verifier)
     assert await world.alerts() == ["StoreAnswersWrongly"]
     fake_ingester.failing = failing
-    assert await _look_again(world, verifier) == "removed"
+    assert await _state_after_check(world, verifier) == "removed"
     assert (await world.alerts(), await _resolved(world)) == (["StoreAnswersWrongly"], [])
 
 
 @asynccontextmanager
-async def _dripping() -> AsyncIterator[tuple[AnyHttpUrl, list[int]]]:
+async def _slow_holder() -> AsyncIterator[tuple[AnyHttpUrl, list[int]]]:
     """A holder that sends its response very slowly, without end."""
-    asked: list[int] = []
+    calls: list[int] = []
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        asked.append(1)
+        calls.append(1)
         try:
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n")
             while True:
@@ -205,25 +205,25 @@ async def _dripping() -> AsyncIterator[tuple[AnyHttpUrl, list[int]]]:
         except (ConnectionError, asyncio.CancelledError):
             writer.close()
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    server = await asyncio.start_server(respond, "127.0.0.1", 0)
     try:
-        yield AnyHttpUrl(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/holdings"), asked
+        yield AnyHttpUrl(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/holdings"), calls
     finally:
         server.close()
 
 
-async def test_a_holder_that_drips_delays_only_itself(world: World, fake_ingester: FakeIngester) -> None:
+async def test_a_slow_holder_delays_only_itself(world: World, fake_ingester: FakeIngester) -> None:
     addresses = Addresses(AddressRules(public_only=False))
-    async with _dripping() as (url, asked), guarded_http() as http:
-        there = SEARCH.model_copy(update={"holdings_url": url})
-        await holders.holder_registered(there, "operator", world.service)
+    async with _slow_holder() as (url, calls), guarded_http() as http:
+        holder = SEARCH.model_copy(update={"holdings_url": url})
+        await holders.holder_registered(holder, "operator", world.service)
         own = fake_ingester.holdings().own
         client = HoldingsClient(own, GuardedClient(http, addresses, timeout_s=5))
         verifier = HoldingsVerifier(world.service, client, Controls(fake_ingester.ingester()))
         await _removed(world, A, holder="search")
         async with asyncio.timeout(2):
             await verifier.wait_and_verify()
-            while not asked:  # noqa: ASYNC110 - a list, not an event
+            while not calls:  # noqa: ASYNC110 - a list, not an event
                 await asyncio.sleep(0.01)
         for article_id in (A, B):
             await _removed(world, article_id)
@@ -233,27 +233,27 @@ async def test_a_holder_that_drips_delays_only_itself(world: World, fake_ingeste
                     await verifier.wait_and_verify()
                     await asyncio.sleep(0.02)
         assert await _state(world, A, "search") == "removed"
-        assert len(asked) == 1
+        assert len(calls) == 1
         await verifier.close()
         addresses.close()
 
 
-async def test_a_consumer_that_does_not_answer_is_asked_less_and_less_often(
+async def test_a_consumer_that_does_not_answer_is_checked_with_increasing_delays(
     world: World, fake_ingester: FakeIngester
 ) -> None:
-    there = SEARCH.model_copy(update={"holdings_url": AnyHttpUrl("http://nowhere/holdings")})
-    await holders.holder_registered(there, "operator", world.service)
+    holder = SEARCH.model_copy(update={"holdings_url": AnyHttpUrl("http://nowhere/holdings")})
+    await holders.holder_registered(holder, "operator", world.service)
     await _removed(world, A, holder="search")
     verifier, pauses = _verifier(world, fake_ingester), []
     for _ in range(9):
         await verifier.verify()
-        at = await world.db.fetchval("SELECT look_at FROM obligation WHERE holder = 'search'")
-        pauses.append((at - world.clock.now()).total_seconds())
+        next_at = await world.db.fetchval("SELECT look_at FROM obligation WHERE holder = 'search'")
+        pauses.append((next_at - world.clock.now()).total_seconds())
         world.clock.advance(seconds=pauses[-1])
     assert pauses == [5, 10, 20, 40, 80, 160, 300, 300, 300]
 
 
-def test_a_question_names_as_many_ids_as_an_answer_has_room_for() -> None:
+def test_a_request_has_only_as_many_ids_as_fit_into_the_response() -> None:
     assert first_that_fit(f"metabase:{n}" for n in range(10_000)) == 500
     longest = "a" * 32 + ":" + "b" * 199
     fitting = first_that_fit(f"{longest}{n % 10}" for n in range(500))

@@ -27,10 +27,10 @@ async def _begun(world: World) -> None:
 
 
 async def _names(world: World, *kinds: type) -> Sequence[str]:
-    return [event.name for event in await world.said(*kinds)]
+    return [event.name for event in await world.events(*kinds)]
 
 
-async def test_a_dead_scheduler_is_noticed_within_five_minutes_of_hour_25(world: World) -> None:
+async def test_a_dead_scheduler_is_reported_within_five_minutes_of_hour_25(world: World) -> None:
     world.clock.advance(hours=25)
     await watch_time(world.service)
     assert await world.alerts() == []
@@ -59,7 +59,7 @@ async def test_an_overdue_run_is_reported_hourly_until_one_has_completed_and_aga
     assert len(await world.alerts()) == 3
 
 
-async def test_obligations_at_risk_and_past_due_are_one_alert_a_holder(world: World) -> None:
+async def test_obligations_at_risk_and_past_due_raise_one_alert_per_holder(world: World) -> None:
     await world.revoke(A, "metabase:2")
     world.clock.advance(hours=19)
     await watch_time(world.service)
@@ -69,12 +69,14 @@ async def test_obligations_at_risk_and_past_due_are_one_alert_a_holder(world: Wo
     assert await world.alerts() == ["TakedownAtRisk", "TakedownAtRisk"]
     world.clock.advance(hours=5)
     await watch_time(world.service)
-    raised = [(one.name, one.labels["holder"]) for one in await world.said(AlertRaised) if one.labels]
+    raised = [(one.name, one.labels["holder"]) for one in await world.events(AlertRaised) if one.labels]
     assert sorted(raised[2:]) == [("TakedownOverdue", "ingester"), ("TakedownOverdue", "search")]
     assert await _names(world, AlertResolved) == ["TakedownAtRisk", "TakedownAtRisk"]
 
 
-async def test_an_unreadable_record_pages_until_an_officer_closes_its_incident(world: World) -> None:
+async def test_an_unreadable_record_is_alerted_again_until_an_officer_closes_its_incident(
+    world: World,
+) -> None:
     bad = [
         Bad(Poison("value_invalid"), source="compliance", topic="revocation-notices.v1", offset=n)
         for n in (1, 2)
@@ -92,7 +94,7 @@ async def test_an_unreadable_record_pages_until_an_officer_closes_its_incident(w
     assert await incidents.close_incident(world.service, bad[1].id, "officer", "again") is None
 
 
-async def test_still_held_ends_when_the_holder_is_verified_and_not_before(world: World) -> None:
+async def test_the_still_held_alert_is_resolved_only_when_the_removal_is_verified(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "ingester"), world.receipt(order, "search"))
     await world.checked("ingester", {A: Holding.HELD})
@@ -106,7 +108,7 @@ async def test_still_held_ends_when_the_holder_is_verified_and_not_before(world:
     assert await _names(world, AlertResolved) == ["RemovedButStillHeld"]
 
 
-async def test_a_backlog_is_over_when_none_has_come_again_for_a_day(world: World) -> None:
+async def test_the_backlog_alert_is_resolved_after_a_day_without_backlog(world: World) -> None:
     await world.revoke(A, revoked_at=world.ago(hours=48))
     await watch_time(world.service)
     assert await _names(world, AlertResolved) == []
@@ -117,7 +119,7 @@ async def test_a_backlog_is_over_when_none_has_come_again_for_a_day(world: World
 
 async def test_a_message_that_cannot_be_sent_is_an_incident_and_an_alert(world: World) -> None:
     await world.service.alert_publisher.on_set_aside("orders", "row 7: too_large")
-    assert [(one.name, one.service) for one in await world.said(AlertRaised)] == [
+    assert [(one.name, one.service) for one in await world.events(AlertRaised)] == [
         ("OutboxRowSetAside", "compliance")
     ]
     assert await world.db.fetchval("SELECT count(*) FROM incident") == 1
@@ -130,7 +132,7 @@ async def test_health_reports_unknown_if_no_run_ever_completed(
     assert "never (unknown)" in capsys.readouterr().out
 
 
-async def test_health_closes_by_time_and_is_content_after_a_run(
+async def test_health_closes_expiry_obligations_and_succeeds_after_a_run(
     world: World,
     check: Check,
     capsys: pytest.CaptureFixture[str],
@@ -141,9 +143,9 @@ async def test_health_closes_by_time_and_is_content_after_a_run(
     (order,) = await world.revoke(A)
     world.clock.advance(hours=24)
     assert await command(SERVICE, world.service, "health") == 3
-    said = capsys.readouterr().out
-    assert "search: 1 overdue" in said
-    assert "obligations of expiry holders, open: 1" in said
+    output = capsys.readouterr().out
+    assert "search: 1 overdue" in output
+    assert "obligations of expiry holders, open: 1" in output
     await world.close(order)
     world.clock.advance(hours=8)
     await command(SERVICE, world.service, "health")

@@ -31,7 +31,7 @@ def test_an_unchanged_archive_is_printed_with_its_counts(
     assert "2 archives are unchanged" in capsys.readouterr().out
 
 
-def test_records_are_read_a_line_each_and_in_order(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_records_are_printed_one_per_line_in_order(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(SERVICE, ["archive", "read", str(folder)]) == 0
     lines = [orjson.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines == [{"schema": "notice", "record": {"n": n}} for n in (1, 2)]
@@ -42,28 +42,28 @@ def test_one_archive_can_be_read_by_its_manifest(folder: Path, capsys: pytest.Ca
     assert capsys.readouterr().out.count("\n") == 1
 
 
-@pytest.mark.parametrize("do", ["verify", "read"])
+@pytest.mark.parametrize("action", ["verify", "read"])
 def test_a_damaged_archive_ends_with_3_and_names_the_file(
-    folder: Path, do: str, capsys: pytest.CaptureFixture[str]
+    folder: Path, action: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     part = folder / "records/sweep/00002/part-00001.jsonl.gz"
     part.write_bytes(part.read_bytes()[:-1])
-    assert main(SERVICE, ["archive", do, str(folder)]) == 3
+    assert main(SERVICE, ["archive", action, str(folder)]) == 3
     assert "part-00001.jsonl.gz" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("do", ["verify", "read"])
-def test_a_folder_without_archives_proves_nothing(
-    tmp_path: Path, do: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("action", ["verify", "read"])
+def test_a_folder_without_archives_is_an_error(
+    tmp_path: Path, action: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for path in (tmp_path, tmp_path / "misspelt", tmp_path / "misspelt/manifest.json"):
-        assert main(SERVICE, ["archive", do, str(path)]) == 3
+        assert main(SERVICE, ["archive", action, str(path)]) == 3
         assert "no archive" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("path", "code", "said"),
+    ("path", "code", "expected"),
     [
         ("s3://archive/records", 1, "cannot be listed (BadScheme)"),
         ("s3://archive/manifest.json", 1, "cannot be read (BadScheme)"),
@@ -71,7 +71,7 @@ def test_a_folder_without_archives_proves_nothing(
     ],
 )
 def test_a_store_that_cannot_be_read_ends_with_1_and_a_wrong_address_with_2(
-    path: str, code: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    path: str, code: int, expected: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "a-key")
@@ -79,7 +79,7 @@ def test_a_store_that_cannot_be_read_ends_with_1_and_a_wrong_address_with_2(
     monkeypatch.setenv("ENVIRONMENT", "production")
     assert main(SERVICE, ["archive", "verify", path]) == code
     printed = capsys.readouterr().err
-    assert said in printed
+    assert expected in printed
     assert "secret" not in printed
 
 

@@ -30,7 +30,7 @@ HOLDER: dict[str, Any] = {"name": "search", "purpose": "A search engine", "copy_
 
 
 @pytest.mark.parametrize("model", [NoticeBody, ArticleRemoved])
-def test_a_documented_body_has_no_reference_that_leads_nowhere(model: type[BaseModel]) -> None:
+def test_a_documented_body_has_no_dangling_reference(model: type[BaseModel]) -> None:
     written = json.dumps(documented(model, many=True))
     assert "$ref" not in written
     assert "$defs" not in written
@@ -49,20 +49,20 @@ def test_a_documented_body_has_no_reference_that_leads_nowhere(model: type[BaseM
         ),
     ],
 )
-def test_a_receipt_with_a_field_that_nobody_knows_is_refused(body: dict[str, Any], path: str) -> None:
-    with pytest.raises(Problem) as refused:
+def test_a_receipt_with_an_unknown_field_is_rejected(body: dict[str, Any], path: str) -> None:
+    with pytest.raises(Problem) as rejected:
         read_receipts(body)
-    assert (path, "extra_forbidden") in [(error["path"], error["code"]) for error in refused.value.errors]
+    assert (path, "extra_forbidden") in [(error["path"], error["code"]) for error in rejected.value.errors]
     assert read_receipts(RECEIPT) == [ArticleRemoved.model_validate(RECEIPT)]
 
 
 @pytest.mark.parametrize("model", [RegistrationBody, HolderChange])
-def test_a_filter_with_a_field_that_nobody_knows_is_refused(model: type[BaseModel]) -> None:
+def test_a_filter_with_an_unknown_field_is_rejected(model: type[BaseModel]) -> None:
     with pytest.raises(ValidationError, match="extra_forbidden"):
         model.model_validate(HOLDER | {"filter": {"language": ["en"]}})
 
 
-def test_a_change_of_the_filter_leaves_the_rest_of_a_registration() -> None:
+def test_a_change_of_the_filter_keeps_the_rest_of_a_registration() -> None:
     registered = HolderRegistration.model_validate(HOLDER | {"contact": "ann"})
     changed = HolderChange.model_validate({"filter": {"languages": ["en"]}}).on(registered)
     expected = HOLDER | {"contact": "ann", "filter": {"languages": ["en"]}}

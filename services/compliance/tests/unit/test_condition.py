@@ -18,7 +18,7 @@ def test_a_run_is_overdue_after_25_hours() -> None:
     assert (late.name, late.severity) == ("ComplianceRunOverdue", Severity.CRITICAL)
 
 
-def test_a_run_that_never_was_is_unknown_at_once_and_raised_25_hours_after_the_first_start() -> None:
+def test_without_any_run_the_state_is_unknown_and_alerted_25_hours_after_the_first_start() -> None:
     assert condition.run_state(None, NOW) == "unknown"
     assert condition.run_condition(None, NOW - 25 * HOUR, NOW) is None
     assert condition.run_condition(None, NOW - 26 * HOUR, NOW) is not None
@@ -31,13 +31,13 @@ def _status(
     return condition.overall(found), [one.code for one in found]
 
 
-def test_never_having_checked_is_not_compliant() -> None:
+def test_the_status_is_compliant_only_after_a_recent_run() -> None:
     assert _status(None) == ("unknown", ["never_run"])
     assert _status(NOW - 26 * HOUR) == ("unknown", ["run_overdue"])
     assert _status(NOW) == ("compliant", [])
 
 
-def test_a_record_that_nobody_could_read_makes_it_unknown_and_a_late_one_non_compliant() -> None:
+def test_an_open_incident_makes_the_status_unknown_and_an_overdue_obligation_non_compliant() -> None:
     assert _status(NOW, incidents=1) == ("unknown", ["incidents_open"])
     assert _status(NOW, overdue=1, incidents=1) == (
         "non_compliant",
@@ -45,7 +45,7 @@ def test_a_record_that_nobody_could_read_makes_it_unknown_and_a_late_one_non_com
     )
 
 
-def test_while_runs_fail_it_is_failing_with_their_number_and_what_to_do() -> None:
+def test_while_runs_fail_the_status_is_failing_with_their_number_and_what_to_do() -> None:
     assert _status(NOW, failed=1) == ("failing", ["runs_failing"])
     assert _status(None, failed=2) == ("failing", ["runs_failing", "never_run"])
     assert _status(NOW, failed=1, overdue=1)[0] == "non_compliant"
@@ -54,7 +54,7 @@ def test_while_runs_fail_it_is_failing_with_their_number_and_what_to_do() -> Non
     assert "run again" in reason.to_do
 
 
-def test_lateness_is_one_condition_a_holder() -> None:
+def test_lateness_is_reported_per_holder() -> None:
     late = condition.lateness_conditions(Lateness("search", 600, 3, NOW))
     assert [one.name for one in late] == ["TakedownOverdue", "TakedownAtRisk"]
     assert {one.labels["holder"] for one in late} == {"search"}

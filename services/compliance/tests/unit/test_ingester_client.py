@@ -16,11 +16,11 @@ from clawback_common.http.guarded_client import Addresses, AddressRules, Guarded
 from compliance.gateways.ingester import Ingester
 from compliance.gateways.stores import HoldingsClient
 
-Answer = Callable[[httpx.Request], httpx.Response]
+Respond = Callable[[httpx.Request], httpx.Response]
 
 
-def _ingester(answer: Answer, key_file: Path | None = None) -> Ingester:
-    http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+def _ingester(respond: Respond, key_file: Path | None = None) -> Ingester:
+    http = httpx.AsyncClient(transport=httpx.MockTransport(respond))
     return Ingester(Sibling("the ingester", AnyHttpUrl("http://ingester/"), key_file, http), 5)
 
 
@@ -34,7 +34,7 @@ def _empty(_: httpx.Request) -> httpx.Response:
 
 
 def _unreachable(_: httpx.Request) -> httpx.Response:
-    raise httpx.ConnectError("somebody's address")
+    raise httpx.ConnectError("the ingester's address")
 
 
 async def test_an_unreachable_ingester_is_reported_without_addresses() -> None:
@@ -43,38 +43,38 @@ async def test_an_unreachable_ingester_is_reported_without_addresses() -> None:
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"items": [{"name": 1}]}'])
-async def test_an_unreadable_answer_is_never_an_empty_list(body: bytes) -> None:
+async def test_an_unreadable_response_is_never_an_empty_list(body: bytes) -> None:
     with pytest.raises(Transient, match="cannot be parsed"):
         await _ingester(lambda _: httpx.Response(200, content=body)).revocation_feeds()
 
 
 @pytest.mark.parametrize("body", [b'{"detail": "The provider failed"}', b"<html>", b"[]"])
-async def test_a_refusal_is_reported_with_its_status(body: bytes) -> None:
+async def test_an_error_response_is_reported_with_its_status(body: bytes) -> None:
     with pytest.raises(Transient, match="502"):
         await _ingester(lambda _: httpx.Response(502, content=body)).poll("metabase-revoked")
 
 
 async def test_the_key_is_read_again_for_every_call(tmp_path: Path) -> None:
-    path, seen = tmp_path / "key", []
+    path, keys = tmp_path / "key", []
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(request.headers["authorization"])
+    def respond(request: httpx.Request) -> httpx.Response:
+        keys.append(request.headers["authorization"])
         return httpx.Response(200, json={"items": []})
 
     for key in ("one", "two"):
         path.write_text(f"{key}\n")
-        assert await _ingester(answer, path).live(5) == []
-    assert seen == ["Bearer one", "Bearer two"]
+        assert await _ingester(respond, path).live(5) == []
+    assert keys == ["Bearer one", "Bearer two"]
 
 
-async def test_a_key_that_cannot_be_read_now_is_tried_again(tmp_path: Path) -> None:
+async def test_an_unreadable_key_file_is_a_transient_error(tmp_path: Path) -> None:
     with pytest.raises(Transient, match=r"the key file .*none cannot be read"):
         await _ingester(_unreachable, tmp_path / "none").live(5)
 
 
-@pytest.mark.parametrize("answer", [_unreachable, lambda _: httpx.Response(500), _empty])
-async def test_holdings_that_are_not_answered_are_an_error(answer: Answer) -> None:
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+@pytest.mark.parametrize("respond", [_unreachable, lambda _: httpx.Response(500), _empty])
+async def test_an_unanswered_holdings_request_is_an_error(respond: Respond) -> None:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
         with pytest.raises(Transient, match="holdings"):
             await _holdings(http).ask_own("http://store/holdings", ["metabase:1"], None)
         with pytest.raises(Transient, match="holdings"):
@@ -82,16 +82,14 @@ async def test_holdings_that_are_not_answered_are_an_error(answer: Answer) -> No
 
 
 @pytest.mark.parametrize("status", [400, 401, 500])
-async def test_an_article_with_an_unknown_state_at_the_ingester_is_neither_readable_nor_gone(
-    status: int,
-) -> None:
+async def test_an_unexpected_status_of_an_article_means_neither_readable_nor_gone(status: int) -> None:
     with pytest.raises(Transient, match=str(status)):
         await _ingester(lambda _: httpx.Response(status)).lists("metabase:1")
-    for known in (404, 410):
-        assert not await _ingester(lambda _, code=known: httpx.Response(code)).lists("metabase:1")  # type: ignore[misc]
+    for absent in (404, 410):
+        assert not await _ingester(lambda _, code=absent: httpx.Response(code)).lists("metabase:1")  # type: ignore[misc]
 
 
-def _says(body: bytes) -> Answer:
+def _responds(body: bytes) -> Respond:
     return lambda _: httpx.Response(200, stream=httpx.ByteStream(body))
 
 
@@ -110,14 +108,14 @@ def _says(body: bytes) -> Answer:
         b"\x00",
     ],
 )
-async def test_a_hostile_answer_is_no_answer(body: bytes) -> None:
-    async with httpx.AsyncClient(transport=httpx.MockTransport(_says(body))) as http:
+async def test_a_hostile_response_is_an_error(body: bytes) -> None:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(_responds(body))) as http:
         with pytest.raises(Transient, match="unreadabl"):
             await _holdings(http).ask_registered("http://store/holdings", ["a:1"])
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: f'{{"items": {text}}}'.encode()))
-async def test_any_answer_is_read_or_is_no_answer(body: bytes) -> None:
-    async with httpx.AsyncClient(transport=httpx.MockTransport(_says(body))) as http:
+async def test_any_response_is_read_or_is_an_error(body: bytes) -> None:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(_responds(body))) as http:
         with suppress(Transient):
             assert (await _holdings(http).ask_registered("http://store/holdings", ["a:1"])).items is not None

@@ -16,30 +16,30 @@ def _notice(
     return Notice(uuid4(), "metabase:1", Reason.LICENSOR, "feed", noticed_at, revoked_at, earliest_at)
 
 
-def test_the_clock_starts_at_the_providers_time_where_it_gives_one() -> None:
+def test_the_clock_starts_at_the_providers_revocation_time() -> None:
     notice = _notice(revoked_at=NOW - 3 * HOUR, earliest_at=NOW - 5 * HOUR)
     assert clock_start(notice, NOW) == NOW - 3 * HOUR
 
 
-def test_without_the_providers_time_it_starts_at_the_last_complete_poll_before() -> None:
+def test_without_a_revocation_time_the_clock_starts_at_the_last_complete_poll_before() -> None:
     assert clock_start(_notice(earliest_at=NOW - 5 * HOUR), NOW) == NOW - 5 * HOUR
 
 
-def test_without_either_it_starts_when_we_noticed() -> None:
+def test_without_either_time_the_clock_starts_at_the_time_of_the_notice() -> None:
     assert clock_start(_notice(noticed_at=NOW - HOUR), NOW) == NOW - HOUR
 
 
-def test_a_time_of_revocation_in_the_future_postpones_nothing() -> None:
+def test_a_revocation_time_in_the_future_does_not_delay_the_clock() -> None:
     notice = _notice(revoked_at=NOW + HOUR)
     assert clock_start(notice, NOW) == NOW
     assert notice.revoked_at == NOW + HOUR
 
 
-def test_a_senders_clock_that_is_ahead_postpones_nothing() -> None:
+def test_a_senders_clock_that_is_ahead_does_not_delay_the_clock() -> None:
     assert clock_start(_notice(noticed_at=NOW + 100 * HOUR), NOW) == NOW
 
 
-def test_a_providers_null_date_is_no_time() -> None:
+def test_a_null_date_of_the_provider_is_ignored() -> None:
     notice = _notice(revoked_at=datetime(1970, 1, 1, tzinfo=UTC), earliest_at=NOW - HOUR)
     assert clock_start(notice, NOW) == NOW - HOUR
 

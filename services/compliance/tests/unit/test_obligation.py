@@ -1,4 +1,4 @@
-"""The effect of receipts on an obligation."""
+"""The effect of receipts and holdings checks on an obligation."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -48,7 +48,7 @@ def _answer(removals: Mapping[str, Outcome], attempt: int = 1) -> Answer:
     return Answer(uuid4(), "metabase:1", 1, "search", attempt, removals, NOW, "kafka")
 
 
-def test_a_receipt_for_every_declared_kind_closes_what_a_consumer_owes() -> None:
+def test_a_receipt_for_every_declared_kind_closes_an_obligation_of_a_consumer() -> None:
     folded, meaning = fold(CONSUMER, _answer(ALL_REMOVED), NOW)
     assert (folded.state, meaning) == (State.VERIFIED, ReceiptOutcome.CLOSED)
     assert folded.evidence is not None
@@ -60,7 +60,7 @@ def test_a_receipt_that_misses_a_declared_kind_closes_nothing() -> None:
     assert (folded.state, meaning) == (State.NOTIFIED, ReceiptOutcome.INCOMPLETE)
 
 
-def test_answers_add_up_by_kind() -> None:
+def test_receipts_for_different_kinds_add_up() -> None:
     half, _ = fold(CONSUMER, _answer({"content": Outcome.REMOVED}), NOW)
     folded, meaning = fold(half, _answer({"index": Outcome.ALREADY_REMOVED}), NOW)
     assert (folded.state, meaning) == (State.VERIFIED, ReceiptOutcome.CLOSED)
@@ -78,22 +78,22 @@ def test_a_repeated_receipt_of_a_store_changes_no_time() -> None:
     assert (folded.state, folded.removed_at, meaning) == (State.REMOVED, NOW, ReceiptOutcome.REPEATED)
 
 
-def test_superseded_by_an_order_that_we_never_gave_closes_nothing() -> None:
-    said = dict.fromkeys(CONSUMER.copy_kinds, Outcome.SUPERSEDED)
-    assert fold(CONSUMER, _answer(said), NOW)[1] is ReceiptOutcome.INCOMPLETE
-    folded, meaning = fold(replace(CONSUMER, superseded=True), _answer(said), NOW)
+def test_superseded_by_an_order_that_was_never_issued_closes_nothing() -> None:
+    outcomes = dict.fromkeys(CONSUMER.copy_kinds, Outcome.SUPERSEDED)
+    assert fold(CONSUMER, _answer(outcomes), NOW)[1] is ReceiptOutcome.INCOMPLETE
+    folded, meaning = fold(replace(CONSUMER, superseded=True), _answer(outcomes), NOW)
     assert (folded.state, meaning) == (State.SUPERSEDED, ReceiptOutcome.CLOSED)
 
 
-def test_reinstated_answers_a_reinstatement_and_no_revocation() -> None:
-    said = dict.fromkeys(CONSUMER.copy_kinds, Outcome.REINSTATED)
-    assert fold(CONSUMER, _answer(said), NOW)[1] is ReceiptOutcome.INCOMPLETE
-    lifted = replace(STORE, order_kind=Kind.REINSTATED)
-    assert fold(lifted, _answer(said), NOW)[0].state is State.VERIFIED
+def test_the_outcome_reinstated_closes_a_reinstatement_and_no_revocation() -> None:
+    outcomes = dict.fromkeys(CONSUMER.copy_kinds, Outcome.REINSTATED)
+    assert fold(CONSUMER, _answer(outcomes), NOW)[1] is ReceiptOutcome.INCOMPLETE
+    reinstatement = replace(STORE, order_kind=Kind.REINSTATED)
+    assert fold(reinstatement, _answer(outcomes), NOW)[0].state is State.VERIFIED
 
 
 @pytest.mark.parametrize("state", sorted(CLOSED))
-def test_what_is_closed_stays_closed(state: State) -> None:
+def test_a_closed_obligation_stays_closed(state: State) -> None:
     closed = replace(CONSUMER, state=state)
     assert fold(closed, _answer({"content": Outcome.REMOVED}), NOW) == (closed, ReceiptOutcome.REPEATED)
 
@@ -103,24 +103,24 @@ def test_an_expiry_holder_is_closed_only_by_age() -> None:
     assert fold(expiry, _answer(ALL_REMOVED), NOW)[0] == expiry
 
 
-outcomes = st.sampled_from(list(Outcome))
-removals = st.dictionaries(st.sampled_from(["content", "index", "other"]), outcomes, min_size=1)
+any_outcome = st.sampled_from(list(Outcome))
+removals = st.dictionaries(st.sampled_from(["content", "index", "other"]), any_outcome, min_size=1)
 
 
 @given(
-    said=st.lists(removals, max_size=8),
+    answers=st.lists(removals, max_size=8),
     verifiable=st.booleans(),
     superseded=st.booleans(),
     order_kind=st.sampled_from(Kind),
 )
-def test_a_fold_never_goes_back_and_closes_only_what_every_kind_answered(
-    *, said: list[dict[str, Outcome]], verifiable: bool, superseded: bool, order_kind: Kind
+def test_a_fold_never_reverts_a_state_and_closes_only_after_an_answer_for_every_kind(
+    *, answers: list[dict[str, Outcome]], verifiable: bool, superseded: bool, order_kind: Kind
 ) -> None:
     rank = {State.OPEN: 0, State.NOTIFIED: 1, State.REMOVED: 2, State.VERIFIED: 3, State.SUPERSEDED: 3}
     obligation = replace(
         CONSUMER, state=State.OPEN, verifiable=verifiable, superseded=superseded, order_kind=order_kind
     )
-    for number, one in enumerate(said, 1):
+    for number, one in enumerate(answers, 1):
         folded, _ = fold(obligation, _answer(one, number), NOW)
         assert rank[folded.state] >= rank[obligation.state]
         again, _ = fold(folded, _answer(one, number), NOW)
@@ -138,11 +138,11 @@ ANSWERED = HoldingsCheck(
 )
 
 
-def test_only_gone_is_gone() -> None:
+def test_only_the_answer_gone_counts_as_gone() -> None:
     answers = {"a": Holding.GONE, "b": Holding.HELD, "c": Holding.UNKNOWN}
-    for looked in (HoldingsCheck("search", answers), replace(ANSWERED, answers={**HELD, **answers})):
-        sights = [verdict(looked, one, 3) for one in "abcd"]
-        assert sights == [
+    for check in (HoldingsCheck("search", answers), replace(ANSWERED, answers={**HELD, **answers})):
+        verdicts = [verdict(check, one, 3) for one in "abcd"]
+        assert verdicts == [
             HoldingsVerdict.GONE,
             HoldingsVerdict.HELD,
             HoldingsVerdict.UNKNOWN,
@@ -150,10 +150,10 @@ def test_only_gone_is_gone() -> None:
         ]
 
 
-def test_nothing_counts_of_a_store_that_answers_wrongly_or_does_not_know_a_control() -> None:
+def test_answers_of_an_unreliable_store_or_without_its_controls_count_as_unknown() -> None:
     assert verdict(ANSWERED, "a", 3, wrong=True) is HoldingsVerdict.UNKNOWN
     for control in (Holding.UNKNOWN, None):
-        answers = {one: said for one, said in {**ANSWERED.answers, "c0": control}.items() if said}
+        answers = {one: state for one, state in {**ANSWERED.answers, "c0": control}.items() if state}
         assert verdict(replace(ANSWERED, answers=answers), "a", 3) is HoldingsVerdict.UNKNOWN
 
 
@@ -166,20 +166,18 @@ def test_nothing_counts_of_a_store_that_answers_wrongly_or_does_not_know_a_contr
         pytest.param({"orders": {}}, None, id="no order applied"),
         pytest.param({"controls": ("c0",)}, Proof.ORDER, id="one control held, and the order applied"),
         pytest.param({"controls": ("c0",), "orders": None}, None, id="one control held"),
-        pytest.param(
-            {"controls": (), "few_live": True}, Proof.ORDER, id="nothing to be held, the order applied"
-        ),
-        pytest.param({"controls": (), "few_live": True, "orders": None}, None, id="nothing to be held"),
-        pytest.param({"controls": ()}, None, id="controls that need not be held any more"),
+        pytest.param({"controls": (), "few_live": True}, Proof.ORDER, id="no controls, the order applied"),
+        pytest.param({"controls": (), "few_live": True, "orders": None}, None, id="no controls"),
+        pytest.param({"controls": ()}, None, id="controls that were taken down"),
         pytest.param({"controls": ("x",), "missed": ("x",), "few_live": True}, None, id="no control held"),
         pytest.param({"ours": False, "controls": (), "orders": None}, Proof.ANSWER, id="a consumer"),
     ],
 )
-def test_gone_needs_proof(more: dict[str, Any], expected: Proof | None) -> None:
+def test_the_answer_gone_needs_proof(more: dict[str, Any], expected: Proof | None) -> None:
     answers = {"a": Holding.GONE, **HELD, "x": Holding.GONE}
-    looked = replace(ANSWERED, answers=answers, **more)
-    assert proof(looked, "a", 3) is expected
-    assert verdict(looked, "a", 3) is (HoldingsVerdict.GONE if expected else HoldingsVerdict.UNKNOWN)
+    check = replace(ANSWERED, answers=answers, **more)
+    assert proof(check, "a", 3) is expected
+    assert verdict(check, "a", 3) is (HoldingsVerdict.GONE if expected else HoldingsVerdict.UNKNOWN)
 
 
 def test_an_event_becomes_an_answer() -> None:

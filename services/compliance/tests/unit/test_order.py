@@ -41,17 +41,17 @@ def _decide(head: ArticleHead, *notices: Notice, known: dict[NoticeKey, UUID] | 
     return list(decide(head, notices, known or {}, now=NOW, deadlines=DAILY))
 
 
-def test_a_first_notice_revokes_under_the_time_and_is_due_after_the_deadline() -> None:
+def test_a_first_notice_issues_an_order_numbered_by_time_and_due_after_the_deadline() -> None:
     notice = _notice(revoked_at=NOW - timedelta(hours=2))
-    (ordered,) = _decide(UNTOUCHED, notice)
-    assert isinstance(ordered, IssueOrder)
-    assert (ordered.order_no, ordered.previous_order) == (NUMBER, 0)
-    assert (ordered.kind, ordered.notices) == (Kind.REVOKED, (notice,))
-    assert ordered.due_at == NOW + timedelta(hours=22)
-    assert not ordered.backlog
+    (issued,) = _decide(UNTOUCHED, notice)
+    assert isinstance(issued, IssueOrder)
+    assert (issued.order_no, issued.previous_order) == (NUMBER, 0)
+    assert (issued.kind, issued.notices) == (Kind.REVOKED, (notice,))
+    assert issued.due_at == NOW + timedelta(hours=22)
+    assert not issued.backlog
 
 
-def test_a_number_is_greater_than_all_that_were_given_before_also_by_a_clock_that_went_back() -> None:
+def test_a_number_is_greater_than_all_issued_before_even_if_the_clock_went_back() -> None:
     assert next_number(0, NOW) == NUMBER
     assert next_number(NUMBER, NOW) == NUMBER + 1
     assert next_number(NUMBER + 9, NOW - timedelta(hours=1)) == NUMBER + 10
@@ -67,10 +67,10 @@ def test_a_database_that_lost_its_orders_never_issues_a_number_again() -> None:
 
 def test_several_notices_at_once_are_one_order_with_the_earliest_clock() -> None:
     early, late = _notice(revoked_at=NOW - timedelta(hours=5)), _notice(revoked_at=NOW)
-    (ordered,) = _decide(UNTOUCHED, late, early, late)
-    assert isinstance(ordered, IssueOrder)
-    assert ordered.notices == (late, early)
-    assert ordered.clock_started_at == NOW - timedelta(hours=5)
+    (issued,) = _decide(UNTOUCHED, late, early, late)
+    assert isinstance(issued, IssueOrder)
+    assert issued.notices == (late, early)
+    assert issued.clock_started_at == NOW - timedelta(hours=5)
 
 
 def test_a_new_notice_on_a_revoked_article_joins_the_order_in_force() -> None:
@@ -79,7 +79,7 @@ def test_a_new_notice_on_a_revoked_article_joins_the_order_in_force() -> None:
     assert again == ResendOrder(revocation_id(ARTICLE, 1), (notice,), (notice,), NOW, NOW + DAY)
 
 
-def test_a_repeated_notice_gets_its_order_again_and_moves_no_clock() -> None:
+def test_a_repeated_notice_resends_its_order_and_keeps_its_clock() -> None:
     notice = _notice(revoked_at=NOW - timedelta(hours=9))
     known = {notice.key: revocation_id(ARTICLE, 1)}
     (again,) = _decide(REVOKED, notice, known=known)
@@ -93,12 +93,12 @@ def test_a_repeated_notice_never_revokes_again_after_a_reinstatement() -> None:
 
 
 def test_a_new_notice_after_a_reinstatement_is_a_new_order() -> None:
-    (ordered,) = _decide(REINSTATED, _notice())
-    assert isinstance(ordered, IssueOrder)
-    assert (ordered.order_no, ordered.previous_order) == (NUMBER, 2)
+    (issued,) = _decide(REINSTATED, _notice())
+    assert isinstance(issued, IssueOrder)
+    assert (issued.order_no, issued.previous_order) == (NUMBER, 2)
 
 
-def test_a_repeated_and_a_new_notice_of_one_order_are_answered_in_one_sending() -> None:
+def test_a_repeated_and_a_new_notice_of_one_order_are_in_one_resend() -> None:
     old, new = _notice(), _notice()
     (again,) = _decide(REVOKED, old, new, known={old.key: revocation_id(ARTICLE, 1)})
     assert isinstance(again, ResendOrder)
@@ -111,19 +111,19 @@ def test_a_repeated_notice_of_a_reinstated_order_does_not_hide_a_new_one() -> No
     assert [type(decision) for decision in decisions] == [ResendOrder, IssueOrder]
 
 
-def test_past_its_deadline_when_first_seen_is_backlog() -> None:
-    (ordered,) = _decide(UNTOUCHED, _notice(revoked_at=NOW - timedelta(hours=24)))
-    assert isinstance(ordered, IssueOrder)
-    assert ordered.backlog
+def test_a_notice_past_its_deadline_on_arrival_is_backlog() -> None:
+    (issued,) = _decide(UNTOUCHED, _notice(revoked_at=NOW - timedelta(hours=24)))
+    assert isinstance(issued, IssueOrder)
+    assert issued.backlog
 
 
 def test_only_the_revocation_in_force_can_be_reinstated() -> None:
-    lifting = reinstatement(
+    reinstates = reinstatement(
         REVOKED, revocation_id(ARTICLE, 1), now=NOW, lifted_by="officer", deadlines=DAILY, reason="an error"
     )
-    assert lifting is not None
-    assert (lifting.order_no, lifting.previous_order) == (NUMBER, 1)
-    assert (lifting.kind, lifting.lifts) == (Kind.REINSTATED, revocation_id(ARTICLE, 1))
+    assert reinstates is not None
+    assert (reinstates.order_no, reinstates.previous_order) == (NUMBER, 1)
+    assert (reinstates.kind, reinstates.lifts) == (Kind.REINSTATED, revocation_id(ARTICLE, 1))
     for head in (UNTOUCHED, REINSTATED, ArticleHead(ARTICLE, 3, revoked=True, revocation_id=uuid4())):
         assert (
             reinstatement(
@@ -138,10 +138,10 @@ def test_only_the_revocation_in_force_can_be_reinstated() -> None:
         )
 
 
-def test_the_clock_of_an_order_is_set_back_and_never_forward() -> None:
-    (ordered,) = decide(UNTOUCHED, [_notice(revoked_at=NOW)], {}, now=NOW, deadlines=DAILY)
-    assert isinstance(ordered, IssueOrder)
-    order = Order.of(ordered)
+def test_the_clock_of_an_order_only_moves_earlier() -> None:
+    (issued,) = decide(UNTOUCHED, [_notice(revoked_at=NOW)], {}, now=NOW, deadlines=DAILY)
+    assert isinstance(issued, IssueOrder)
+    order = Order.of(issued)
     earlier = NOW - timedelta(hours=3)
     assert order.sent_again(earlier, earlier + DAY).due_at == earlier + DAY
     assert order.sent_again(NOW + timedelta(hours=3), NOW + timedelta(hours=3) + DAY).due_at == NOW + DAY
@@ -151,9 +151,9 @@ def test_the_clock_of_an_order_is_set_back_and_never_forward() -> None:
 def test_the_stricter_deadline_wins_when_notices_join() -> None:
     deadlines = Deadlines(DAY, {"court_order": timedelta(hours=6)})
     court = replace(_notice(), reason="court_order")
-    (ordered,) = decide(UNTOUCHED, [_notice(), court], {}, now=NOW, deadlines=deadlines)
-    assert isinstance(ordered, IssueOrder)
-    assert ordered.due_at == NOW + timedelta(hours=6)
+    (issued,) = decide(UNTOUCHED, [_notice(), court], {}, now=NOW, deadlines=deadlines)
+    assert isinstance(issued, IssueOrder)
+    assert issued.due_at == NOW + timedelta(hours=6)
     (usual,) = decide(UNTOUCHED, [_notice()], {}, now=NOW, deadlines=deadlines)
     assert isinstance(usual, IssueOrder)
     assert usual.due_at == NOW + DAY
@@ -170,22 +170,22 @@ def test_numbers_only_grow_and_a_notice_revokes_at_most_once(steps: list[tuple[i
     """Any sequence of notices and reinstatements."""
     pool = [UUID(int=n) for n in range(6)]
     head, known, revoked_by = UNTOUCHED, dict[NoticeKey, UUID](), list[UUID]()
-    for which, lifting in steps:
+    for index, reinstates in steps:
         before = head.order_no
-        if lifting and head.revoked and head.revocation_id:
-            given_ = reinstatement(
+        if reinstates and head.revoked and head.revocation_id:
+            order = reinstatement(
                 head, head.revocation_id, now=NOW, lifted_by="o", deadlines=DAILY, reason="r"
             )
-            assert given_ is not None
-            head = ArticleHead(ARTICLE, given_.order_no, revoked=False, revocation_id=given_.revocation_id)
+            assert order is not None
+            head = ArticleHead(ARTICLE, order.order_no, revoked=False, revocation_id=order.revocation_id)
         else:
-            for decision in decide(head, [_notice(pool[which])], known, now=NOW, deadlines=DAILY):
+            for decision in decide(head, [_notice(pool[index])], known, now=NOW, deadlines=DAILY):
                 if isinstance(decision, IssueOrder):
-                    revoked_by.append(pool[which])
+                    revoked_by.append(pool[index])
                     head = ArticleHead(
                         ARTICLE, decision.order_no, revoked=True, revocation_id=decision.revocation_id
                     )
-                known.setdefault((pool[which], ARTICLE), decision.revocation_id)
-            assert (pool[which], ARTICLE) in known
+                known.setdefault((pool[index], ARTICLE), decision.revocation_id)
+            assert (pool[index], ARTICLE) in known
         assert head.order_no in {before, max(before + 1, NUMBER)}
     assert len(revoked_by) == len(set(revoked_by))

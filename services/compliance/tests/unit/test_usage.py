@@ -29,7 +29,7 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
         ({"STORES": "no address"}, "STORES_no address".upper()),
     ],
 )
-def test_wrong_settings_exit_with_2_and_a_message(
+def test_invalid_settings_end_with_2_and_a_message(
     environment: dict[str, str],
     words: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -43,7 +43,7 @@ def test_wrong_settings_exit_with_2_and_a_message(
     assert words in capsys.readouterr().err
 
 
-def test_required_with_a_feed_and_a_deadline_is_no_mock(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_required_with_a_feed_and_a_deadline_is_not_mock(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "COMPLIANCE": "required",
         "REVOCATION_FEEDS": "one, two,",
@@ -61,7 +61,7 @@ def test_required_with_a_feed_and_a_deadline_is_no_mock(monkeypatch: pytest.Monk
         '{"ingester": "http://a/holdings", "analytics": "http://b/holdings"}',
     ],
 )
-def test_our_stores_and_the_brokers_are_holders_by_themselves(
+def test_our_stores_and_the_brokers_are_registered_automatically(
     written: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STORES", written)
@@ -74,5 +74,5 @@ def test_our_stores_and_the_brokers_are_holders_by_themselves(
     }
     assert found["ingester"].copy_kinds == found["analytics"].copy_kinds == ("content", "quarantine")
     assert (found["ingester"].group, found["analytics"].group) == (None, "analytics"), (
-        "who reads is no stranger"
+        "our own consumer group is registered"
     )

@@ -26,13 +26,13 @@ from retention.use_cases.service import Service
 class World(ServiceWorld[Service]):
     """The service, with helpers for tests. Messages count whether they were sent or not."""
 
-    said = ServiceWorld.queued_events
+    events = said = ServiceWorld.queued_events
 
     async def sweep(self, data_class: str | None = "articles", **more: Any) -> list[Sweep]:
         """Requests a sweep."""
-        given = {"by": "test", "cause": "test"} | more
+        arguments = {"by": "test", "cause": "test"} | more
         policies = by_class(self.service.policies, data_class)
-        return await sweeps.sweeps_requested(policies, self.service, **given)
+        return await sweeps.sweeps_requested(policies, self.service, **arguments)
 
     def completed(self, sweep: Sweep, owner: str, **more: Any) -> SweepCompleted:
         """An owner's answer: completed."""
@@ -61,9 +61,9 @@ class World(ServiceWorld[Service]):
         """Processes answers as one batch."""
         await on_answers(self.received(answers), self.service)
 
-    async def finish(self, *asked: Sweep) -> None:
+    async def finish(self, *sweeps: Sweep) -> None:
         """Every owner completes the sweeps."""
-        await self.answers(*(self.completed(sweep, owner) for sweep in asked for owner in sweep.owners))
+        await self.answers(*(self.completed(sweep, owner) for sweep in sweeps for owner in sweep.owners))
 
     async def hold(
         self, *article_ids: str, data_class: str = "articles", by: str = "ann", **more: Any
@@ -78,12 +78,12 @@ class World(ServiceWorld[Service]):
             state=State.PLACED,
             placed_by=by,
         )
-        await holds.hold_placed(hold, "a law suit", self.service)
+        await holds.hold_placed(hold, "a lawsuit", self.service)
         return hold.hold_id
 
     async def requests(self) -> list[SweepRequested]:
         """All requests to owners, in order."""
-        return await self.said(SweepRequested)
+        return await self.events(SweepRequested)
 
     async def state(self, sweep: Sweep) -> str:
         """The state of a sweep."""

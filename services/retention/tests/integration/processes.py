@@ -24,13 +24,13 @@ Behaviour: TypeAlias = Callable[[SweepRequested, str], Answers]
 """What an owner publishes when it receives a request."""
 
 
-def does_it(request: SweepRequested, owner: str) -> Answers:
-    """Completes it."""
+def completes(request: SweepRequested, owner: str) -> Answers:
+    """Completes the sweep."""
     return [completed(request, owner)]
 
 
-def does_it_twice(request: SweepRequested, owner: str) -> Answers:
-    """Completes it; the answer is delivered twice."""
+def completes_twice(request: SweepRequested, owner: str) -> Answers:
+    """Completes the sweep; the answer is delivered twice."""
     return [completed(request, owner)] * 2
 
 
@@ -40,12 +40,12 @@ def fails(request: SweepRequested, owner: str) -> Answers:
     return [_message(answer)]
 
 
-def is_silent(_request: SweepRequested, _owner: str) -> Answers:
+def silent(_request: SweepRequested, _owner: str) -> Answers:
     """Never answers."""
     return []
 
 
-def talks_nonsense(request: SweepRequested, owner: str) -> Answers:
+def sends_garbage(request: SweepRequested, owner: str) -> Answers:
     """Publishes invalid records before the answer."""
     raw = Raw.of(completed(request, owner))
     secret = b'{"title": "the text of somebody else"}'
@@ -56,17 +56,17 @@ def talks_nonsense(request: SweepRequested, owner: str) -> Answers:
         raw.replace(value=secret),
         raw.replace(headers={"ce_type": b"clawback.sweep.completed.v9"}),
         raw.replace(headers={"ce_id": ...}),
-        raw.replace(key=b"somebody-else"),
+        raw.replace(key=b"another-key"),
         raw,
     ]
 
 
-NONSENSE = 7
+GARBAGE_RECORDS = 7
 
 
-def silent_until(attempt: int) -> Behaviour:
+def answers_from(attempt: int) -> Behaviour:
     """Ignores the first requests."""
-    return lambda request, owner: does_it(request, owner) if request.attempt >= attempt else []
+    return lambda request, owner: completes(request, owner) if request.attempt >= attempt else []
 
 
 def completed(request: SweepRequested, owner: str) -> Message:
@@ -94,7 +94,7 @@ def _message(answer: SweepAnswer) -> Message:
 
 
 @dataclass(slots=True, kw_only=True)
-class Around(Processes):
+class ProcessHarness(Processes):
     """The environment of the retention processes."""
 
     broker: Broker
@@ -107,16 +107,16 @@ class Around(Processes):
 
     async def requests(self) -> list[SweepRequested]:
         """All requests so far."""
-        said = await self.broker.events(SweepRequested.TOPIC, SweepRequested, HoldsChanged)
-        return [one for one in said if isinstance(one, SweepRequested)]
+        events = await self.broker.events(SweepRequested.TOPIC, SweepRequested, HoldsChanged)
+        return [one for one in events if isinstance(one, SweepRequested)]
 
 
 @asynccontextmanager
-async def owners(around: Around, **behaviours: Behaviour) -> AsyncIterator[None]:
+async def owners(harness: ProcessHarness, **behaviours: Behaviour) -> AsyncIterator[None]:
     """Owners that answer each request according to their behaviour."""
     consumer = AIOKafkaConsumer(
         SweepRequested.TOPIC,
-        bootstrap_servers=around.broker.bootstrap,
+        bootstrap_servers=harness.broker.bootstrap,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=20,
     )
@@ -129,14 +129,14 @@ async def owners(around: Around, **behaviours: Behaviour) -> AsyncIterator[None]
                     if dict(record.headers)["ce_type"] != SweepRequested.TYPE.encode():
                         continue
                     request = SweepRequested.model_validate_json(record.value)
-                    said = [
+                    records = [
                         one
                         for owner in request.owners
                         if owner in behaviours
                         for one in behaviours[owner](request, owner)
                     ]
-                    if said:
-                        await around.broker.send(SweepAnswer.TOPIC, said)
+                    if records:
+                        await harness.broker.send(SweepAnswer.TOPIC, records)
 
     await consumer.start()
     task = asyncio.create_task(answer())

@@ -27,7 +27,7 @@ SUBJECTS = {
     "operator": ["operator"],
     "holder": ["holder"],
 }
-HOLD = {"data_class": "articles", "article_ids": ["metabase:1"], "reason": "a law suit"}
+HOLD = {"data_class": "articles", "article_ids": ["metabase:1"], "reason": "a lawsuit"}
 HOLDS = "/retention/holds"
 
 WRONG: list[tuple[str, Any, str]] = [
@@ -117,42 +117,42 @@ async def test_policies_show_ages_owners_and_last_sweeps(http: httpx.AsyncClient
 async def test_an_operator_requests_a_sweep_and_reads_its_result(
     http: httpx.AsyncClient, world: World
 ) -> None:
-    answer = await http.post(
+    response = await http.post(
         "/retention/sweeps", json={"data_class": "articles", "dry_run": True}, headers=_as("operator")
     )
-    assert answer.status_code == 202
-    (asked,) = answer.json()["sweeps"]
-    path = answer.headers["Location"].removeprefix("/api/v1")
-    assert path.endswith(asked["sweep_id"])
+    assert response.status_code == 202
+    (requested,) = response.json()["sweeps"]
+    path = response.headers["Location"].removeprefix("/api/v1")
+    assert path.endswith(requested["sweep_id"])
     (request,) = await world.requests()
     assert (str(request.sweep_id), request.dry_run, request.requested_by) == (
-        asked["sweep_id"],
+        requested["sweep_id"],
         True,
         "operator",
     )
     assert (await http.get(path)).json()["silent"] == ["analytics", "ingester"]
     page = (await http.get("/retention/sweeps?data_class=articles&state=requested")).json()
-    assert [item["sweep_id"] for item in page["items"]] == [asked["sweep_id"]]
+    assert [item["sweep_id"] for item in page["items"]] == [requested["sweep_id"]]
     assert (await http.get("/retention/sweeps?state=done")).json()["items"] == []
     assert (await http.get(f"/retention/sweeps/{uuid4()}")).status_code == 404
 
 
 async def test_without_a_class_all_are_requested(http: httpx.AsyncClient) -> None:
-    answer = await http.post("/retention/sweeps", json={}, headers=_as("operator"))
-    assert len(answer.json()["sweeps"]) == 6
-    assert "Location" not in answer.headers
+    response = await http.post("/retention/sweeps", json={}, headers=_as("operator"))
+    assert len(response.json()["sweeps"]) == 6
+    assert "Location" not in response.headers
 
 
 async def test_the_history_is_paged(http: httpx.AsyncClient, world: World) -> None:
-    asked = []
+    sweeps = []
     for _ in range(3):
-        asked += await world.sweep("articles")
+        sweeps += await world.sweep("articles")
         world.clock.advance(minutes=1)
-    await world.answers(world.completed(asked[0], "ingester"))
+    await world.answers(world.completed(sweeps[0], "ingester"))
     first = (await http.get("/retention/sweeps?limit=2")).json()
     second = (await http.get(f"/retention/sweeps?limit=2&cursor={first['next_cursor']}")).json()
     listed = [item["sweep_id"] for item in first["items"] + second["items"]]
-    assert listed == [str(sweep.sweep_id) for sweep in reversed(asked)]
+    assert listed == [str(sweep.sweep_id) for sweep in reversed(sweeps)]
     assert second["next_cursor"] is None
     assert second["items"][0]["answers"] == [
         {
@@ -170,18 +170,18 @@ async def test_the_history_is_paged(http: httpx.AsyncClient, world: World) -> No
 
 
 async def test_tables_are_maintained_by_their_owners(http: httpx.AsyncClient, world: World) -> None:
-    answer = await http.post(
+    response = await http.post(
         "/admin/database/vacuum",
         json={"action": "reindex", "classes": ["articles", "articles", "alerts"]},
         headers=_as("operator"),
     )
-    assert answer.status_code == 202
+    assert response.status_code == 202
     requests = {one.data_class: one for one in await world.requests()}
     assert {name: (one.action, one.before) for name, one in requests.items()} == {
         "articles": ("reindex", None),
         "alerts": ("reindex", None),
     }
-    asked = {one["data_class"]: one["sweep_id"] for one in answer.json()["sweeps"]}
+    ids = {one["data_class"]: one["sweep_id"] for one in response.json()["sweeps"]}
     table = {
         "table": "alert",
         "bytes_before": 80,
@@ -190,9 +190,9 @@ async def test_tables_are_maintained_by_their_owners(http: httpx.AsyncClient, wo
         "bloat_after": 0.0,
     }
     (sweep,) = await world.sweep("alerts")
-    shaped = world.completed(sweep, "alerting", sweep_id=asked["alerts"], action="reindex", tables=[table])
-    await world.answers(shaped)
-    body = (await http.get(f"/retention/sweeps/{asked['alerts']}")).json()
+    reindexed = world.completed(sweep, "alerting", sweep_id=ids["alerts"], action="reindex", tables=[table])
+    await world.answers(reindexed)
+    body = (await http.get(f"/retention/sweeps/{ids['alerts']}")).json()
     assert (body["state"], body["answers"][0]["tables"]) == ("done", [table])
     everything = await http.post("/admin/database/vacuum", json={}, headers=_as("operator"))
     assert {one["action"] for one in everything.json()["sweeps"]} == {"vacuum"}
@@ -200,10 +200,10 @@ async def test_tables_are_maintained_by_their_owners(http: httpx.AsyncClient, wo
 
 async def test_an_invalid_body_is_rejected_with_the_path(http: httpx.AsyncClient, world: World) -> None:
     for path, body, at in WRONG:
-        answer = await http.post(path, json=body, headers=_as("both"))
-        assert answer.status_code == 422, (body, answer.text)
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert [error["path"] for error in answer.json()["errors"]] == [at], body
+        response = await http.post(path, json=body, headers=_as("both"))
+        assert response.status_code == 422, (body, response.text)
+        assert response.headers["content-type"] == "application/problem+json"
+        assert [error["path"] for error in response.json()["errors"]] == [at], body
     assert await world.requests() == []
 
 
@@ -221,8 +221,8 @@ async def test_a_hold_is_in_force_immediately_and_two_people_end_it(http: httpx.
     confirmed = await http.post(f"{path}/confirm", headers=_as("second"))
     assert (confirmed.status_code, confirmed.json()["state"]) == (200, "confirmed")
     assert (await http.delete(path, headers=_as("officer"))).status_code == 422, "without a reason"
-    asked = await http.delete(f"{path}?reason=settled", headers=_as("both"))
-    assert (asked.status_code, asked.json()["state"]) == (202, "lifting")
+    requested = await http.delete(f"{path}?reason=settled", headers=_as("both"))
+    assert (requested.status_code, requested.json()["state"]) == (202, "lifting")
     assert (await http.post(f"{path}/confirm", headers=_as("both"))).status_code == 403
     assert len((await http.get(HOLDS)).json()["items"]) == 1, (
         "it is in force until a second person has confirmed"
@@ -230,7 +230,7 @@ async def test_a_hold_is_in_force_immediately_and_two_people_end_it(http: httpx.
     lifted = await http.post(f"{path}/confirm", json={"note": "seen"}, headers=_as("second"))
     assert (lifted.json()["state"], lifted.json()["ended_by"]) == ("lifted", "second")
     assert [(one["change"], one["changed_by"], one["note"]) for one in lifted.json()["history"]] == [
-        ("placed", "officer", "a law suit"),
+        ("placed", "officer", "a lawsuit"),
         ("confirmed", "second", ""),
         ("lifting", "both", "settled"),
         ("lifted", "second", "seen"),
@@ -283,8 +283,8 @@ async def test_actions_need_a_key_with_the_right_role(http: httpx.AsyncClient) -
         body: Any = {"json": HOLD if path == HOLDS else {}} if method == "POST" else {}
         assert (await http.request(method, path, **body)).status_code == 401, path
         for subject in SUBJECTS:
-            answer = await http.request(method, path, headers=_as(subject), **body)
-            assert (answer.status_code != 403) == (subject in allowed), (subject, path, answer.text)
+            response = await http.request(method, path, headers=_as(subject), **body)
+            assert (response.status_code != 403) == (subject in allowed), (subject, path, response.text)
 
 
 async def test_health_shows_the_worker_heartbeat_and_open_sweeps(

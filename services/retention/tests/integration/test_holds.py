@@ -14,47 +14,47 @@ from services.retention.tests.integration.conftest import World
 pytestmark = pytest.mark.integration
 
 
-async def _spared(world: World, data_class: str = "articles") -> list[tuple[str, ...]]:
+async def _requested_holds(world: World, data_class: str = "articles") -> list[tuple[str, ...]]:
     await world.sweep(data_class)
     return [hold.article_ids for hold in (await world.requests())[-1].holds]
 
 
 async def test_a_hold_is_in_force_from_its_placement_until_two_people_end_it(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
-    assert await _spared(world) == [("metabase:1",)], "placed and not yet confirmed"
+    assert await _requested_holds(world) == [("metabase:1",)], "placed and not yet confirmed"
     with pytest.raises(Forbidden, match="second person"):
         await holds.hold_confirmed(hold_id, "ann", "", world.service)
     assert await holds.hold_confirmed(hold_id, "bob", "", world.service) is State.CONFIRMED
-    assert await _spared(world) == [("metabase:1",)]
+    assert await _requested_holds(world) == [("metabase:1",)]
     assert await holds.hold_lifted(hold_id, "ann", "settled", world.service) is State.LIFTING
     with pytest.raises(Forbidden, match="second person"):
         await holds.hold_confirmed(hold_id, "ann", "", world.service)
-    assert await _spared(world) == [("metabase:1",)], "its end waits for a second person"
+    assert await _requested_holds(world) == [("metabase:1",)], "its end waits for a second person"
     assert await holds.hold_confirmed(hold_id, "bob", "", world.service) is State.LIFTED
-    assert await _spared(world) == []
+    assert await _requested_holds(world) == []
 
 
-async def test_a_rejected_end_leaves_it_in_force(world: World) -> None:
+async def test_a_rejected_end_keeps_the_hold_in_force(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
     await holds.hold_confirmed(hold_id, "bob", "", world.service)
     await holds.hold_lifted(hold_id, "ann", "settled", world.service)
     assert await holds.hold_kept(hold_id, "bob", "it is not", world.service) is State.CONFIRMED
     with pytest.raises(Conflict):
         await holds.hold_confirmed(hold_id, "bob", "", world.service)
-    assert await _spared(world) == [("metabase:1",)]
+    assert await _requested_holds(world) == [("metabase:1",)]
     assert await holds.hold_lifted(hold_id, "bob", "now it is", world.service) is State.LIFTING
     assert await holds.hold_confirmed(hold_id, "ann", "", world.service) is State.LIFTED
 
 
-async def test_the_person_who_placed_it_may_take_it_back_before_confirmation(world: World) -> None:
+async def test_the_person_who_placed_a_hold_can_withdraw_it_before_confirmation(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
     assert await holds.hold_lifted(hold_id, "ann", "a mistake", world.service) is State.WITHDRAWN
-    assert await _spared(world) == []
+    assert await _requested_holds(world) == []
     with pytest.raises(Conflict, match="no longer in force"):
         await holds.hold_confirmed(hold_id, "bob", "", world.service)
 
 
-async def test_its_history_records_who_did_what_when_and_why(world: World) -> None:
+async def test_the_history_of_a_hold_records_who_did_what_when_and_why(world: World) -> None:
     hold_id = await world.hold("metabase:1", by="ann")
     for step, by, note in (
         (holds.hold_confirmed, "bob", "seen"),
@@ -67,7 +67,7 @@ async def test_its_history_records_who_did_what_when_and_why(world: World) -> No
         await step(hold_id, by, note, world.service)
     rows = await world.db.fetch("SELECT change, changed_by, note, changed_at FROM hold_change ORDER BY id")
     assert [(row["change"], row["changed_by"], row["note"]) for row in rows] == [
-        ("placed", "ann", "a law suit"),
+        ("placed", "ann", "a lawsuit"),
         ("confirmed", "bob", "seen"),
         ("lifting", "ann", "settled"),
         ("kept", "bob", "not yet"),
@@ -79,17 +79,17 @@ async def test_its_history_records_who_did_what_when_and_why(world: World) -> No
 
 async def test_a_hold_is_sent_immediately_to_running_sweeps(world: World) -> None:
     (sweep,) = await world.sweep("articles")
-    (dry,) = await world.sweep("articles", dry_run=True)
+    (dry_run,) = await world.sweep("articles", dry_run=True)
     (done,) = await world.sweep("articles")
     (other,) = await world.sweep("alerts")
     await world.finish(done)
     await world.answers(world.completed(sweep, "ingester"))
     before = len(await world.requests())
     await world.hold("metabase:1")
-    told = (await world.requests())[before:]
-    assert [(one.sweep_id, one.attempt, one.owners) for one in told] == [(sweep.sweep_id, 2, ("analytics",))]
-    assert [hold.article_ids for hold in told[0].holds] == [("metabase:1",)]
-    assert {await world.state(one) for one in (dry, other)} == {"requested"}
+    sent = (await world.requests())[before:]
+    assert [(one.sweep_id, one.attempt, one.owners) for one in sent] == [(sweep.sweep_id, 2, ("analytics",))]
+    assert [hold.article_ids for hold in sent[0].holds] == [("metabase:1",)]
+    assert {await world.state(one) for one in (dry_run, other)} == {"requested"}
 
 
 async def test_a_concurrent_hold_and_sweep_see_each_other(world: World) -> None:
@@ -103,8 +103,8 @@ async def test_a_concurrent_hold_and_sweep_see_each_other(world: World) -> None:
 
 async def test_a_hold_affects_its_own_class_only(world: World) -> None:
     await world.hold("metabase:1", data_class="compliance_records")
-    assert await _spared(world, "articles") == []
-    assert await _spared(world, "compliance_records") == [("metabase:1",)]
+    assert await _requested_holds(world, "articles") == []
+    assert await _requested_holds(world, "compliance_records") == [("metabase:1",)]
 
 
 async def test_more_ids_than_fit_into_a_request_are_rejected_and_no_hold_is_placed(world: World) -> None:
@@ -113,7 +113,7 @@ async def test_more_ids_than_fit_into_a_request_are_rejected_and_no_hold_is_plac
         await world.hold("metabase:a", "metabase:b")
     assert await world.db.fetchval("SELECT count(*) FROM hold") == 1
     await world.hold("metabase:a")
-    assert sorted(len(ids) for ids in await _spared(world)) == [1, 9_999]
+    assert sorted(len(ids) for ids in await _requested_holds(world)) == [1, 9_999]
     await world.hold("metabase:a", "metabase:b", data_class="compliance_records")
 
 
@@ -124,8 +124,8 @@ async def test_owners_are_notified_immediately_of_each_change_of_a_hold(world: W
     await holds.hold_confirmed(hold_id, "bob", "", world.service)
     withdrawn = await world.hold("metabase:2", by="cid")
     await holds.hold_lifted(withdrawn, "cid", "a mistake", world.service)
-    told = await world.said(HoldsChanged)
-    assert [[(one.placed_by, one.confirmed_by) for one in event.holds] for event in told] == [
+    changes = await world.events(HoldsChanged)
+    assert [[(one.placed_by, one.confirmed_by) for one in event.holds] for event in changes] == [
         [("ann", None)],
         [("ann", "bob")],
         [("ann", "bob")],
@@ -133,11 +133,11 @@ async def test_owners_are_notified_immediately_of_each_change_of_a_hold(world: W
         [("cid", None)],
         [],
     ]
-    ended = {one.hold_id: one.ended_by for one in told[-1].ended_holds}
+    ended = {one.hold_id: one.ended_by for one in changes[-1].ended_holds}
     assert ended == {hold_id: ("ann", "bob"), withdrawn: ("cid",)}
     await world.sweep("articles")
     request = (await world.requests())[-1]
-    assert (request.holds, set(request.ended_holds)) == ((), set(told[-1].ended_holds))
+    assert (request.holds, set(request.ended_holds)) == ((), set(changes[-1].ended_holds))
 
 
 async def test_a_request_that_names_a_new_hold_is_sent_before_the_change_of_the_hold(world: World) -> None:
@@ -148,19 +148,19 @@ async def test_a_request_that_names_a_new_hold_is_sent_before_the_change_of_the_
 
 
 async def test_a_hold_known_only_by_an_owner_is_in_force_again(world: World) -> None:
-    forgotten = Hold(hold_id=uuid4(), article_ids=("metabase:1",), placed_by="ann", confirmed_by="bob")
+    confirmed = Hold(hold_id=uuid4(), article_ids=("metabase:1",), placed_by="ann", confirmed_by="bob")
     unconfirmed = Hold(hold_id=uuid4(), dated_until=world.clock.now())
-    odd = Hold(hold_id=uuid4(), placed_by="ann", confirmed_by="ann")
+    same_person = Hold(hold_id=uuid4(), placed_by="ann", confirmed_by="ann")
     (sweep,) = await world.sweep("articles")
-    told = (forgotten, unconfirmed, odd)
-    await world.answers(world.failed(sweep, "ingester", refused=True, omitted_holds=told))
-    await world.answers(world.failed(sweep, "analytics", refused=True, omitted_holds=told))
-    assert sorted(await _spared(world)) == [(), (), ("metabase:1",)]
+    omitted = (confirmed, unconfirmed, same_person)
+    await world.answers(world.failed(sweep, "ingester", refused=True, omitted_holds=omitted))
+    await world.answers(world.failed(sweep, "analytics", refused=True, omitted_holds=omitted))
+    assert sorted(await _requested_holds(world)) == [(), (), ("metabase:1",)]
     rows = await world.db.fetch("SELECT hold_id, state, placed_by, confirmed_by FROM hold")
     assert {row["hold_id"]: (row["state"], row["placed_by"], row["confirmed_by"]) for row in rows} == {
-        forgotten.hold_id: ("confirmed", "ann", "bob"),
+        confirmed.hold_id: ("confirmed", "ann", "bob"),
         unconfirmed.hold_id: ("placed", "ingester", None),
-        odd.hold_id: ("placed", "ann", None),
+        same_person.hold_id: ("placed", "ann", None),
     }
 
 

@@ -48,7 +48,7 @@ async def _running(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _asked(world: World) -> list[Sweep]:
+async def _requested(world: World) -> list[Sweep]:
     async def some() -> list[Sweep]:
         rows = await world.db.fetch("SELECT sweep_id FROM sweep WHERE state = 'requested'")
         async with world.db.transaction() as tx:
@@ -65,11 +65,11 @@ async def _last_run(world: World) -> tuple[str, str | None]:
     return row["outcome"], row["error"]
 
 
-async def test_it_waits_for_every_owner_and_reports_each_answer(world: World, lines: list[str]) -> None:
+async def test_the_job_waits_for_every_owner_and_reports_each_answer(world: World, lines: list[str]) -> None:
     await beat(world.service)
     await world.hold("metabase:1")
     async with _running(_job(world, lines)) as task:
-        (sweep,) = await _asked(world)
+        (sweep,) = await _requested(world)
         await world.answers(world.completed(sweep, "ingester"))
         await until(lambda: any("ingester found 10" in line for line in lines), what="it is reported")
         assert not task.done()
@@ -93,16 +93,16 @@ async def test_it_waits_for_every_owner_and_reports_each_answer(world: World, li
 
 async def test_a_failed_owner_needs_attention(world: World, lines: list[str]) -> None:
     async with _running(_job(world, lines), "compliance_records") as task:
-        (sweep,) = await _asked(world)
+        (sweep,) = await _requested(world)
         await world.answers(world.failed(sweep, "compliance"))
         assert await task == 3
     assert "compliance_records: compliance FAILED: the archive is missing" in lines
     assert await _last_run(world) == ("attention", "1 owners failed, 0 did not answer")
 
 
-async def test_it_stops_waiting_at_its_timeout(world: World, lines: list[str]) -> None:
+async def test_the_job_stops_waiting_at_its_timeout(world: World, lines: list[str]) -> None:
     async with _running(_job(world, lines)) as task:
-        (sweep,) = await _asked(world)
+        (sweep,) = await _requested(world)
         await world.answers(world.completed(sweep, "ingester"))
         await until(lambda: any("ingester found" in line for line in lines), what="one has answered")
         world.clock.advance(minutes=15)
@@ -114,16 +114,16 @@ async def test_it_stops_waiting_at_its_timeout(world: World, lines: list[str]) -
 
 
 @pytest.mark.parametrize(
-    ("seen", "words"), [(False, "never seen"), (True, "last seen 2026-03-01 12:00:00 UTC")]
+    ("heartbeat", "words"), [(False, "never seen"), (True, "last seen 2026-03-01 12:00:00 UTC")]
 )
-async def test_it_warns_when_there_is_no_worker_heartbeat(
+async def test_the_job_warns_when_there_is_no_worker_heartbeat(
     world: World,
     lines: list[str],
     *,
-    seen: bool,
+    heartbeat: bool,
     words: str,
 ) -> None:
-    if seen:
+    if heartbeat:
         await beat(world.service)
     world.clock.advance(seconds=21)
     assert await _job(world, lines, wait_min=0).run("cache", dry_run=False, cause="test", by="test") == 3
@@ -133,7 +133,7 @@ async def test_it_warns_when_there_is_no_worker_heartbeat(
 async def test_of_two_concurrent_jobs_only_one_works(world: World, lines: list[str]) -> None:
     others: list[str] = []
     async with _running(_job(world, lines)) as task:
-        (sweep,) = await _asked(world)
+        (sweep,) = await _requested(world)
         assert (
             await _job(world, others, wait_min=0).run("articles", dry_run=False, cause="test", by="test") == 0
         )
@@ -143,20 +143,20 @@ async def test_of_two_concurrent_jobs_only_one_works(world: World, lines: list[s
         assert await task == 0
     assert await world.db.fetchval("SELECT count(*) FROM sweep") == 1
     async with _running(_job(world, lines)) as task:
-        await world.finish(*await _asked(world))
+        await world.finish(*await _requested(world))
         assert await task == 0, "afterwards the next may run"
 
 
-async def test_it_survives_a_short_database_outage(
+async def test_the_job_survives_a_short_database_outage(
     world: World, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away(*_: object) -> NoReturn:
+    async def unavailable(*_: object) -> NoReturn:
         raise Transient("the database does not respond")
 
     async with _running(_job(world, lines)) as task:
-        (sweep,) = await _asked(world)
+        (sweep,) = await _requested(world)
         with monkeypatch.context() as broken:
-            broken.setattr(answers, "of_sweeps", away)
+            broken.setattr(answers, "of_sweeps", unavailable)
             await until(
                 lambda: "the database does not respond; waiting" in lines,
                 what="it reports what it waits for",
@@ -166,10 +166,10 @@ async def test_it_survives_a_short_database_outage(
     assert await world.db.fetchval("SELECT count(*) FROM sweep") == 1, "nothing is requested twice"
 
 
-async def test_when_stopped_it_leaves_the_rest_to_the_worker(world: World, lines: list[str]) -> None:
+async def test_a_stopped_job_leaves_the_rest_to_the_worker(world: World, lines: list[str]) -> None:
     job = _job(world, lines)
     async with _running(job) as task:
-        await _asked(world)
+        await _requested(world)
         job.stopping.set()
         assert await task == 3
     assert "stopped; the requests were sent, and the worker processes the answers" in lines
@@ -177,23 +177,23 @@ async def test_when_stopped_it_leaves_the_rest_to_the_worker(world: World, lines
 
 async def test_a_dry_run_of_all_classes_reports_what_would_be_deleted(world: World, lines: list[str]) -> None:
     async with _running(_job(world, lines), None, dry_run=True) as task:
-        asked = await _asked(world)
-        assert {sweep.dry_run for sweep in asked} == {True}
-        await world.finish(*asked)
+        requested = await _requested(world)
+        assert {sweep.dry_run for sweep in requested} == {True}
+        await world.finish(*requested)
         assert await task == 0
     assert "dry run: nothing was deleted; the column removed shows what would be deleted" in lines
     assert len([line for line in lines if line.split()[2:3] == ["completed"]]) == 11
 
 
 async def test_the_holds_are_listed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    said: Callable[[], str] = lambda: capsys.readouterr().out  # noqa: E731 - read twice
+    output: Callable[[], str] = lambda: capsys.readouterr().out  # noqa: E731 - read twice
     assert await holds_command(world.service, Namespace(all=False), ShutdownEvent()) == 0
-    assert said() == "no holds are in force\n"
+    assert output() == "no holds are in force\n"
     await world.hold("metabase:1", "metabase:2")
     await world.hold(data_class="alerts")
     await world.hold(dated_from=world.clock.now(), data_class="job_runs")
     await holds_command(world.service, Namespace(all=True), ShutdownEvent())
-    listed = said()
+    listed = output()
     assert all(
         words in listed for words in ("2 articles", "everything", "from 2026-03-01 until further notice")
     )
@@ -206,8 +206,8 @@ async def test_policies_that_differ_from_the_workers_sweep_nothing(world: World,
         name: replace(policy, age=Age(1, "day")) if name == "articles" else policy
         for name, policy in world.service.policies.items()
     }
-    own = replace(world.service, policies=shorter)
-    job = SweepJob(own, ShutdownEvent(), lines.append, timedelta(minutes=15))
+    other = replace(world.service, policies=shorter)
+    job = SweepJob(other, ShutdownEvent(), lines.append, timedelta(minutes=15))
     with pytest.raises(
         Stop, match=r"nothing was swept: .*articles: here \w+ after 1 day by .* in force \w+ after "
     ):
@@ -215,8 +215,8 @@ async def test_policies_that_differ_from_the_workers_sweep_nothing(world: World,
     assert await world.db.fetchval("SELECT count(*) FROM sweep") == 0
     assert (await _last_run(world))[0] == "failed"
 
-    tried = await sweeps_requested(list(shorter.values()), own, by="test", cause="test", dry_run=True)
-    assert {sweep.dry_run for sweep in tried} == {True}
+    dry_run = await sweeps_requested(list(shorter.values()), other, by="test", cause="test", dry_run=True)
+    assert {sweep.dry_run for sweep in dry_run} == {True}
     assert await world.sweep("articles"), "the worker's own"
 
 

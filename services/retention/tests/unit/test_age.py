@@ -61,7 +61,7 @@ def test_a_month_before_31_march_is_the_last_of_february() -> None:
     assert Age(1, "month").before(datetime(2026, 3, 31, tzinfo=UTC)) == datetime(2026, 2, 28, tzinfo=UTC)
 
 
-def test_it_is_computed_in_utc_for_any_time_zone() -> None:
+def test_an_age_is_computed_in_utc_for_any_time_zone() -> None:
     elsewhere = datetime(2026, 1, 1, 3, tzinfo=timezone(timedelta(hours=9)))
     assert Age(1, "year").before(elsewhere) == datetime(2024, 12, 31, 18, tzinfo=UTC)
 
@@ -71,5 +71,5 @@ def test_ages_are_compared_across_units() -> None:
     assert not Age(84, "month").is_under(Age(7, "year"))
 
 
-def test_it_reads_as_it_is_written() -> None:
+def test_an_age_is_formatted_as_it_is_written() -> None:
     assert [str(Age(1, "year")), str(Age(30, "day"))] == ["1 year", "30 days"]

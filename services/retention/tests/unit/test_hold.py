@@ -10,7 +10,7 @@ from retention.domain.hold import HoldRejected, LegalHold, State, confirm, end, 
 
 
 def _hold(state: State, **more: object) -> LegalHold:
-    given: dict[str, object] = {
+    fields: dict[str, object] = {
         "hold_id": uuid4(),
         "data_class": "articles",
         "article_ids": (),
@@ -19,25 +19,25 @@ def _hold(state: State, **more: object) -> LegalHold:
         "state": state,
         "placed_by": "ann",
     }
-    return LegalHold(**(given | more))  # type: ignore[arg-type]
+    return LegalHold(**(fields | more))  # type: ignore[arg-type]
 
 
-def test_it_is_in_force_until_its_end_is_confirmed() -> None:
+def test_a_hold_is_in_force_until_its_end_is_confirmed() -> None:
     assert {state for state in State if state.in_force} == {State.PLACED, State.CONFIRMED, State.LIFTING}
 
 
-def test_a_second_person_confirms_it() -> None:
+def test_only_a_second_person_can_confirm_a_hold() -> None:
     assert confirm(_hold(State.PLACED), "bob") is State.CONFIRMED
-    refused = confirm(_hold(State.PLACED), "ann")
-    assert isinstance(refused, HoldRejected)
-    assert refused.same_person
+    rejected = confirm(_hold(State.PLACED), "ann")
+    assert isinstance(rejected, HoldRejected)
+    assert rejected.same_person
 
 
 def test_a_requested_end_takes_effect_only_when_another_person_confirms_it() -> None:
     lifting = _hold(State.LIFTING, confirmed_by="bob", lift_asked_by="bob")
-    refused = confirm(lifting, "bob")
-    assert isinstance(refused, HoldRejected)
-    assert refused.same_person
+    rejected = confirm(lifting, "bob")
+    assert isinstance(rejected, HoldRejected)
+    assert rejected.same_person
     assert confirm(lifting, "ann") is State.LIFTED
 
 
@@ -50,7 +50,7 @@ def test_a_requested_end_takes_effect_only_when_another_person_confirms_it() -> 
         (State.CONFIRMED, "bob", State.LIFTING),
     ],
 )
-def test_only_the_person_who_placed_it_can_take_it_back_and_only_unconfirmed(
+def test_only_the_person_who_placed_a_hold_can_withdraw_it_and_only_before_confirmation(
     state: State, by: str, then: State
 ) -> None:
     assert end(_hold(state), by) is then
@@ -86,7 +86,7 @@ def test_more_ids_than_fit_into_a_request_are_too_many() -> None:
     assert "10001 articles" in (too_many([half, half, _hold(State.PLACED, article_ids=("a:1",))]) or "")
 
 
-def test_long_ids_are_too_many_before_that() -> None:
+def test_ids_are_also_limited_by_their_total_length() -> None:
     long = tuple(f"partner:{n:0>200}" for n in range(5_000))
     assert "900000 bytes" in (too_many([_hold(State.PLACED, article_ids=long)]) or "")
 

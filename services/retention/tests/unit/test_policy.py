@@ -20,7 +20,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "p.yaml"
 
 
-def _mistakes(file: Path, text: str) -> list[str]:
+def _errors(file: Path, text: str) -> list[str]:
     file.write_text(text)
     with pytest.raises(FileError) as found:
         read_policies(file)
@@ -44,7 +44,7 @@ def test_the_packaged_policies_are_the_documented_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("there", "instead", "line", "words"),
+    ("old", "new", "line", "words"),
     [
         ("age: 30 days", "age: 0 d", 37, "cache: this is not an age"),
         ("age: 2 years", "age: 2 yeers", 7, "articles: this is not an age"),
@@ -75,19 +75,17 @@ def test_the_packaged_policies_are_the_documented_ones() -> None:
         ("age: 30 days", "<<: {age: 1 day}", 37, "policies.cache: unknown key '<<'"),
     ],
 )
-def test_an_error_is_reported_with_its_line(
-    file: Path, there: str, instead: str, line: int, words: str
-) -> None:
-    assert PACKAGED.count(there) >= 1
-    mistakes = _mistakes(file, PACKAGED.replace(there, instead, 1))
-    matching = [mistake for mistake in mistakes if words in mistake]
-    assert matching, mistakes
+def test_an_error_is_reported_with_its_line(file: Path, old: str, new: str, line: int, words: str) -> None:
+    assert PACKAGED.count(old) >= 1
+    errors = _errors(file, PACKAGED.replace(old, new, 1))
+    matching = [error for error in errors if words in error]
+    assert matching, errors
     assert matching[0].startswith(f"p.yaml:{line}: ")
 
 
 def test_a_class_without_a_policy_is_an_error(file: Path) -> None:
     text = PACKAGED[: PACKAGED.index("  cache:")]
-    assert _mistakes(file, text) == ["p.yaml:3: cache has no policy, so it would never be deleted"]
+    assert _errors(file, text) == ["p.yaml:3: cache has no policy, so it would never be deleted"]
 
 
 @pytest.mark.parametrize(
@@ -103,12 +101,12 @@ def test_a_class_without_a_policy_is_an_error(file: Path) -> None:
     ],
 )
 def test_an_invalid_policies_file_is_reported(file: Path, text: str, words: str) -> None:
-    assert any(words in line for line in _mistakes(file, text)), _mistakes(file, text)
+    assert any(words in line for line in _errors(file, text)), _errors(file, text)
 
 
 def test_all_errors_are_reported_in_the_order_of_their_lines(file: Path) -> None:
     text = PACKAGED.replace("age: 2 years", "age: 2 yeers").replace("action: archive", "action: burn")
-    lines = [int(line.split(":")[1]) for line in _mistakes(file, text)]
+    lines = [int(line.split(":")[1]) for line in _errors(file, text)]
     assert len(lines) == 2
     assert lines == sorted(lines)
 

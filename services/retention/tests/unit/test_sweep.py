@@ -36,12 +36,12 @@ def test_the_answer_to_the_latest_attempt_counts_in_any_order() -> None:
     assert newest([early, late]) == newest([late, early]) == [late]
 
 
-def test_of_several_answers_to_an_attempt_the_one_that_ended_last_counts() -> None:
+def test_the_last_ended_of_several_answers_to_an_attempt_counts() -> None:
     assert newest([_completed(1, 20), _failed(1, 10)]) == [_completed(1, 20)]
     assert newest([_completed(1, 10), _failed(1, 10)]) == newest([_failed(1, 10), _completed(1, 10)])
 
 
-def test_each_sweep_and_owner_has_its_own() -> None:
+def test_each_sweep_and_owner_keeps_its_own_answer() -> None:
     answers = [_completed(1, 1, sweep=2), _completed(1, 1), _completed(1, 1, owner="analytics")]
     assert [(one.sweep_id.int, one.owner) for one in newest([*answers])] == [
         (1, "analytics"),

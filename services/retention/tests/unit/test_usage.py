@@ -37,5 +37,5 @@ def test_an_invalid_policies_file_ends_every_role_with_2_and_reports_the_lines(
     path.write_text("policies:\n  articles:\n    age: 2 yeers\n")
     monkeypatch.setenv("POLICIES", str(path))
     assert main(SERVICE, [role]) == 2
-    said = capsys.readouterr().err
-    assert f"{path}:2: policies.articles: the key owners is missing" in said
+    output = capsys.readouterr().err
+    assert f"{path}:2: policies.articles: the key owners is missing" in output

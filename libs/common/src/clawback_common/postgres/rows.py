@@ -3,14 +3,11 @@
 from collections.abc import Collection
 from dataclasses import fields
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from clawback_common.postgres.pool import Row
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-T = TypeVar("T", bound="DataclassInstance")
+T = TypeVar("T")
 
 
 def columns(rows: Collection[object], names: str) -> list[list[Any]]:
@@ -25,5 +22,6 @@ def columns(rows: Collection[object], names: str) -> list[list[Any]]:
 
 def build(model: type[T], row: Row, /, **others: Any) -> T:
     """Return a dataclass whose fields are the row's columns of the same names, besides the given ones."""
-    known = {one.name: row[one.name] for one in fields(model) if one.name in row}
+    dataclass: Any = model
+    known = {one.name: row[one.name] for one in fields(dataclass) if one.name in row}
     return model(**(known | others))

@@ -48,7 +48,7 @@ async def test_without_any_run_overdue_counts_from_the_first_start(world: World)
 async def test_alerting_and_compliance_raise_the_same_alert(world: World) -> None:
     await world.pass_time(hours=25, minutes=1)
     labels: dict[str, str] = {}
-    theirs = AlertRaised(
+    of_compliance = AlertRaised(
         fingerprint=fingerprint("compliance", "ComplianceRunOverdue", labels),
         name="ComplianceRunOverdue",
         service="compliance",
@@ -57,7 +57,7 @@ async def test_alerting_and_compliance_raise_the_same_alert(world: World) -> Non
         labels=labels,
         raised_at=world.clock.now(),
     )
-    await world.say(theirs)
+    await world.fold(of_compliance)
     await world.pass_time(seconds=30)
     assert len(mails_to(world, OFFICER)) == 1
     assert len(world.sms.texts) == 1
@@ -142,8 +142,8 @@ async def test_a_run_received_twice_is_notified_once(world: World) -> None:
 
 
 async def test_runs_before_the_first_start_are_not_notified(world: World) -> None:
-    ninety = [world.completed(1, ended_at=world.clock.now().replace(year=2025))] * 3
-    await world.run(*ninety)
+    old = [world.completed(1, ended_at=world.clock.now().replace(year=2025))] * 3
+    await world.run(*old)
     await world.pass_time(minutes=1)
     assert {subject for subject in world.mail.subjects if "Overdue" not in subject} == set()
     assert "The last compliance run completed at 2025-03-01" in world.sms.texts[0]

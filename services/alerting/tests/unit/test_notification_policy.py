@@ -27,13 +27,13 @@ FIRING = Alert(
     first_at=NOW,
     last_at=NOW,
 )
-OVER = replace(FIRING, status="resolved", resolved_at=NOW)
+RESOLVED = replace(FIRING, status="resolved", resolved_at=NOW)
 
 
-def found(
-    alert: Alert, told: Delivered | None = None, *, at: datetime = NOW, silenced: bool = False
+def due(
+    alert: Alert, delivered: Delivered | None = None, *, at: datetime = NOW, silenced: bool = False
 ) -> list[tuple[str, int]]:
-    known = {("ann", "mail"): told} if told else {}
+    known = {("ann", "mail"): delivered} if delivered else {}
     return [
         (one.what, one.number)
         for one in due_notifications(alert, [ANN], known, at, silenced=silenced, news_from=NOW - HOUR)
@@ -41,57 +41,57 @@ def found(
 
 
 def test_a_firing_alert_is_notified_once() -> None:
-    assert found(FIRING) == [("raised", 0)]
-    assert found(FIRING, Delivered(0, resolved=False, last_sent_at=NOW)) == []
+    assert due(FIRING) == [("raised", 0)]
+    assert due(FIRING, Delivered(0, resolved=False, last_sent_at=NOW)) == []
 
 
 def test_a_firing_alert_is_repeated_after_the_interval_since_it_was_sent() -> None:
-    told = Delivered(2, resolved=False, last_sent_at=NOW)
-    assert found(FIRING, told, at=NOW + HOUR - timedelta(seconds=1)) == []
-    assert found(FIRING, told, at=NOW + HOUR) == [("repeat", 3)]
+    delivered = Delivered(2, resolved=False, last_sent_at=NOW)
+    assert due(FIRING, delivered, at=NOW + HOUR - timedelta(seconds=1)) == []
+    assert due(FIRING, delivered, at=NOW + HOUR) == [("repeat", 3)]
 
 
 def test_an_unsent_notification_is_not_repeated() -> None:
-    assert found(FIRING, Delivered(0, resolved=False, last_sent_at=None), at=NOW + 5 * HOUR) == []
+    assert due(FIRING, Delivered(0, resolved=False, last_sent_at=None), at=NOW + 5 * HOUR) == []
 
 
 def test_an_acknowledged_alert_is_not_repeated() -> None:
-    seen = replace(FIRING, acknowledged_at=NOW)
-    assert found(seen, Delivered(0, resolved=False, last_sent_at=NOW), at=NOW + 5 * HOUR) == []
+    acknowledged = replace(FIRING, acknowledged_at=NOW)
+    assert due(acknowledged, Delivered(0, resolved=False, last_sent_at=NOW), at=NOW + 5 * HOUR) == []
 
 
 def test_a_resolution_is_sent_once_to_the_notified_recipients() -> None:
-    assert found(OVER, Delivered(0, resolved=False, last_sent_at=None)) == [("resolved", 0)]
-    assert found(OVER, Delivered(0, resolved=True, last_sent_at=NOW)) == []
+    assert due(RESOLVED, Delivered(0, resolved=False, last_sent_at=None)) == [("resolved", 0)]
+    assert due(RESOLVED, Delivered(0, resolved=True, last_sent_at=NOW)) == []
 
 
 def test_an_alert_that_ended_before_anybody_was_notified_is_notified() -> None:
-    assert found(OVER) == [("raised", 0)]
+    assert due(RESOLVED) == [("raised", 0)]
 
 
 def test_an_alert_resolved_by_hand_before_anybody_was_notified_is_not_notified() -> None:
-    assert found(replace(OVER, resolved_by="ann")) == []
+    assert due(replace(RESOLVED, resolved_by="ann")) == []
 
 
 def test_a_silence_mutes_new_alerts_and_reminders_but_no_resolution() -> None:
-    told = Delivered(0, resolved=False, last_sent_at=NOW)
-    assert found(FIRING, silenced=True) == []
-    assert found(FIRING, told, at=NOW + HOUR, silenced=True) == []
-    assert found(OVER, told, silenced=True) == [("resolved", 0)]
+    delivered = Delivered(0, resolved=False, last_sent_at=NOW)
+    assert due(FIRING, silenced=True) == []
+    assert due(FIRING, delivered, at=NOW + HOUR, silenced=True) == []
+    assert due(RESOLVED, delivered, silenced=True) == [("resolved", 0)]
 
 
 def test_alerts_before_the_first_start_are_not_notified() -> None:
-    assert found(replace(FIRING, last_at=NOW - 2 * HOUR)) == []
+    assert due(replace(FIRING, last_at=NOW - 2 * HOUR)) == []
 
 
 def test_a_single_event_has_no_resolution_and_no_reminder() -> None:
-    event = replace(OVER, is_event=True)
-    assert found(event) == [("raised", 0)]
-    assert found(event, Delivered(0, resolved=False, last_sent_at=NOW), at=NOW + 5 * HOUR) == []
+    event = replace(RESOLVED, is_event=True)
+    assert due(event) == [("raised", 0)]
+    assert due(event, Delivered(0, resolved=False, last_sent_at=NOW), at=NOW + 5 * HOUR) == []
 
 
 def test_an_alert_with_only_a_resolution_is_not_notified() -> None:
-    assert found(replace(OVER, occurrence=0)) == []
+    assert due(replace(RESOLVED, occurrence=0)) == []
 
 
 @pytest.mark.parametrize(("attempts", "minutes"), [(1, 1), (2, 5), (3, 15), (4, 60), (400, 60)])
