@@ -1,4 +1,4 @@
-"""Orders that a restored database lost are recovered from the topic before a number is issued."""
+"""Orders that a restored database lost are recovered from the topic before a new order is issued."""
 
 import asyncio
 from collections.abc import Sequence
@@ -195,7 +195,7 @@ async def test_a_lost_order_that_removed_nothing_revokes_nothing(world: World, o
     assert await world.events(ArticleRevoked) == []
 
 
-async def test_an_order_that_only_a_consumer_knows_revokes_nothing(world: World) -> None:
+async def test_an_order_known_only_to_a_consumer_revokes_nothing(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.db.execute(LOSE_ORDERS)
     await world.receipts(world.receipt(order, "search"))

@@ -1,4 +1,4 @@
-"""Old records are archived, read back and deleted; open orders and those in force stay."""
+"""Old records are archived, read back and deleted; open orders and those in force are kept."""
 
 import asyncio
 from collections import Counter
@@ -96,7 +96,7 @@ async def test_old_records_are_archived_and_deleted_and_orders_open_or_in_force_
         1,
     )
     assert await orders(world) == {REVOKED, OPEN}
-    assert await world.db.fetchval("SELECT count(*) FROM run") == 1, "the last run is kept: it dates the next"
+    assert await world.db.fetchval("SELECT count(*) FROM run") == 1, "the last run is kept"
     written = [one for name in counts.archives for one in archive.read(tmp_path / name.path)]
     assert len(written) == counts.removed
     found = Counter(one.schema for one in written)

@@ -148,7 +148,7 @@ async def test_garbage_is_quarantined_once_and_valid_records_are_processed(harne
         }
 
     async with harness.working():
-        await until(lambda: harness.db.fetchval("SELECT count(*) FROM notice"), what="the valid is stored")
+        await until(lambda: harness.db.fetchval("SELECT count(*) FROM notice"), what="one is stored")
         await until(all_quarantined, what="each has its dead letter")
         await until(alerted, what="the officer is paged")
     letters = await harness.broker.events("compliance.dlq.v1", DeadLetter)
@@ -182,7 +182,7 @@ async def test_open_orders_survive_a_wiped_broker(harness: ProcessHarness) -> No
         assert await harness.orders() == []
         async with answering(harness, "ingester", "search"):
             await harness.db.execute("UPDATE revocation SET next_send_at = now() WHERE closed_at IS NULL")
-            await until(lambda: _closed(harness, 2), what="all is closed")
+            await until(lambda: _closed(harness, 2), what="both are closed")
 
 
 async def test_an_unregistered_consumer_of_the_articles_raises_an_alert(harness: ProcessHarness) -> None:

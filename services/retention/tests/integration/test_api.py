@@ -1,4 +1,4 @@
-"""The API."""
+"""The endpoints of the API."""
 
 import hashlib
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Legal holds: every request names them from when they are placed until two people have ended them."""
+"""Legal holds: every sweep request includes a hold until two people have ended it."""
 
 import asyncio
 from uuid import uuid4
