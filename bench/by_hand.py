@@ -9,7 +9,7 @@ from typing import Any
 
 import uvloop
 
-from clawback_common.messaging.outbox import news
+from clawback_common.messaging.outbox import bulk
 from clawback_common.service.process import tune_gc
 from clawback_contracts.article.v1 import ArticleSubmitted
 from ingester.storage import articles, contents, submitted
@@ -58,13 +58,13 @@ async def store(connection: Any, batch: Sequence[Submitted]) -> None:
 async def _keep(connection: Any, stored: Sequence[Any], by_id: dict[str, Submitted], now: datetime) -> None:
     await connection.execute(
         contents.SQL["save"],
-        [row["kept_from"] for row in stored],
+        [row["retention_date"] for row in stored],
         [row["article_id"] for row in stored],
         [row["version"] for row in stored],
         [document(by_id[row["article_id"]][0]) for row in stored],
     )
     await connection.execute(
-        news.SQL["put"],
+        bulk.SQL["put"],
         [row["article_id"] for row in stored],
         [row["version"] for row in stored],
         [by_id[row["article_id"]][1] for row in stored],

@@ -20,10 +20,10 @@ FEEDS = "feeds:\n  - {name: bench-articles, kind: articles, every: 24h}\n"
 """Polled once, when the worker starts."""
 CONFIRMED = """
     SELECT count(*) FROM article
-    WHERE EXISTS (SELECT FROM feed_poll WHERE caught_up) AND NOT EXISTS (SELECT FROM outbox_news WHERE sent_at IS NULL)
+    WHERE EXISTS (SELECT FROM feed_poll WHERE caught_up) AND NOT EXISTS (SELECT FROM outbox_bulk WHERE sent_at IS NULL)
 """
 TOOK_S = """
-    SELECT extract(epoch FROM (SELECT max(sent_at) FROM outbox_news) - (SELECT min(started_at) FROM api_call))::float
+    SELECT extract(epoch FROM (SELECT max(sent_at) FROM outbox_bulk) - (SELECT min(started_at) FROM api_call))::float
 """
 """By the ingester's own records: from its first call to the last article that the broker confirmed."""
 

@@ -93,7 +93,7 @@ async def _store(connection: Any, page: Page, now: datetime) -> Sequence[dict[st
         documents = [by_hand.document(by_id[row["article_id"]]) for row in rows]
         await connection.execute(
             contents.SQL["save"],
-            [row["kept_from"] for row in rows],
+            [row["retention_date"] for row in rows],
             [row["article_id"] for row in rows],
             [row["version"] for row in rows],
             documents,
@@ -110,7 +110,7 @@ def _message(row: Any, document: str, source_order: int | None, now: datetime) -
             "version": row["version"],
             "after_order": 0,
             "source_order": source_order,
-            "kept_from": row["kept_from"],
+            "retention_date": row["retention_date"],
             "received_at": now,
         }
     )

@@ -132,7 +132,7 @@ async def _remove(hand: Hand, order: ArticleRevoked) -> None:
     async with hand.pool.acquire() as connection, connection.transaction():
         await connection.execute(articles.SQL["lock_or_create"], ids, now)
         rows = await connection.fetch(articles.SQL["apply_orders"], *row, now, [False])
-        dated = [row["kept_from"] for row in rows if row["kept_from"]]
+        dated = [row["retention_date"] for row in rows if row["retention_date"]]
         await connection.fetch(contents.SQL["remove"], dated, ids)
 
 

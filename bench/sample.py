@@ -99,7 +99,7 @@ def publication(number: int, now: datetime) -> ArticlePublished:
         version=1,
         after_order=0,
         source_order=number + 1,
-        kept_from=article.published_at,
+        retention_date=article.published_at,
         received_at=now,
     )
 

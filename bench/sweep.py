@@ -30,16 +30,17 @@ READY_S_MAX = 60.0
 ANSWER_S_MAX = 120.0
 FILL_S_MAX = 600.0
 IDENTITIES = """
-    INSERT INTO article (article_id, kept_from, received_at, updated_at, source_order, version, state, given)
+    INSERT INTO article (article_id, retention_date, received_at, updated_at, source_order, version, state,
+                         ever_published)
     SELECT 'upstream:' || n, $1::timestamptz + n * $2::interval, $1, $1, n, 1, 'live', true
     FROM generate_series($3::int, $4::int) AS n
 """
 CONTENTS = """
-    INSERT INTO article_content (kept_from, article_id, version, document)
-    SELECT kept_from, article_id, 1, repeat(md5(article_id), 128) FROM article WHERE kept_from >= $1
+    INSERT INTO article_content (retention_date, article_id, version, document)
+    SELECT retention_date, article_id, 1, repeat(md5(article_id), 128) FROM article WHERE retention_date >= $1
 """
 """Documents of 4 KB, which PostgreSQL does not compress."""
-DELETE = "DELETE FROM article_content WHERE kept_from < $1"
+DELETE = "DELETE FROM article_content WHERE retention_date < $1"
 VACUUM = "VACUUM article_content"
 
 

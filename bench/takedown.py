@@ -221,7 +221,7 @@ async def _publish(kafka: str, articles: int) -> None:
             told = sample.submission(number, now).model_dump() | {
                 "version": 1,
                 "after_order": 0,
-                "kept_from": now,
+                "retention_date": now,
                 "received_at": now,
             }
             event = ArticlePublished.model_validate(told)

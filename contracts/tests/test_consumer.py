@@ -65,7 +65,7 @@ def published(version: int = 1, after_order: int = 0, article_id: str = ID) -> A
         version=version,
         after_order=after_order,
         source_order=version,
-        kept_from=NOW,
+        retention_date=NOW,
         received_at=NOW,
     )
 

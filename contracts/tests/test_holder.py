@@ -30,7 +30,7 @@ PUBLISHED = ArticlePublished(
     version=1,
     after_order=0,
     source_order=1,
-    kept_from=NOW,
+    retention_date=NOW,
     received_at=NOW,
 )
 REVOKED = ArticleRevoked(

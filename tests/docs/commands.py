@@ -165,7 +165,7 @@ _OFFICERS: Mapping[str, Where] = {
     for path in (
         "$COMPLIANCE_URL/api/v1/compliance/status",
         "$COMPLIANCE_URL/api/v1/compliance/holders",
-        "$COMPLIANCE_URL/api/v1/compliance/holders/ingester/owed",
+        "$COMPLIANCE_URL/api/v1/compliance/holders/ingester/obligations",
         "$COMPLIANCE_URL/api/v1/compliance/notices/requests",
         "$COMPLIANCE_URL/api/v1/compliance/notices/requests?finished=true",
         "$ALERTING_URL/api/v1/silences",

@@ -96,8 +96,8 @@ MUTANTS = (
         (
             Change(
                 f"{INGESTER}/storage/sweeps.sql",
-                "    WHERE NOT a.given AND a.kept_from",
-                "    WHERE a.kept_from",
+                "    WHERE NOT a.ever_published AND a.retention_date",
+                "    WHERE a.retention_date",
             ),
         ),
         at(INGESTER_SWEEPS, "test_old_documents_are_deleted_and_published_ids_stay"),

@@ -198,16 +198,16 @@ MUTANTS = (
     ),
     Mutant(
         "what the priority lane sends is nobody's hurry",
-        (Change(f"{COMMON}/messaging/outbox/orders.py", "urgent=True", "urgent=False"),),
+        (Change(f"{COMMON}/messaging/outbox/priority.py", "urgent=True", "urgent=False"),),
         at(f"{COMMON_TESTS}/test_outbox.py", "test_sending_the_priority_lane_is_urgent_and_delays_news"),
     ),
     Mutant(
-        "the relay of news gives way to nobody it knows",
+        "the relay of the bulk lane yields to nobody",
         (
             Change(
                 f"{COMMON}/service/worker.py",
-                "return self._relay(news.lane(publish), producer, self.spec.bulk_outbox, ending)",
-                "return Relay(news.lane(publish), self._db, producer, self._clock)",
+                "return self._relay(bulk.lane(publish), producer, self.spec.bulk_outbox, ending)",
+                "return Relay(bulk.lane(publish), self._db, producer, self._clock)",
             ),
         ),
         at(f"{COMMON_TESTS}/test_worker.py", "test_all_lanes_of_a_worker_share_one_priority"),

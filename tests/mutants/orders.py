@@ -41,8 +41,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/storage/obligations.sql",
-                "           + make_interval(secs => 3600 * least(h.forgets_after_h, 87600))",
-                "           + make_interval(secs => 3600 * h.forgets_after_h)",
+                "           + make_interval(secs => 3600 * least(h.content_retention_h, 87600))",
+                "           + make_interval(secs => 3600 * h.content_retention_h)",
             ),
         ),
         at(HOLDERS, "test_an_expiry_time_out_of_bounds_does_not_quarantine_a_notice"),
@@ -90,8 +90,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/use_cases/requests.py",
-                "carried_out=end if request.decided else 0,",
-                "carried_out=0,",
+                "executed=end if request.decided else 0,",
+                "executed=0,",
             ),
             Change(
                 f"{COMPLIANCE}/use_cases/requests.py",

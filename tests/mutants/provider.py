@@ -88,8 +88,8 @@ MUTANTS = (
         (
             Change(
                 f"{INGESTER}/use_cases/polling.py",
-                "        complete_as_of=asked_at if page.end is End.COMPLETE else None,\n",
-                "        complete_as_of=asked_at,\n",
+                "        complete_as_of=requested_at if page.end is End.COMPLETE else None,\n",
+                "        complete_as_of=requested_at,\n",
             ),
         ),
         at(
@@ -175,8 +175,8 @@ MUTANTS = (
         (
             Change(
                 f"{INGESTER}/storage/feeds.sql",
-                "key_mark = $4, lease_poll = NULL, lease_until = NULL, state = 'new',",
-                "key_mark = $4, state = 'new',",
+                "key_digest = $4, lease_poll = NULL, lease_until = NULL, state = 'new',",
+                "key_digest = $4, state = 'new',",
             ),
         ),
         at(CURSOR, "test_a_running_poll_does_not_reset_a_cursor_that_a_person_has_set"),

@@ -72,8 +72,8 @@ MUTANTS = (
         (
             Change(
                 "libs/common/src/clawback_common/retention/purging.py",
-                'Aged("outbox_orders", "sent_at", SENT_KEPT, "sent_at IS NOT NULL")',
-                'Aged("outbox_orders", "coalesce(sent_at, queued_at)", SENT_KEPT, "sent_at IS NOT NULL")',
+                'Aged("outbox_priority", "sent_at", SENT_KEPT, "sent_at IS NOT NULL")',
+                'Aged("outbox_priority", "coalesce(sent_at, queued_at)", SENT_KEPT, "sent_at IS NOT NULL")',
             ),
         ),
         at(PERIODIC, "test_no_statement_of_a_loop_scans_a_large_table"),

@@ -26,8 +26,8 @@ from clawback_common.http.client import Sibling
 from clawback_common.http.probe_app import probe_app
 from clawback_common.http.probes import Probes
 from clawback_common.kafka.refill import pages
-from clawback_common.messaging.outbox.news import NewsOutbox
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.bulk import BulkOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.postgres.migrate import Migration
 from clawback_common.service.api import application
@@ -101,7 +101,7 @@ async def peers(
 ) -> AsyncIterator[Peers]:
     """Each service on a database of its own."""
     auth = {"enable_auth": True, "api_keys_file": keys}
-    outbox = OrdersOutbox()
+    outbox = PriorityOutbox()
     feed = Script([revoked_page()]).feed(name=FEED)
     async with AsyncExitStack() as stack:
 
@@ -116,7 +116,7 @@ async def peers(
             await enter(opened("ingester", ingester.SERVICE.all_migrations())),
             clock,
             outbox,
-            NewsOutbox(),
+            BulkOutbox(),
             {FEED: feed},
         )
         await feeds.declare(store.db, [FEED], ["revoked"], clock.now())

@@ -19,8 +19,8 @@ from analytics.settings import Settings as AnalyticsSettings
 from analytics.use_cases.orders import on_orders
 from clawback_common.http.probes import Probes
 from clawback_common.messaging import unconfirmed
-from clawback_common.messaging.outbox.news import NewsOutbox
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.bulk import BulkOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.postgres.migrate import Migration
 from clawback_common.service.api import application
@@ -139,11 +139,11 @@ async def store(
         db = await stack.enter_async_context(Database.connect(url, name=name))
         if name == "ingester":
             settings = IngesterSettings(submission_topics={"article-submissions.v1": ("up",)})
-            service = ingester.assemble(settings, db, clock, OrdersOutbox(), NewsOutbox(), {})
+            service = ingester.assemble(settings, db, clock, PriorityOutbox(), BulkOutbox(), {})
             found = Store(IngesterWorld(service, clock))
         else:
             cache = await stack.enter_async_context(Cache.connect(None, 60))
-            counts = analytics.assemble(AnalyticsSettings(), db, clock, OrdersOutbox(), cache)
+            counts = analytics.assemble(AnalyticsSettings(), db, clock, PriorityOutbox(), cache)
             found = Store(AnalyticsWorld(counts, clock))
         await found.hold()
         yield found

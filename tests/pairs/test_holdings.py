@@ -21,8 +21,8 @@ from analytics.gateways.cache import Cache
 from analytics.settings import Settings as AnalyticsSettings
 from clawback_common.http.client import Sibling
 from clawback_common.http.probes import Probes
-from clawback_common.messaging.outbox.news import NewsOutbox
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.bulk import BulkOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.postgres.migrate import Migration
 from clawback_common.service.api import application
@@ -114,13 +114,13 @@ async def peers(databases: Databases, clock: FakeClock, tmp_path: Path) -> Async
             update=auth
         )
         store = replace(
-            ingester.assemble(settings, ingester_db, clock, OrdersOutbox(), NewsOutbox(), {}),
+            ingester.assemble(settings, ingester_db, clock, PriorityOutbox(), BulkOutbox(), {}),
             orders_applied=_always,
         )
         texts = IngesterWorld(store, clock)
         await texts.submit(*(texts.article(one) for one in LIVE))
         counts = analytics.assemble(
-            AnalyticsSettings().model_copy(update=auth), analytics_db, clock, OrdersOutbox(), cache
+            AnalyticsSettings().model_copy(update=auth), analytics_db, clock, PriorityOutbox(), cache
         )
         mounts: dict[str, httpx.AsyncBaseTransport | None] = {
             "http://ingester": httpx.ASGITransport(application(ingester.SERVICE, store, Probes())),

@@ -14,8 +14,8 @@ import yaml
 from pydantic import AnyHttpUrl
 
 from clawback_common.http.probes import Probes
-from clawback_common.messaging.outbox.news import NewsOutbox
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.bulk import BulkOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.postgres.migrate import Migration
 from clawback_common.service.api import application
@@ -84,7 +84,7 @@ async def pair(
         settings = IngesterSettings(submission_topics={"article-submissions.v1": ("up",)})
         store = replace(
             ingester.assemble(
-                settings.model_copy(update=auth), store_db, clock, OrdersOutbox(), NewsOutbox(), {}
+                settings.model_copy(update=auth), store_db, clock, PriorityOutbox(), BulkOutbox(), {}
             ),
             orders_applied=_always,
         )
@@ -96,7 +96,7 @@ async def pair(
         )
         address = AnyHttpUrl(f"http://127.0.0.1:{unused_tcp_port}")
         ours = Settings().model_copy(update=auth | {"ingester_url": address, "ingester_api_key_file": key})
-        yield Pair(assemble(ours, own_db, clock, OrdersOutbox()), world)
+        yield Pair(assemble(ours, own_db, clock, PriorityOutbox()), world)
 
 
 async def test_a_hold_on_articles_that_are_held_warns_of_nothing(pair: Pair) -> None:

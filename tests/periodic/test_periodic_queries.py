@@ -34,7 +34,7 @@ from clawback_common.clock import SystemClock
 from clawback_common.errors import ClawbackError
 from clawback_common.http.probes import Probes
 from clawback_common.kafka.envelope import Message
-from clawback_common.messaging.outbox import news, orders
+from clawback_common.messaging.outbox import bulk, priority
 from clawback_common.messaging.outbox.relay import Relay
 from clawback_common.postgres import Database
 from clawback_common.service import jobs, leases
@@ -125,9 +125,9 @@ def works(definition: ServiceDefinition[Any, Any], service: Any) -> dict[str, Wo
     db, clock = service.db, service.clock
     worker = worker_of(definition, service, ShutdownEvent(), 0)
     spec = worker.spec
-    relays = [Relay(orders.LANE, db, Confirming(), clock)]  # type: ignore[arg-type]
+    relays = [Relay(priority.LANE, db, Confirming(), clock)]  # type: ignore[arg-type]
     if spec.publish is not None:
-        relays.append(Relay(news.lane(spec.publish), db, Confirming(), clock))  # type: ignore[arg-type]
+        relays.append(Relay(bulk.lane(spec.publish), db, Confirming(), clock))  # type: ignore[arg-type]
 
     async def a_job() -> None:
         async with jobs.run(db, clock, "job 1", cause="schedule"):
@@ -180,7 +180,7 @@ async def _compliance() -> AsyncIterator[Parts]:
             "/compliance/health/detailed",
             "/compliance/overdue",
             "/compliance/holders",
-            "/compliance/holders/analytics/owed",
+            "/compliance/holders/analytics/obligations",
             "/compliance/runs",
         )
         found["http"] = lambda: _get(app, *paths)

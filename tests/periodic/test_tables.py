@@ -50,7 +50,7 @@ BOUNDED: dict[str, str] = {
     "floor_change": "one row a repair by a person; the record of it",
     "known_hold": "ended ones are deleted by the sweeper after a year",
     "sweep_task": "answered ones are deleted by the sweeper after 90 days",
-    "outbox_news": "purged like the other outbox",
+    "outbox_bulk": "purged like the other outbox",
 }
 SERVICES = {
     "ingester": Service(

@@ -21,9 +21,9 @@ from clawback_common.config.settings import CommonSettings
 from clawback_common.errors import ClawbackError
 from clawback_common.kafka.envelope import Message
 from clawback_common.kafka.producer import Outcome, Producer, Sent
-from clawback_common.messaging.outbox import orders
-from clawback_common.messaging.outbox.news import NewsOutbox
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox import priority
+from clawback_common.messaging.outbox.bulk import BulkOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.messaging.outbox.relay import Relay, Waiting
 from clawback_common.postgres import Database
 from clawback_common.retention.sweeper import Sweeper, Task
@@ -79,7 +79,7 @@ class Node:
 
     async def sweep(self) -> None:
         """Works a request off."""
-        sweeper = _Sweeper(OWNER, self.ingester.db, self.ingester.clock, self.ingester.orders)
+        sweeper = _Sweeper(OWNER, self.ingester.db, self.ingester.clock, self.ingester.outbox)
         sweeper.node = self
         due = "SELECT count(*) FROM sweep_task WHERE outcome IS NULL"
         while await self.ingester.db.fetchval(due):
@@ -149,7 +149,7 @@ class _Relay(Relay):
 
     def __init__(self, node: Node, stop: ShutdownEvent) -> None:
         producer = _Confirming(CommonSettings(), node.name)
-        super().__init__(orders.LANE, node.ingester.db, producer, node.ingester.clock)
+        super().__init__(priority.LANE, node.ingester.db, producer, node.ingester.clock)
         self._node, self._stop = node, stop
 
     @override
@@ -180,7 +180,7 @@ async def opened(name: str, ingester_url: str, compliance_url: str, pause: Pause
         clock = SystemClock()
         yield Node(
             name,
-            assemble(IngesterSettings(), ingester, clock, OrdersOutbox(), NewsOutbox(), {}),
+            assemble(IngesterSettings(), ingester, clock, PriorityOutbox(), BulkOutbox(), {}),
             service_of(ComplianceSettings(), compliance, clock),
             pause,
         )

@@ -103,7 +103,7 @@ async def _give_work(node: Node) -> None:
         requested_by="test",
     )
     async with service.db.transaction() as tx:
-        await service.orders.put(tx, [ping(number) for number in range(3)])
+        await service.outbox.put(tx, [ping(number) for number in range(3)])
         await tx.execute(
             "INSERT INTO sweep_task (sweep_id, data_class, action, request, attempt, noted_at, next_at)"
             " VALUES ($1, $2, $3, $4, 1, $5, $5)",

@@ -11,7 +11,7 @@ INSERT INTO message (message_id, recipient, channel, severity, rank, due_at, nex
 SELECT lpad(to_hex(n), 32, '0')::uuid, 'r', 'sms', 'info', 1, now() - n * interval '1 minute', now() - n * interval '1 minute', 1, CASE WHEN n > 5 THEN now() END FROM generate_series(1, 200000) AS n
 
 -- name: notification
-INSERT INTO notification (fingerprint, occurrence, recipient, channel, what, number, message_id, told)
+INSERT INTO notification (fingerprint, occurrence, recipient, channel, what, number, message_id, alert)
 SELECT n::text, 1, 'r', 'sms', 'raised', 0, lpad(to_hex(n), 32, '0')::uuid,
        '{"until": null, "ended_by": null, "since": "2026-01-01T00:00:00Z", "name": "n", "service": "s", "severity": "info", "summary": "s", "labels": {}, "is_event": false}'::jsonb FROM generate_series(1, 200000) AS n
 

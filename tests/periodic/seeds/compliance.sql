@@ -7,7 +7,7 @@ FROM generate_series(1, 200000) AS n
 
 -- name: revocation
 INSERT INTO revocation (revocation_id, article_id, order_no, kind, reason, clock_started_at, due_at, ordered_at,
-                        ordered_by, sent_event_id, pressing_since, next_send_at, closed_at)
+                        ordered_by, sent_event_id, resend_from, next_send_at, closed_at)
 SELECT lpad(to_hex(n), 32, '0')::uuid, 'metabase:' || n, n, 'revoked', 'manual', now() - n * interval '1 minute', now() - n * interval '1 minute', now() - n * interval '1 minute', 'p', lpad(to_hex(n), 32, '0')::uuid, now() - n * interval '1 minute',
        CASE WHEN n <= 50 THEN now() END, CASE WHEN n > 50 THEN now() END FROM generate_series(1, 200000) AS n
 
@@ -22,11 +22,11 @@ SELECT lpad(to_hex(n), 32, '0')::uuid, 'metabase:' || n, 'manual', 'p', now() - 
 
 -- name: receipt
 INSERT INTO receipt (receipt_id, article_id, order_no, holder, attempt, removals, answered_at, received_at,
-                     came_by, meaning)
+                     received_via, meaning)
 SELECT lpad(to_hex(n), 32, '0')::uuid, 'metabase:' || n, n, 'ingester', 1, '{}', now() - n * interval '1 minute', now() - n * interval '1 minute', 't', 'm' FROM generate_series(1, 200000) AS n
 
 -- name: run
-INSERT INTO run (run_id, cause, asked_by, asked_at, state, started_at, ended_at, mock)
+INSERT INTO run (run_id, cause, requested_by, requested_at, state, started_at, ended_at, mock)
 SELECT lpad(to_hex(n), 32, '0')::uuid, 'c', 'p', now() - n * interval '1 minute', 'completed', now() - n * interval '1 minute', now() - n * interval '1 minute', true FROM generate_series(1, 200000) AS n
 
 -- name: notice_request

@@ -1,17 +1,17 @@
 -- 200,000 rows a table, nearly all of them done with.
 
 -- name: article
-INSERT INTO article (article_id, kept_from, received_at, updated_at, source_order, version, state, order_no)
+INSERT INTO article (article_id, retention_date, received_at, updated_at, source_order, version, state, order_no)
 SELECT 'metabase:' || n, now() - n * interval '5 seconds', now(), now(), n, 1,
        CASE WHEN n % 1000 = 0 THEN 'revoked' WHEN n % 1000 = 1 THEN 'withheld'
             WHEN n % 1000 = 2 THEN 'embargoed' ELSE 'live' END, 0 FROM generate_series(1, 200000) AS n
 
 -- name: article_content
-INSERT INTO article_content (kept_from, article_id, version, document)
+INSERT INTO article_content (retention_date, article_id, version, document)
 SELECT now() - n * interval '5 seconds', 'metabase:' || n, 1, '{}' FROM generate_series(1, 200000) AS n WHERE n % 1000 <> 0
 
--- name: outbox_news
-INSERT INTO outbox_news (ref, version, queued_at, sent_at)
+-- name: outbox_bulk
+INSERT INTO outbox_bulk (ref, version, queued_at, sent_at)
 SELECT 'metabase:' || n, 1, now(), CASE WHEN n > 20 THEN now() - n * interval '10 seconds' END FROM generate_series(1, 200000) AS n
 
 -- name: notice

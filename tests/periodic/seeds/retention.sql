@@ -12,7 +12,7 @@ INSERT INTO sweep_answer (sweep_id, owner, attempt, outcome, started_at, ended_a
 SELECT lpad(to_hex(n), 32, '0')::uuid, 'ingester', 1, 'completed', now() - n * interval '1 hour', now() - n * interval '1 hour', now() - n * interval '1 hour' FROM generate_series(6, 200000) AS n
 
 -- name: hold
-INSERT INTO hold (hold_id, data_class, reason, state, placed_by, placed_at, lift_asked_by, ended_by, ended_at)
+INSERT INTO hold (hold_id, data_class, reason, state, placed_by, placed_at, lift_requested_by, ended_by, ended_at)
 SELECT lpad(to_hex(n), 32, '0')::uuid, 'articles', 'r', 'lifted', 'p', now() - n * interval '1 hour', 'p', 'q', now() - n * interval '1 hour' FROM generate_series(1, 200000) AS n
 
 -- name: watch

@@ -74,7 +74,7 @@ def sound() -> Evidence:
         quarantined={"feed:metabase-articles": 1},
         injected={"html": 1},
         restarts=1,
-        looked_at=NOW + timedelta(minutes=5),
+        checked_at=NOW + timedelta(minutes=5),
         sweeps=tuple(
             Swept("articles", owner, "completed", 2, 1, 1, 1, 1) for owner in ("ingester", "analytics")
         ),

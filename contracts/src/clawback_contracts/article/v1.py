@@ -159,6 +159,6 @@ class ArticlePublished(Article, Event):
     """The last order that the ingester had applied. Below the holder's own last order, the text is outdated."""
     source_order: Int53
     """The sender's version, else the time received in microseconds since 1970."""
-    kept_from: Instant
+    retention_date: Instant
     """The earlier of published and first received, fixed by the first delivery: the start of the retention period."""
     received_at: Instant

@@ -58,7 +58,7 @@ class HolderRegistration(Value):
     """Where it answers which ids it holds: within 10 s, with at most 64 KiB, without content encoding or redirect. In
     production an HTTPS address that is public, or in a network that the operator allows."""
     contact: str | None = Field(None, max_length=200)
-    forgets_after_h: float | None = Field(None, gt=0, le=FORGETS_AFTER_H_MAX)
+    content_retention_h: float | None = Field(None, gt=0, le=FORGETS_AFTER_H_MAX)
     """Kind expiry: hours after which a copy is deleted by itself."""
     signing_keys: dict[KeyId, PublicKey] = Field(default_factory=dict, max_length=10)
     """Kind consumer: the public keys (Ed25519, base64) with which it signs its receipts on Kafka, by key id. A receipt

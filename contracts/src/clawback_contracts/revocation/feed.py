@@ -16,7 +16,7 @@ def order_listed(item: Mapping[str, Any]) -> AnyOrder:
     sent = {**item, "attempt": item.get("attempts", 1)}
     match item.get("kind"):
         case "reinstated":
-            return ArticleReinstated.model_validate({**sent, "revocation_id": item.get("lifts")})
+            return ArticleReinstated.model_validate({**sent, "revocation_id": item.get("reinstates")})
         case "withheld":
             return ArticleWithheld.model_validate(sent)
         case _:

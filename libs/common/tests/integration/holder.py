@@ -17,7 +17,7 @@ from clawback_common.clock import SystemClock
 from clawback_common.config.settings import CommonSettings
 from clawback_common.errors import ClawbackError
 from clawback_common.kafka.producer import Producer, Sent
-from clawback_common.messaging.outbox import orders
+from clawback_common.messaging.outbox import priority
 from clawback_common.messaging.outbox.relay import Relay, Waiting
 from clawback_common.postgres import Database
 from clawback_common.service import leases
@@ -52,7 +52,7 @@ def say(word: str) -> None:
 async def relay(db: Database, broker: str) -> None:
     """Sends what the outbox holds."""
     producer = Producer(CommonSettings(kafka_bootstrap_servers=broker), "holder", linger_ms=0)
-    await SlowRelay(orders.LANE, db, producer, SystemClock()).run(ShutdownEvent())
+    await SlowRelay(priority.LANE, db, producer, SystemClock()).run(ShutdownEvent())
 
 
 async def job(db: Database, _: str) -> None:

@@ -37,7 +37,7 @@ async def rows(context: BusContext) -> list[Row]:
 
 
 async def dead_letters(context: BusContext) -> list[DeadLetter]:
-    waiting = await context.db.fetch("SELECT topic, value FROM outbox_orders ORDER BY id")
+    waiting = await context.db.fetch("SELECT topic, value FROM outbox_priority ORDER BY id")
     assert {row["topic"] for row in waiting} <= {f"{context.service}.dlq.v1"}
     return [DeadLetter.model_validate_json(row["value"]) for row in waiting]
 
@@ -144,7 +144,7 @@ async def test_a_dead_letter_contains_no_content(broker: Broker, context: BusCon
 
         await until(all_aside, what="all set aside")
     assert len(await dead_letters(context)) == len(bad) + 1
-    for row in await context.db.fetch("SELECT key, value FROM outbox_orders"):
+    for row in await context.db.fetch("SELECT key, value FROM outbox_priority"):
         assert SECRET.encode() not in row["value"]
     reasons = [row["reason"] + row["detail"] for row in await rows(context)]
     assert not [reason for reason in reasons if SECRET in reason]

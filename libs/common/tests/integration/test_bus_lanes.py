@@ -51,7 +51,7 @@ async def reasons(context: BusContext) -> list[str]:
 
 async def alerts(context: BusContext) -> list[tuple[str, str]]:
     rows = await context.db.fetch(
-        "SELECT type, value FROM outbox_orders WHERE topic = 'alerts.v1' ORDER BY id"
+        "SELECT type, value FROM outbox_priority WHERE topic = 'alerts.v1' ORDER BY id"
     )
     kinds: dict[str, type[Event]] = {AlertRaised.TYPE: AlertRaised, AlertResolved.TYPE: AlertResolved}
     return [
@@ -99,7 +99,7 @@ async def test_an_invalid_trace_context_is_not_propagated(
     async with listening(context, Subscription(topic, (Ping,), passes_on)):
 
         async def passed_on() -> bool:
-            return bool(await context.db.fetchval("SELECT count(*) FROM outbox_orders") == 3)
+            return bool(await context.db.fetchval("SELECT count(*) FROM outbox_priority") == 3)
 
         await until(passed_on, deadline_s=PROMPT_S, what="all three passed on")
     assert await quarantined(context) == []

@@ -15,8 +15,8 @@ import pytest
 
 from clawback_common.kafka.producer import Producer
 from clawback_common.kafka.subscription import BusContext
-from clawback_common.messaging.outbox import orders
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox import priority
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.messaging.outbox.relay import Relay
 from clawback_common.postgres import Database
 from clawback_common.service import leases
@@ -97,25 +97,25 @@ async def holding(
 
 async def marks(db: Database) -> list[tuple[object, ...]]:
     rows = await db.fetch(
-        "SELECT id, sent_at, partition, kafka_offset, set_aside FROM outbox_orders ORDER BY id"
+        "SELECT id, sent_at, partition, kafka_offset, set_aside FROM outbox_priority ORDER BY id"
     )
     return [tuple(row) for row in rows]
 
 
 async def put(db: Database, *numbers: int, topic: str) -> None:
     async with db.transaction() as tx:
-        await OrdersOutbox().put(tx, [ping(number, topic=topic) for number in numbers])
+        await PriorityOutbox().put(tx, [ping(number, topic=topic) for number in numbers])
 
 
 async def all_sent(db: Database) -> bool:
-    return bool(await db.fetchval("SELECT bool_and(sent_at IS NOT NULL) FROM outbox_orders"))
+    return bool(await db.fetchval("SELECT bool_and(sent_at IS NOT NULL) FROM outbox_priority"))
 
 
 @asynccontextmanager
 async def relaying(context: BusContext) -> AsyncIterator[None]:
     """Another relay of the same lane, in this process."""
     sender, stop = Producer(context.settings, context.service, linger_ms=0), ShutdownEvent()
-    one = Relay(orders.LANE, context.db, sender, context.clock)
+    one = Relay(priority.LANE, context.db, sender, context.clock)
     task = asyncio.create_task(one.run(stop))
     try:
         yield

@@ -15,10 +15,10 @@ from clawback_common.kafka import producer
 from clawback_common.kafka.envelope import Message
 from clawback_common.kafka.producer import Producer
 from clawback_common.kafka.subscription import BusContext
-from clawback_common.messaging.outbox import news, orders, relay
+from clawback_common.messaging.outbox import bulk, priority, relay
+from clawback_common.messaging.outbox.bulk import BulkOutbox
 from clawback_common.messaging.outbox.delays import OutboxDelays
-from clawback_common.messaging.outbox.news import NewsOutbox
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.messaging.outbox.relay import Lane, Relay, Waiting
 from clawback_common.postgres import Database, Querier
 from clawback_common.retention import purging
@@ -36,7 +36,7 @@ Aside = list[tuple[str, str]]
 
 @asynccontextmanager
 async def relaying(
-    context: BusContext, lane: Lane = orders.LANE, aside: Aside | None = None
+    context: BusContext, lane: Lane = priority.LANE, aside: Aside | None = None
 ) -> AsyncIterator[Relay]:
     """Run a relay; after the block it has sent every row."""
 
@@ -66,16 +66,16 @@ async def send_some(one: Relay, db: Database) -> int:
 
 async def put(db: Database, *messages: Message, again: bool = False) -> None:
     async with db.transaction() as tx:
-        await OrdersOutbox().put(tx, messages, again=again)
+        await PriorityOutbox().put(tx, messages, again=again)
 
 
-async def waiting(db: Database, table: str = "outbox_orders") -> int:
-    sql = "SELECT count(*) FROM outbox_orders WHERE sent_at IS NULL AND set_aside IS NULL"
-    count: int = await db.fetchval(sql.replace("outbox_orders", table))
+async def waiting(db: Database, table: str = "outbox_priority") -> int:
+    sql = "SELECT count(*) FROM outbox_priority WHERE sent_at IS NULL AND set_aside IS NULL"
+    count: int = await db.fetchval(sql.replace("outbox_priority", table))
     return count
 
 
-async def sent_all(db: Database, table: str = "outbox_orders") -> None:
+async def sent_all(db: Database, table: str = "outbox_priority") -> None:
     async def none() -> bool:
         return await waiting(db, table) == 0
 
@@ -109,7 +109,7 @@ async def test_a_sent_row_has_its_position(broker: Broker, context: BusContext) 
     async with relaying(context):
         await sent_all(context.db)
     lies = {(r.partition, r.offset): r.key.decode() for r in await broker.read(topic)}
-    rows = await context.db.fetch("SELECT key, partition, kafka_offset FROM outbox_orders")
+    rows = await context.db.fetch("SELECT key, partition, kafka_offset FROM outbox_priority")
     assert {(row["partition"], row["kafka_offset"]): row["key"] for row in rows} == lies
     assert len(lies) == 20
 
@@ -140,7 +140,7 @@ async def test_a_row_committed_late_below_sent_rows_is_not_skipped(
     monkeypatch.setattr(relay, "BATCH", 3)
     topic = await broker.new_topic()
     async with context.db.transaction() as slow:
-        await OrdersOutbox().put(slow, [ping(0, topic=topic)])  # takes the lowest id, and commits last
+        await PriorityOutbox().put(slow, [ping(0, topic=topic)])  # takes the lowest id, and commits last
         async with relaying(context):
             for n in range(1, 13):
                 await put(context.db, ping(n, topic=topic))
@@ -162,7 +162,7 @@ async def test_a_row_committed_late_is_sent_by_the_relay_that_sent_the_others(
     topic = await broker.new_topic()
     async with relaying(context):
         async with context.db.transaction() as slow:
-            await OrdersOutbox().put(slow, [ping(0, topic=topic)])
+            await PriorityOutbox().put(slow, [ping(0, topic=topic)])
             await put(context.db, *(ping(n, topic=topic) for n in range(1, 13)))
 
             async def others_sent() -> bool:
@@ -186,9 +186,9 @@ async def test_a_row_that_is_too_large_is_marked_as_failed_and_reported(
         await sent_all(context.db)
     assert await values(broker, ours) == [0, 3]
     assert await values(broker, theirs) == [4]
-    assert sorted(lane for lane, _ in aside) == ["orders", "orders"]
+    assert sorted(lane for lane, _ in aside) == ["priority", "priority"]
     assert all("too_large" in what for _, what in aside)
-    rows = await context.db.fetch("SELECT set_aside FROM outbox_orders WHERE set_aside IS NOT NULL")
+    rows = await context.db.fetch("SELECT set_aside FROM outbox_priority WHERE set_aside IS NOT NULL")
     assert len(rows) == 2
 
 
@@ -261,7 +261,7 @@ async def test_an_unconfirmed_row_stays_queued(
 ) -> None:
     topic = await broker.new_topic()
     sender = Producer(context.settings, context.service, linger_ms=0)
-    one = Relay(orders.LANE, context.db, sender, context.clock)
+    one = Relay(priority.LANE, context.db, sender, context.clock)
     await put(context.db, ping(1, topic=topic))
 
     async def never(*_: object, **__: object) -> Any:
@@ -326,7 +326,7 @@ async def test_a_relay_that_lost_its_lease_while_it_sent_marks_nothing(
         return outcomes
 
     monkeypatch.setattr(sender, "send", slow)
-    one = Relay(orders.LANE, context.db, sender, context.clock)
+    one = Relay(priority.LANE, context.db, sender, context.clock)
     with pytest.raises(LeaseLost):
         await send_some(one, context.db)
     assert await waiting(context.db) == 2
@@ -346,8 +346,8 @@ async def test_a_relay_sends_nothing_that_it_rendered_before_it_lost_its_lease(
         lease._ends_at = 0.0
         return messages
 
-    one = Relay(news.lane(rendered_then_frozen), context.db, sender, context.clock)
-    async with held(context.db, "relay news") as held_lease:
+    one = Relay(bulk.lane(rendered_then_frozen), context.db, sender, context.clock)
+    async with held(context.db, "relay bulk") as held_lease:
         assert held_lease is not None
         lease = held_lease
         with pytest.raises(LeaseLost):
@@ -365,7 +365,7 @@ async def test_a_batch_ends_with_the_message_that_reaches_its_bytes(
     await put(context.db, *large)
     await put(context.db, *(ping(n, topic=topic) for n in range(100, 105)))
     sender = Producer(context.settings, context.service, linger_ms=0)
-    one = Relay(orders.LANE, context.db, sender, context.clock)
+    one = Relay(priority.LANE, context.db, sender, context.clock)
     counts = [await send_some(one, context.db) for _ in range(4)]
     assert counts == [11, 11, 8, 0]
     assert await waiting(context.db) == 0
@@ -378,9 +378,9 @@ async def test_a_row_committed_late_waits_for_at_most_ten_batches_of_a_backlog(
     monkeypatch.setattr(relay, "BATCH", 2)
     topic = await broker.new_topic()
     sender = Producer(context.settings, context.service, linger_ms=0)
-    one = Relay(orders.LANE, context.db, sender, context.clock)
+    one = Relay(priority.LANE, context.db, sender, context.clock)
     async with context.db.transaction() as late:
-        await OrdersOutbox().put(late, [ping(0, topic=topic)])
+        await PriorityOutbox().put(late, [ping(0, topic=topic)])
         await put(context.db, *(ping(n, topic=topic) for n in range(1, 61)))
         assert await send_some(one, context.db) == 2
     for _ in range(relay.RESTART_BATCHES):
@@ -408,7 +408,7 @@ async def test_a_commit_in_the_same_process_wakes_the_relay_at_once(
     monkeypatch.setattr(relay, "LOOK_S_MAX", 3600)
     topic = await broker.new_topic()
     async with relaying(context) as one:
-        outbox = OrdersOutbox(one.wake)
+        outbox = PriorityOutbox(one.wake)
         await asyncio.sleep(0.3)
         async with context.db.transaction() as tx:
             await outbox.put(tx, [ping(1, topic=topic)])
@@ -436,7 +436,7 @@ class Shelf:
 
 async def put_news(db: Database, *refs: str) -> None:
     async with db.transaction() as tx:
-        await NewsOutbox().put(tx, refs, [1] * len(refs), [None] * len(refs), AT)
+        await BulkOutbox().put(tx, refs, [1] * len(refs), [None] * len(refs), AT)
 
 
 async def test_news_are_rendered_when_sent_without_withdrawn_content(
@@ -445,10 +445,10 @@ async def test_news_are_rendered_when_sent_without_withdrawn_content(
     shelf = Shelf(await broker.new_topic())
     await put_news(context.db, "a", "b", "c")
     shelf.words = {"a": 1, "c": 3}  # b was withdrawn before it was sent
-    async with relaying(context, news.lane(shelf.render)):
-        await sent_all(context.db, "outbox_news")
+    async with relaying(context, bulk.lane(shelf.render)):
+        await sent_all(context.db, "outbox_bulk")
     assert await values(broker, shelf.topic) == [1, 3]
-    rows = await context.db.fetch("SELECT ref, partition, kafka_offset FROM outbox_news ORDER BY id")
+    rows = await context.db.fetch("SELECT ref, partition, kafka_offset FROM outbox_bulk ORDER BY id")
     assert [(row["ref"], row["partition"]) for row in rows] == [("a", 0), ("b", None), ("c", 0)]
 
 
@@ -459,10 +459,10 @@ async def test_only_the_reference_that_cannot_be_rendered_is_marked_as_failed(
     shelf.words, shelf.poison = {"a": 1, "b": 2, "c": 3}, "b"
     await put_news(context.db, "a", "b", "c")
     aside: Aside = []
-    async with relaying(context, news.lane(shelf.render), aside):
-        await sent_all(context.db, "outbox_news")
+    async with relaying(context, bulk.lane(shelf.render), aside):
+        await sent_all(context.db, "outbox_bulk")
     assert await values(broker, shelf.topic) == [1, 3]
-    assert [lane for lane, _ in aside] == ["news"]
+    assert [lane for lane, _ in aside] == ["bulk"]
 
 
 async def test_queued_news_do_not_delay_an_order(broker: Broker, context: BusContext) -> None:
@@ -474,42 +474,47 @@ async def test_queued_news_do_not_delay_an_order(broker: Broker, context: BusCon
         return [None] * len(rows)
 
     await put_news(context.db, *(str(n) for n in range(1_000)))
-    async with relaying(context), relaying(context, news.lane(slow)):
+    async with relaying(context), relaying(context, bulk.lane(slow)):
         await put(context.db, ping(1, topic=topic))
         await sent_all(context.db)
-        assert await waiting(context.db, "outbox_news") == 1_000
+        assert await waiting(context.db, "outbox_bulk") == 1_000
         gate.set()
 
 
 async def test_old_sent_rows_are_deleted_and_unsent_ones_stay(context: BusContext, clock: FakeClock) -> None:
     await put(context.db, *(ping(n) for n in range(3)))
-    await context.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE id = 1", AT)
-    await context.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE id = 2", AT + timedelta(days=29))
+    await context.db.execute("UPDATE outbox_priority SET sent_at = $1 WHERE id = 1", AT)
+    await context.db.execute("UPDATE outbox_priority SET sent_at = $1 WHERE id = 2", AT + timedelta(days=29))
     clock.advance(days=30, seconds=1)
     sender = Producer(context.settings, context.service)
-    one = Relay(orders.LANE, context.db, sender, clock)
+    one = Relay(priority.LANE, context.db, sender, clock)
     await purging.purge(context.db, purging.COMMON, clock.now())
     await one.measure()
-    assert [row["id"] for row in await context.db.fetch("SELECT id FROM outbox_orders ORDER BY id")] == [2, 3]
-    assert relay._WAITING.labels("orders")._value.get() == 1
-    assert relay._AGE.labels("orders")._value.get() == (clock.now() - AT).total_seconds()
+    assert [row["id"] for row in await context.db.fetch("SELECT id FROM outbox_priority ORDER BY id")] == [
+        2,
+        3,
+    ]
+    assert relay._WAITING.labels("priority")._value.get() == 1
+    assert relay._AGE.labels("priority")._value.get() == (clock.now() - AT).total_seconds()
 
 
 async def test_a_delayed_lane_is_reported_hourly_and_resolved(context: BusContext, clock: FakeClock) -> None:
     delays = OutboxDelays("svc", context.db, clock, context.outbox)
-    one = Relay(orders.LANE, context.db, Producer(context.settings, context.service), clock)
+    one = Relay(priority.LANE, context.db, Producer(context.settings, context.service), clock)
     await delays.watch(one)
     await put(context.db, replace(ping(1), at=clock.now()))
 
     async def told() -> list[str]:
-        rows = await context.db.fetch("SELECT type FROM outbox_orders WHERE topic = 'alerts.v1' ORDER BY id")
+        rows = await context.db.fetch(
+            "SELECT type FROM outbox_priority WHERE topic = 'alerts.v1' ORDER BY id"
+        )
         return [row["type"].split(".")[2] for row in rows]
 
     for minutes, count in ((4, 0), (2, 1), (30, 1), (31, 2)):
         clock.advance(minutes=minutes)
         await asyncio.gather(*(delays.watch(one) for _ in range(3)))
         assert await told() == ["raised"] * count
-    await context.db.execute("UPDATE outbox_orders SET sent_at = $1", clock.now())
+    await context.db.execute("UPDATE outbox_priority SET sent_at = $1", clock.now())
     for _ in range(2):
         await delays.watch(one)
     assert await told() == ["raised", "raised", "resolved"]
@@ -532,8 +537,8 @@ async def test_sending_the_priority_lane_is_urgent_and_delays_news(
 
     monkeypatch.setattr(context.priority, "yield_to_urgent", noted)
     await put(context.db, ping(1, topic=topic))
-    async with relaying(context, replace(orders.LANE, render=rendered)):
+    async with relaying(context, replace(priority.LANE, render=rendered)):
         await sent_all(context.db)
     assert seen == ["in hand: True"]
-    async with relaying(context, news.lane(rendered)):
+    async with relaying(context, bulk.lane(rendered)):
         await until(lambda: "news give way" in seen, what="a look at the news")

@@ -6,7 +6,7 @@ import pytest
 
 from clawback_common.config.settings import CommonSettings
 from clawback_common.errors import Transient
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.retention.purging import COMMON, QUARANTINE, Aged, purge
 from clawback_common.service.worker import Worker, WorkerSpec
@@ -54,7 +54,7 @@ async def test_a_table_that_fails_stops_no_other(
 
     monkeypatch.setattr(database, "execute", failing)
     spec = WorkerSpec([], purges=[QUARANTINE, Aged("page", "at", timedelta(days=5))])
-    service = objects(CommonSettings(), database, clock, OrdersOutbox())
+    service = objects(CommonSettings(), database, clock, PriorityOutbox())
     await Worker("svc", service, spec, [], 0)._tidy()
     assert (await left(database, "incident"), await left(database, "page")) == (2, 1)
-    assert COMMON[0].table == "outbox_orders", "the first that fails"
+    assert COMMON[0].table == "outbox_priority", "the first that fails"

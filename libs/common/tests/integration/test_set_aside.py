@@ -16,7 +16,7 @@ from clawback_common.kafka.envelope import Batch
 from clawback_common.kafka.subscription import Subscription
 from clawback_common.messaging import inbox, incidents, quarantine
 from clawback_common.messaging.dead_letters import NEWEST, DeadLetterService, Redrive, redrive_by_subscription
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.messaging.quarantine import Bad
 from clawback_common.postgres import Database, Transaction
 from clawback_common.postgres.pool import Row
@@ -53,7 +53,7 @@ def bad(number: int, subject: str | None = "ann", **changed: Any) -> Bad:
 
 async def set_aside(db: Database, clock: FakeClock, *bads: Bad) -> list[UUID]:
     async with db.transaction() as tx:
-        return await quarantine.put(tx, OrdersOutbox(), bads, clock.now())
+        return await quarantine.put(tx, PriorityOutbox(), bads, clock.now())
 
 
 async def kept(db: Database) -> list[Row]:
@@ -67,7 +67,7 @@ async def test_the_same_record_is_quarantined_once_however_often_it_is_delivered
     clock.advance(hours=1)
     assert len(await set_aside(database, clock, bad(1), bad(3))) == 1
     assert len(await kept(database)) == 3
-    assert await database.fetchval("SELECT count(*) FROM outbox_orders") == 3
+    assert await database.fetchval("SELECT count(*) FROM outbox_priority") == 3
 
 
 async def test_the_same_offset_in_a_new_log_is_another_record(database: Database, clock: FakeClock) -> None:
@@ -161,13 +161,13 @@ async def test_no_bytes_are_stored_of_a_record_about_a_forbidden_id(
 ) -> None:
     bads = [bad(1, subjects=("up:1", "up:7")), bad(2, subjects=("up:2",))]
     async with database.transaction() as tx:
-        await quarantine.put(tx, OrdersOutbox(), bads, clock.now(), forbids("up:7"))
+        await quarantine.put(tx, PriorityOutbox(), bads, clock.now(), forbids("up:7"))
     first, second = await kept(database)
     assert (first["value"], first["record_key"], first["headers"]) == (None, None, "{}")
     assert (first["reason"], first["resolution"]) == ("refused_here", "not_kept")
     assert (second["value"] is None, second["resolution"]) == (False, None)
     assert await quarantine.held(database, ["up:1", "up:2", "up:7"]) == {"up:2"}
-    assert await database.fetchval("SELECT count(*) FROM outbox_orders") == 2
+    assert await database.fetchval("SELECT count(*) FROM outbox_priority") == 2
 
 
 async def test_a_record_quarantined_while_its_article_is_revoked_keeps_no_bytes(
@@ -183,7 +183,7 @@ async def test_a_record_quarantined_while_its_article_is_revoked_keeps_no_bytes(
     async def quarantined(article_id: str, number: int) -> None:
         async with database.transaction() as tx:
             one = bad(number, subjects=(article_id,))
-            await quarantine.put(tx, OrdersOutbox(), [one], clock.now(), forbidden)
+            await quarantine.put(tx, PriorityOutbox(), [one], clock.now(), forbidden)
             await asyncio.sleep(0.005)
 
     async def revoked(article_id: str) -> None:

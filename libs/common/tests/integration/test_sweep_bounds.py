@@ -11,7 +11,7 @@ from clawback_common.clock import SystemClock
 from clawback_common.config.settings import CommonSettings
 from clawback_common.kafka.envelope import Message, Received
 from clawback_common.kafka.subscription import BusContext
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.retention import Sweeper
 from clawback_contracts.alert.v1 import Severity
 from clawback_contracts.sweep.v1 import Action, EndedHold, Hold, HoldsChanged, SweepFailed, SweepRequested
@@ -73,11 +73,11 @@ async def test_the_minimum_age_is_a_setting_and_never_in_the_future(
     world: World, leaves: Leaves, clock: FakeClock
 ) -> None:
     ages_min_d = CommonSettings(sweep_age_min_d="leaves=0.5, pebbles=3").sweep_age_min_d
-    sweeper = Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,), ages_min_d)
+    sweeper = Sweeper(OWNER, world.db, clock, PriorityOutbox(), (leaves,), ages_min_d)
     world.sweeper = sweeper
     await told(world, request(before=clock.now() - timedelta(hours=11)))
     await refused(world, "minimum age")
-    world.sweeper = Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,), {"leaves": -1.0})
+    world.sweeper = Sweeper(OWNER, world.db, clock, PriorityOutbox(), (leaves,), {"leaves": -1.0})
     await told(world, request(before=clock.now() + timedelta(seconds=1)))
     await refused(world, "minimum age")
     world.sweeper = sweeper

@@ -13,7 +13,7 @@ import pytest_asyncio
 from clawback_common.errors import Poison, Stop, Transient
 from clawback_common.kafka.envelope import Message, Received
 from clawback_common.kafka.subscription import BusContext
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.retention import AGE_MIN, AgedTableClass, Progress, SweepCounts, Sweeper
 from clawback_common.retention import sweeper as module
@@ -108,7 +108,7 @@ class World:
     async def answers(self) -> list[Any]:
         """Return the unsent events."""
         rows = await self.db.fetch(
-            "SELECT event_id, type, value FROM outbox_orders WHERE topic = 'sweep-results.v1' ORDER BY id"
+            "SELECT event_id, type, value FROM outbox_priority WHERE topic = 'sweep-results.v1' ORDER BY id"
         )
         by_type = {kind.TYPE: kind for kind in KINDS}
         found = [by_type[row["type"]].model_validate_json(row["value"]) for row in rows]
@@ -118,7 +118,7 @@ class World:
 
     async def alerts(self) -> list[AlertRaised]:
         """Return the alerts."""
-        rows = await self.db.fetch("SELECT value FROM outbox_orders WHERE topic = 'alerts.v1' ORDER BY id")
+        rows = await self.db.fetch("SELECT value FROM outbox_priority WHERE topic = 'alerts.v1' ORDER BY id")
         return [AlertRaised.model_validate_json(row["value"]) for row in rows]
 
     async def left(self) -> int:
@@ -129,7 +129,7 @@ class World:
 @pytest.fixture
 def world(database: Database, clock: FakeClock, leaves: Leaves) -> World:
     """Of the leaves."""
-    return World(database, clock, Sweeper(OWNER, database, clock, OrdersOutbox(), (leaves,)))
+    return World(database, clock, Sweeper(OWNER, database, clock, PriorityOutbox(), (leaves,)))
 
 
 def request(**more: Any) -> SweepRequested:
@@ -212,7 +212,7 @@ async def test_another_worker_continues_the_sweep_of_a_dead_one(
     await asyncio.gather(dying, return_exceptions=True)
     assert await world.left() == 3
     leaves.waits_after = None
-    await Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,)).process_due()
+    await Sweeper(OWNER, world.db, clock, PriorityOutbox(), (leaves,)).process_due()
     (answer,) = await world.answers()
     assert (answer.found, answer.removed) == (7, 7), "what the first removed counts as well"
 
@@ -222,7 +222,7 @@ async def test_of_two_workers_one_works(world: World, leaves: Leaves, clock: Fak
     await world.asked(request())
     first = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 1, what="a slice")
-    await asyncio.wait_for(Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,)).process_due(), 5)
+    await asyncio.wait_for(Sweeper(OWNER, world.db, clock, PriorityOutbox(), (leaves,)).process_due(), 5)
     assert leaves.slices == 1
     leaves.gate.set()
     await first
@@ -237,7 +237,7 @@ async def test_a_worker_that_lost_the_sweep_writes_nothing(
     first = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 1, what="a slice")
     await world.db.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
-    second = Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,))
+    second = Sweeper(OWNER, world.db, clock, PriorityOutbox(), (leaves,))
 
     async def worked_off() -> int:
         await second.process_due()
@@ -269,7 +269,7 @@ async def test_a_frozen_worker_that_lost_the_sweep_removes_nothing_when_it_resum
         assert await world.left() == 5
         await another.execute("SELECT pg_advisory_unlock(hashtext('sweeps'), 2)")
     leaves.waits_after = None
-    await Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,)).process_due()
+    await Sweeper(OWNER, world.db, clock, PriorityOutbox(), (leaves,)).process_due()
     (answer,) = await world.answers()
     assert (answer.found, answer.removed) == (7, 7)
 
@@ -327,7 +327,7 @@ async def test_poison_in_a_class_is_reported_with_its_message(world: World, leav
 
 def test_a_class_that_is_named_twice_is_refused(world: World, leaves: Leaves) -> None:
     with pytest.raises(Stop, match="twice"):
-        Sweeper(OWNER, world.db, world.clock, OrdersOutbox(), (leaves, leaves))
+        Sweeper(OWNER, world.db, world.clock, PriorityOutbox(), (leaves, leaves))
 
 
 @pytest.mark.parametrize("action", [Action.VACUUM, Action.ANALYZE, Action.REINDEX])

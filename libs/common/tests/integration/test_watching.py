@@ -9,7 +9,7 @@ from clawback_common.alerts import alert_state
 from clawback_common.alerts.condition import Condition
 from clawback_common.alerts.publisher import AlertPublisher
 from clawback_common.messaging import incidents
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, AlertsFiring, Severity, fingerprint
 from clawback_testing.clock import FakeClock
@@ -25,16 +25,16 @@ FLOOD = Condition("CellarFloods", Severity.CRITICAL, "It rises: see the cellar."
 @pytest.fixture
 def alert_publisher(database: Database, clock: FakeClock) -> AlertPublisher:
     """Of a service without a flow."""
-    return AlertPublisher("svc", database, clock, OrdersOutbox())
+    return AlertPublisher("svc", database, clock, PriorityOutbox())
 
 
 async def raised(db: Database) -> list[AlertRaised]:
-    rows = await db.fetch("SELECT value FROM outbox_orders WHERE type = $1 ORDER BY id", AlertRaised.TYPE)
+    rows = await db.fetch("SELECT value FROM outbox_priority WHERE type = $1 ORDER BY id", AlertRaised.TYPE)
     return [AlertRaised.model_validate_json(row["value"]) for row in rows]
 
 
 async def resolved(db: Database) -> list[str]:
-    rows = await db.fetch("SELECT value FROM outbox_orders WHERE type = $1 ORDER BY id", AlertResolved.TYPE)
+    rows = await db.fetch("SELECT value FROM outbox_priority WHERE type = $1 ORDER BY id", AlertResolved.TYPE)
     return [AlertResolved.model_validate_json(row["value"]).name for row in rows]
 
 
@@ -186,12 +186,12 @@ async def test_an_unsendable_message_is_an_incident_and_an_alert_for_a_day(
     alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
     for _ in range(2):
-        await alert_publisher.on_set_aside("orders", "row 7: too_large")
+        await alert_publisher.on_set_aside("priority", "row 7: too_large")
     assert [(one.name, one.labels) for one in await raised(database)] == [
-        ("OutboxRowSetAside", {"lane": "orders"})
+        ("OutboxRowSetAside", {"lane": "priority"})
     ]
     assert await incidents.open_count(database) == 1
-    await alert_publisher.on_set_aside("orders", "row 8: too_large")
+    await alert_publisher.on_set_aside("priority", "row 8: too_large")
     assert await incidents.open_count(database) == 2
     assert len(await raised(database)) == 1
     clock.advance(hours=25)
@@ -220,7 +220,7 @@ async def test_firing_alerts_are_listed_and_raised_as_listed(
     await alert_publisher.on_conditions("pipes", [FLOOD])
     clock.advance(hours=1)
     await alert_publisher.list_firing()
-    rows = await database.fetch("SELECT value FROM outbox_orders WHERE type = $1", AlertsFiring.TYPE)
+    rows = await database.fetch("SELECT value FROM outbox_priority WHERE type = $1", AlertsFiring.TYPE)
     (listed,) = [AlertsFiring.model_validate_json(row["value"]) for row in rows]
     assert listed.firing == (FLOOD.fingerprint("svc"),)
     assert (listed.service, listed.listed_at) == ("svc", clock.now())
@@ -245,11 +245,11 @@ async def test_the_first_start_and_the_last_heartbeat_are_recorded(
 async def test_with_different_clocks_no_alert_is_resolved_before_it_is_raised(
     database: Database, clock: FakeClock
 ) -> None:
-    ahead = AlertPublisher("svc", database, FakeClock(clock.now() + timedelta(minutes=3)), OrdersOutbox())
-    behind = AlertPublisher("svc", database, clock, OrdersOutbox())
+    ahead = AlertPublisher("svc", database, FakeClock(clock.now() + timedelta(minutes=3)), PriorityOutbox())
+    behind = AlertPublisher("svc", database, clock, PriorityOutbox())
     for one, found in ((ahead, [LEAK]), (behind, []), (behind, [LEAK]), (ahead, []), (behind, [LEAK])):
         await one.on_conditions("pipes", found)
-    rows = await database.fetch("SELECT type, value FROM outbox_orders ORDER BY id")
+    rows = await database.fetch("SELECT type, value FROM outbox_priority ORDER BY id")
     times = [
         AlertRaised.model_validate_json(row["value"]).raised_at
         if row["type"] == AlertRaised.TYPE
@@ -261,7 +261,7 @@ async def test_with_different_clocks_no_alert_is_resolved_before_it_is_raised(
 
 
 async def test_processes_that_find_the_same_raise_it_once(database: Database, clock: FakeClock) -> None:
-    three = [AlertPublisher("svc", database, clock, OrdersOutbox()) for _ in range(3)]
+    three = [AlertPublisher("svc", database, clock, PriorityOutbox()) for _ in range(3)]
     for found in ([LEAK], [LEAK, FLOOD], [FLOOD], []):
         await asyncio.gather(*(one.on_conditions("pipes", found) for one in three for _ in range(3)))
     assert sorted(await names(database)) == ["CellarFloods", "PipeLeaks"]
@@ -279,8 +279,8 @@ async def test_an_alert_after_a_restore_has_a_new_event_id(
         clock.advance(hours=1)
 
     await say_for_hours()
-    before = {row["event_id"] for row in await database.fetch("SELECT event_id FROM outbox_orders")}
-    await database.execute("TRUNCATE alert_state, outbox_orders")  # as a dump from before that is restored
+    before = {row["event_id"] for row in await database.fetch("SELECT event_id FROM outbox_priority")}
+    await database.execute("TRUNCATE alert_state, outbox_priority")  # as a dump from before that is restored
     await say_for_hours()
-    after = {row["event_id"] for row in await database.fetch("SELECT event_id FROM outbox_orders")}
+    after = {row["event_id"] for row in await database.fetch("SELECT event_id FROM outbox_priority")}
     assert (len(before), len(after), before & after) == (4, 4, set())

@@ -15,7 +15,7 @@ from clawback_common.errors import Stop, Transient
 from clawback_common.kafka import producer
 from clawback_common.kafka.envelope import Batch, Message
 from clawback_common.kafka.subscription import BusContext, Subscription
-from clawback_common.messaging.outbox.news import NewsOutbox
+from clawback_common.messaging.outbox.bulk import BulkOutbox
 from clawback_common.messaging.outbox.relay import Waiting
 from clawback_common.postgres import Database, Querier
 from clawback_common.postgres.migrate import Migration
@@ -175,7 +175,7 @@ async def test_alerts_that_the_broker_has_lost_are_sent_again(topics: Broker, co
     alert = messages.raised(context.service, Condition("PipeBursts", Severity.WARNING, "Look."), 1, AT)
     async with context.db.transaction() as tx:
         await context.outbox.put(tx, [alert, ping(1, topic=topic)])
-    sent = "UPDATE outbox_orders SET sent_at = $1, partition = 0, kafka_offset = $2"
+    sent = "UPDATE outbox_priority SET sent_at = $1, partition = 0, kafka_offset = $2"
     await context.db.execute(sent, context.clock.now(), lost)
     async with working(context, WorkerSpec([Subscription(topic, (Ping,), Recorder())])):
         (again,) = await until(lambda: topics.events("alerts.v1", AlertRaised), what="the alert")
@@ -251,7 +251,7 @@ async def test_news_wait_until_they_may_be_published_and_orders_do_not(
     async def render(_: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
         return [ping(int(row["ref"]), topic=topic) for row in rows]
 
-    news = NewsOutbox()
+    news = BulkOutbox()
     spec = WorkerSpec([], bulk_outbox=news, publish=render, may_publish=may_publish)
     async with working(context, spec, ready=False):
         async with context.db.transaction() as tx:
@@ -285,7 +285,7 @@ async def test_a_row_that_cannot_be_sent_is_reported_to_the_service(
         async with context.db.transaction() as tx:
             await context.outbox.put(tx, [huge])
         await until(lambda: told, what="told")
-    assert told[0][0] == "orders"
+    assert told[0][0] == "priority"
 
 
 async def test_a_failing_loop_continues_and_a_stop_ends_the_worker(context: BusContext) -> None:
@@ -364,7 +364,7 @@ async def test_a_relay_that_hangs_does_not_keep_the_process_from_ending(
         async with context.db.transaction() as tx:
             await context.outbox.put(tx, [ping(1, topic=topic)])
         await sending.wait()
-    assert await context.db.fetchval("SELECT count(*) FROM outbox_orders WHERE sent_at IS NULL") == 1
+    assert await context.db.fetchval("SELECT count(*) FROM outbox_priority WHERE sent_at IS NULL") == 1
 
 
 async def test_a_database_outage_loses_no_record(

@@ -9,7 +9,7 @@ import httpx
 
 from clawback_common.clock import Clock
 from clawback_common.config.settings import ServiceSettings
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.service.definition import ServiceDefinition
 from clawback_common.service.objects import ServiceObjects
@@ -23,10 +23,10 @@ READY_S_MAX = 60.0
 DRAINED_S_MAX = 20.0
 
 
-def objects(settings: Any, db: Database, clock: Clock, orders: OrdersOutbox) -> ServiceObjects[Any]:
+def objects(settings: Any, db: Database, clock: Clock, outbox: PriorityOutbox) -> ServiceObjects[Any]:
     """What a worker needs, of a service that does not exist."""
     absent: Any = None
-    return ServiceObjects(settings=settings, db=db, clock=clock, orders=orders, sweeper=absent)
+    return ServiceObjects(settings=settings, db=db, clock=clock, outbox=outbox, sweeper=absent)
 
 
 @asynccontextmanager

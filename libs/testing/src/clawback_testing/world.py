@@ -106,7 +106,7 @@ class ServiceWorld(Generic[S]):
         return await self._outbox("", kinds)
 
     async def _outbox(self, which: str, kinds: Sequence[type[Event]]) -> list[Any]:
-        rows = await self.db.fetch(f"SELECT type, value FROM outbox_orders {which} ORDER BY id")  # noqa: S608 - a constant
+        rows = await self.db.fetch(f"SELECT type, value FROM outbox_priority {which} ORDER BY id")  # noqa: S608 - a constant
         wanted = {kind.TYPE for kind in kinds}
         return [
             EVENTS[row["type"]].model_validate_json(row["value"]) for row in rows if row["type"] in wanted
@@ -114,7 +114,9 @@ class ServiceWorld(Generic[S]):
 
     async def sent(self) -> None:
         """Mark every unsent row as sent, as the relay would."""
-        await self.db.execute("UPDATE outbox_orders SET sent_at = $1 WHERE sent_at IS NULL", self.clock.now())
+        await self.db.execute(
+            "UPDATE outbox_priority SET sent_at = $1 WHERE sent_at IS NULL", self.clock.now()
+        )
 
     async def alerts(self) -> list[str]:
         """Return the names of the unsent alerts."""

@@ -16,7 +16,7 @@ from alerting.use_cases.own_lane_alerts import OwnLaneAlerts
 from alerting.use_cases.service import GROUP, Service
 from clawback_common.clock import Clock, SystemClock
 from clawback_common.http.probes import Probes
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.retention import Sweeper
 from clawback_common.retention.purging import QUARANTINE
@@ -28,17 +28,17 @@ from clawback_common.service.worker import WorkerSpec
 
 
 def assemble(
-    settings: Settings, db: Database, clock: Clock, orders: OrdersOutbox, routing: RoutingConfig
+    settings: Settings, db: Database, clock: Clock, outbox: PriorityOutbox, routing: RoutingConfig
 ) -> Service:
     """Creates the service's objects."""
     return Service(
         settings=settings,
         db=db,
         clock=clock,
-        orders=orders,
+        outbox=outbox,
         routing=routing,
         senders=Waker(),
-        sweeper=Sweeper(GROUP, db, clock, orders, (Alerts(db),), settings.sweep_age_min_d),
+        sweeper=Sweeper(GROUP, db, clock, outbox, (Alerts(db),), settings.sweep_age_min_d),
     )
 
 
@@ -52,7 +52,7 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
     routing = read_routes(settings.alert_routes, partial(is_usable_address, settings))
     url = settings.database_url.get_secret_value()
     async with Database.connect(url, connections_max=settings.postgres_max_connections, name=GROUP) as db:
-        yield assemble(settings, db, SystemClock(), OrdersOutbox(), routing)
+        yield assemble(settings, db, SystemClock(), PriorityOutbox(), routing)
 
 
 def is_usable_address(settings: Settings, url: str) -> bool:

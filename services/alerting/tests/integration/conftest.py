@@ -21,7 +21,7 @@ from alerting.storage import alerts
 from alerting.use_cases import beginning, folding, runs, sending
 from alerting.use_cases.service import Service
 from clawback_common.kafka.envelope import Received
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.postgres.migrate import Migration
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved, AlertsFiring, Severity, fingerprint
@@ -211,7 +211,7 @@ async def service(
     """The started service, without its processes."""
     path = tmp_path / "routes.yaml"
     path.write_text(routes)
-    service = assemble(settings, database, clock, OrdersOutbox(), read_routes(path, lambda _: True))
+    service = assemble(settings, database, clock, PriorityOutbox(), read_routes(path, lambda _: True))
     await beginning.begin(service)
     return service
 

@@ -112,8 +112,8 @@ class FakePeer:
 
         if path == "/metrics":
             return (
-                '# TYPE outbox_waiting_messages gauge\noutbox_waiting_messages{lane="orders"} 2.0\n'
-                f'# TYPE outbox_oldest_seconds gauge\noutbox_oldest_seconds{{lane="orders"}} {self.oldest_s}\n'
+                '# TYPE outbox_waiting_messages gauge\noutbox_waiting_messages{lane="priority"} 2.0\n'
+                f'# TYPE outbox_oldest_seconds gauge\noutbox_oldest_seconds{{lane="priority"}} {self.oldest_s}\n'
             ).encode()
         if path == "/readyz":
             return json.dumps({"ready": True, "checks": {"database": {"ok": True}}}).encode()

@@ -30,7 +30,7 @@ NOTIFIED = """
         FROM generate_series($2::int, $3::int) AS n
         RETURNING message_id, recipient
     )
-    INSERT INTO notification (fingerprint, occurrence, recipient, channel, what, number, message_id, told)
+    INSERT INTO notification (fingerprint, occurrence, recipient, channel, what, number, message_id, alert)
     SELECT $1, 1, recipient, 'mail', 'raised', 0, message_id, '{}' FROM sent
 """
 CONSENTED = """
@@ -276,7 +276,7 @@ async def test_an_invalid_alert_in_a_body_is_reported_and_the_others_are_accepte
     listed = (await http.get("/alerts")).json()["items"]
     assert {one["name"]: one["labels"] for one in listed} == {
         "KafkaLag": {},
-        "UnreadableAlertRecord": {"door": "alertmanager"},
+        "UnreadableAlertRecord": {"source": "alertmanager"},
     }
     await world.pass_time(hours=25)
     states = {one["name"]: one["status"] for one in (await http.get("/alerts")).json()["items"]}

@@ -23,7 +23,7 @@ from alerting.service import SERVICE, assemble
 from alerting.settings import SERVICE_NAMES
 from clawback_common.clock import SystemClock
 from clawback_common.http.probes import Probes
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.service.api import application
 from clawback_local.config import claimed
@@ -144,7 +144,7 @@ async def system(
                 }
             )
             async with Database.connect(url, connections_max=4, name="health") as db:
-                service = assemble(settings, db, SystemClock(), OrdersOutbox(), world.service.routing)
+                service = assemble(settings, db, SystemClock(), PriorityOutbox(), world.service.routing)
                 app = application(SERVICE, service, Probes())
                 transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
                 async with (

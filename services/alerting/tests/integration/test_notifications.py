@@ -288,7 +288,7 @@ def flood(world: World, count: int) -> list[Raised]:
     ]
 
 
-async def test_a_flood_is_limited_and_summarised_once_and_hides_none_of_our_alerts(world: World) -> None:
+async def test_a_flood_is_limited_and_summarised_once_and_delays_none_of_our_alerts(world: World) -> None:
     settings = world.service.settings.model_copy(update={"notifications_per_source_h_max": 10})
     service = replace(world.service, settings=settings)
     await folding.fold_from_http(flood(world, 100), service)

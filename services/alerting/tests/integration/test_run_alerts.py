@@ -1,4 +1,4 @@
-"""The guarantees to the compliance officer, checked in the received mails and text messages."""
+"""The notifications about compliance runs, checked in the received mails and text messages."""
 
 from importlib.resources import files
 
@@ -13,7 +13,7 @@ OFFICER = "officer@clawback.example"
 
 @pytest.fixture
 def routes() -> str:
-    """The packaged example: the guarantees are those of its routes."""
+    """The packaged example of the routes file."""
     return files("alerting").joinpath("routes.example.yaml").read_text()
 
 

@@ -184,7 +184,7 @@ async def test_garbage_on_every_topic_is_quarantined_and_reported_and_valid_reco
     rows = await harness.db.fetch(
         "SELECT labels ->> 'door' AS door FROM alert WHERE name = 'UnreadableAlertRecord'"
     )
-    assert {row["door"] for row in rows} >= {"alerts.v1", "compliance-runs.v1"}
+    assert {row["source"] for row in rows} >= {"alerts.v1", "compliance-runs.v1"}
     code, output = await harness.job("replay-dlq")
     assert (code, "failed again" in output) == (3, True)
 

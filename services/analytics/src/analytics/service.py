@@ -18,7 +18,7 @@ from analytics.use_cases.service import GROUP, Service
 from clawback_common.clock import Clock, SystemClock
 from clawback_common.http.probes import Probes
 from clawback_common.kafka.catchup import CatchUp
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.retention import Sweeper
 from clawback_common.service.definition import Api, ServiceDefinition
@@ -27,17 +27,17 @@ from clawback_common.service.worker import WorkerSpec
 from clawback_contracts.revocation.v1 import ArticleRevoked
 
 
-def assemble(settings: Settings, db: Database, clock: Clock, orders: OrdersOutbox, cache: Cache) -> Service:
+def assemble(settings: Settings, db: Database, clock: Clock, outbox: PriorityOutbox, cache: Cache) -> Service:
     """Creates the service's objects."""
     owned = (Articles(db, clock), CachedAnswers(db, cache))
     return Service(
         settings=settings,
         db=db,
         clock=clock,
-        orders=orders,
+        outbox=outbox,
         cache=cache,
         value_ids=ValueIds(db),
-        sweeper=Sweeper(GROUP, db, clock, orders, owned, settings.sweep_age_min_d),
+        sweeper=Sweeper(GROUP, db, clock, outbox, owned, settings.sweep_age_min_d),
         orders_applied=CatchUp(settings, db, GROUP, ArticleRevoked.TOPIC, refilled=True).check,
     )
 
@@ -51,7 +51,7 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
         Database.connect(url, connections_max=settings.postgres_max_connections, name=GROUP) as db,
         Cache.connect(cache_url, settings.redis_cache_ttl) as cache,
     ):
-        yield assemble(settings, db, SystemClock(), OrdersOutbox(), cache)
+        yield assemble(settings, db, SystemClock(), PriorityOutbox(), cache)
 
 
 def _worker(service: Service, _: ShutdownEvent) -> WorkerSpec:

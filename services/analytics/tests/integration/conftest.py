@@ -15,7 +15,7 @@ from analytics.service import SERVICE, assemble
 from analytics.settings import Settings
 from analytics.use_cases.service import Service
 from clawback_common.http.probes import Probes
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.postgres.migrate import Migration
 from clawback_common.service.api import application
@@ -55,7 +55,7 @@ def cache() -> Cache:
 @pytest.fixture
 def service(database: Database, clock: FakeClock, settings: Settings, cache: Cache) -> Service:
     """The service without its processes; all orders are applied."""
-    return replace(assemble(settings, database, clock, OrdersOutbox(), cache), orders_applied=applied)
+    return replace(assemble(settings, database, clock, PriorityOutbox(), cache), orders_applied=applied)
 
 
 async def applied() -> None:

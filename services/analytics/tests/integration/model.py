@@ -87,7 +87,7 @@ class Model:
                 known.version,
                 known.order,
                 published_at=self.world.ago(days=age + moved_d),
-                kept_from=self.world.ago(days=age),
+                retention_date=self.world.ago(days=age),
                 language=as_given["language"],
                 source=Source(key=as_given["source"]),
                 topics=tuple(Topic(name=name) for name in as_given["topics"]),
@@ -105,7 +105,7 @@ class Model:
 
     def article_arrives(self, article: ArticlePublished) -> None:
         """Processes one article; articles may arrive in any order."""
-        if self.floor is not None and article.kept_from < self.floor:
+        if self.floor is not None and article.retention_date < self.floor:
             return
         row = self.rows.setdefault(article.article_id, Row())
         newer = article.after_order == row.order and not row.revoked and article.version > row.version

@@ -125,7 +125,7 @@ async def test_holdings_include_counted_articles_and_the_quarantine(
     await world.withhold(B)
     bad = Bad(Poison("value_invalid"), "analytics", "articles.v1", subjects=("up:q",), value=b"x")
     async with world.db.transaction() as tx:
-        await put(tx, world.service.orders, [bad], world.clock.now())
+        await put(tx, world.service.outbox, [bad], world.clock.now())
     answer = await http.post("/analytics/holdings", json={"article_ids": [A, B, C, "up:q", "up:never"]})
     assert answer.json() == {
         "items": {A: "gone", B: "held", C: "held", "up:q": "held", "up:never": "gone"},

@@ -82,7 +82,7 @@ async def test_every_sending_of_an_order_is_answered(world: World) -> None:
 async def test_a_quarantined_record_is_purged_by_an_order_and_included_in_the_answer(world: World) -> None:
     bad = Bad(Poison("value_invalid"), "analytics", "articles.v1", subjects=(A,), value=CANARY.encode())
     async with world.db.transaction() as tx:
-        await put(tx, world.service.orders, [bad], world.clock.now())
+        await put(tx, world.service.outbox, [bad], world.clock.now())
     assert await world.held(A) == {A}
     await world.order(world.revocation(A))
     assert (await world.held(A), await world.answers()) == (set(), [(A, 1, "never_held", "removed")])
@@ -93,7 +93,7 @@ async def test_an_invalid_record_about_a_revoked_article_is_not_kept(world: Worl
     (lane,) = [one for one in subscriptions(world.service) if one.topic == ArticlePublished.TOPIC]
     bad = Bad(Poison("value_invalid"), "analytics", lane.topic, subjects=("up:z", A), value=CANARY.encode())
     async with world.db.transaction() as tx:
-        await put(tx, world.service.orders, [bad], world.clock.now(), lane.forbidden)
+        await put(tx, world.service.outbox, [bad], world.clock.now(), lane.forbidden)
     assert await world.held(A, "up:z") == set()
     assert await world.db.fetchval("SELECT count(value) FROM quarantine") == 0
 
@@ -199,7 +199,7 @@ async def test_an_article_with_several_licences_counts_once_and_under_each(world
 async def test_no_content_is_stored(world: World) -> None:
     await world.publish(world.article(A))
     await world.order(world.revocation(A))
-    for table in ("facet", "value", "filter_key", "rollup", "outbox_orders", "quarantine", "incident"):
+    for table in ("facet", "value", "filter_key", "rollup", "outbox_priority", "quarantine", "incident"):
         sql = "SELECT coalesce(string_agg(t::text, ' '), '') FROM facet AS t".replace("facet", table)
         assert CANARY not in await world.db.fetchval(sql)
 

@@ -45,7 +45,7 @@ _steps = st.lists(
     min_size=6,
     max_size=24,
 )
-EMPTY = "TRUNCATE facet, rollup, value, filter_key, outbox_orders, incident, consumer_offset"
+EMPTY = "TRUNCATE facet, rollup, value, filter_key, outbox_priority, incident, consumer_offset"
 ROWS = """
     SELECT f.article_id, version, order_no, revoked, withheld, day, language, source, licences, words,
            ARRAY(SELECT (dimension, text) FROM value WHERE id = ANY (value_ids)) AS terms
@@ -194,7 +194,7 @@ async def _compare_with_the_ingester(world: World, model: Model) -> None:
         event.article_id
         for event in split(model.events)[0]
         if model.ingester[event.article_id].published
-        and (model.floor is None or event.kept_from >= model.floor)
+        and (model.floor is None or event.retention_date >= model.floor)
     }
     assert {row["article_id"] for row in rows} == published
 

@@ -51,7 +51,7 @@ def settings(
 async def working(settings: Settings, db: Database) -> AsyncIterator[Service]:
     """A complete worker; it is stopped at the end of the block."""
     async with SERVICE.open(settings) as opened:
-        ours = assemble(settings, db, SystemClock(), opened.orders, opened.cache)
+        ours = assemble(settings, db, SystemClock(), opened.outbox, opened.cache)
         stopping = ShutdownEvent()
         async with running(worker_of(SERVICE, ours, stopping, 0), stopping):
             yield ours
@@ -164,7 +164,7 @@ async def test_garbage_on_any_topic_affects_no_valid_record_and_leaks_nothing(
     told = [logged]
     for topic in ("analytics.dlq.v1", "alerts.v1", "removal-receipts.v1", "sweep-results.v1"):
         told += [repr(record) for record in await topics.read(topic)]
-    for table in ("facet", "value", "filter_key", "incident", "outbox_orders", "job_run", "sweep_task"):
+    for table in ("facet", "value", "filter_key", "incident", "outbox_priority", "job_run", "sweep_task"):
         sql = "SELECT coalesce(string_agg(t::text, ' '), '') FROM facet AS t".replace("facet", table)
         told.append(await world.db.fetchval(sql))
     assert not [text for text in told if CANARY in text]
@@ -190,8 +190,8 @@ def _garbage(good: Raw) -> list[Raw]:
 
 
 async def test_a_row_that_cannot_be_sent_is_an_incident_and_an_alert(world: World) -> None:
-    await incidents.on_set_aside(world.service, "orders", "row 7: too_large: 3000000 bytes")
-    await incidents.on_set_aside(world.service, "orders", "row 7: too_large: 3000000 bytes")
+    await incidents.on_set_aside(world.service, "priority", "row 7: too_large: 3000000 bytes")
+    await incidents.on_set_aside(world.service, "priority", "row 7: too_large: 3000000 bytes")
     assert [one.name for one in await world.said(AlertRaised)] == ["OutboxRowSetAside"]
     assert await world.db.fetchval("SELECT count(*) FROM incident WHERE kind = 'unsendable_row'") == 1
 

@@ -72,7 +72,7 @@ class World(ServiceWorld[Service]):
             "version": version,
             "after_order": after_order,
             "source_order": version,
-            "kept_from": more.get("published_at", at),
+            "retention_date": more.get("published_at", at),
             "received_at": self.clock.now(),
         }
         return ArticlePublished(**(given | more))

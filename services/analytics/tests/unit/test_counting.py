@@ -27,7 +27,7 @@ def article(
         "version": version,
         "after_order": after_order,
         "source_order": 1,
-        "kept_from": AT,
+        "retention_date": AT,
         "received_at": AT,
     }
     return ArticlePublished(**(given | more))

@@ -12,7 +12,7 @@ from clawback_common.http.client import Sibling
 from clawback_common.http.guarded_client import Addresses, GuardedClient, guarded_http
 from clawback_common.http.probes import Probes
 from clawback_common.kafka.catchup import CatchUp
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.retention import Sweeper
 from clawback_common.retention.purging import QUARANTINE
@@ -38,7 +38,7 @@ def assemble(
     settings: Settings,
     db: Database,
     clock: Clock,
-    orders: OrdersOutbox,
+    outbox: PriorityOutbox,
     ingester: Ingester,
     holdings: HoldingsClient,
     own_orders: CatchUp | None = None,
@@ -49,13 +49,13 @@ def assemble(
         settings=settings,
         db=db,
         clock=clock,
-        orders=orders,
+        outbox=outbox,
         ingester=ingester,
         holdings=holdings,
         own_orders=own_orders,
         verifiers=Waker(),
-        sweeper=Sweeper(GROUP, db, clock, orders, owned, settings.sweep_age_min_d),
-        alert_publisher=AlertPublisher(GROUP, db, clock, orders),
+        sweeper=Sweeper(GROUP, db, clock, outbox, owned, settings.sweep_age_min_d),
+        alert_publisher=AlertPublisher(GROUP, db, clock, outbox),
     )
 
 
@@ -74,7 +74,7 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
         holdings = HoldingsClient(GuardedClient(http), GuardedClient(outside, addresses))
         own_orders = CatchUp(settings, db, GROUP, ArticleRevoked.TOPIC)
         try:
-            yield assemble(settings, db, SystemClock(), OrdersOutbox(), ingester, holdings, own_orders)
+            yield assemble(settings, db, SystemClock(), PriorityOutbox(), ingester, holdings, own_orders)
         finally:
             addresses.close()
 

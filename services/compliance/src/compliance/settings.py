@@ -60,7 +60,7 @@ class Settings(ServiceSettings):
     """Outside development, a holder's address must be public or in one of these networks."""
     stores_api_key_file: Path | None = None
     """A key that our own stores accept for questions about holdings; it is sent only to the addresses in ``STORES``."""
-    kafka_forgets_after_h: float = Field(8, gt=0, le=FORGETS_AFTER_H_MAX)
+    kafka_content_retention_h: float = Field(8, gt=0, le=FORGETS_AFTER_H_MAX)
     """Content is deleted from the brokers after 7 hours: 6 h retention, segments of 30 min, deletion. One hour is
     margin."""
     expiry_holders: Annotated[dict[str, Annotated[float, Field(gt=0, le=FORGETS_AFTER_H_MAX)]], NoDecode] = (

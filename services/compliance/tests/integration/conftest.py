@@ -16,7 +16,7 @@ import yaml
 from clawback_common.clock import Clock
 from clawback_common.http.api_keys import Caller
 from clawback_common.http.probes import Probes
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.postgres.migrate import Migration
 from clawback_common.service.api import application
@@ -52,7 +52,7 @@ INGESTER = HolderRegistration(
     name="ingester", kind=HolderKind.STORE, purpose="ours", copy_kinds=("content", "quarantine")
 )
 KAFKA = HolderRegistration(
-    name="kafka", kind=HolderKind.EXPIRY, purpose="brokers", copy_kinds=("log",), forgets_after_h=8
+    name="kafka", kind=HolderKind.EXPIRY, purpose="brokers", copy_kinds=("log",), content_retention_h=8
 )
 STORES = {"ingester", "analytics"}
 LIVE = tuple(f"metabase:live-{n}" for n in range(5))
@@ -159,7 +159,7 @@ class World(ServiceWorld[Service]):
 def service_of(settings: Settings, db: Database, clock: Clock) -> Service:
     """Returns a service without processes, with an ingester that no test calls."""
     unused = FakeIngester()
-    return assemble(settings, db, clock, OrdersOutbox(), unused.ingester(), unused.holdings())
+    return assemble(settings, db, clock, PriorityOutbox(), unused.ingester(), unused.holdings())
 
 
 @pytest.fixture

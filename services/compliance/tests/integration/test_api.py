@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from clawback_common.errors import Poison
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.messaging.quarantine import Bad, put
 from clawback_contracts.revocation.feed import order_listed
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked
@@ -353,8 +353,8 @@ async def test_holders_register_change_and_leave(http: httpx.AsyncClient, world:
 async def test_an_expiry_holder_must_state_its_hours(http: httpx.AsyncClient) -> None:
     body: dict[str, Any] = {"name": "backups", "kind": "expiry", "purpose": "backups", "copy_kinds": ["dump"]}
     response = await http.post("/compliance/holders", json=body, headers=bearer("operator"))
-    assert (response.status_code, response.json()["errors"][0]["path"]) == (422, "forgets_after_h")
-    body = body | {"forgets_after_h": 720}
+    assert (response.status_code, response.json()["errors"][0]["path"]) == (422, "content_retention_h")
+    body = body | {"content_retention_h": 720}
     assert (await http.post("/compliance/holders", json=body, headers=bearer("operator"))).status_code == 201
 
 
@@ -366,11 +366,11 @@ async def test_our_own_holders_cannot_be_changed_or_removed_over_http(
         "kind": "expiry",
         "purpose": "p",
         "copy_kinds": ["d"],
-        "forgets_after_h": 720,
+        "content_retention_h": 720,
     }
     await http.post("/compliance/holders", json=backups, headers=bearer("operator"))
     for path in ("/compliance/holders/ingester", "/compliance/holders/kafka", "/compliance/holders/backups"):
-        for change in ({"forgets_after_h": 1e-9}, {"kind": "consumer"}, {"copy_kinds": ["x"]}):
+        for change in ({"content_retention_h": 1e-9}, {"kind": "consumer"}, {"copy_kinds": ["x"]}):
             rejected = await http.patch(path, json=change, headers=bearer("operator"))
             assert (rejected.status_code, "over HTTP" in rejected.json()["detail"]) == (409, True)
         for force in ("true", "false"):
@@ -385,7 +385,7 @@ async def test_our_own_holders_cannot_be_changed_or_removed_over_http(
 async def test_the_kind_of_a_holder_is_fixed_and_every_change_is_an_alert(
     http: httpx.AsyncClient, world: World
 ) -> None:
-    kind = {"kind": "expiry", "forgets_after_h": 1}
+    kind = {"kind": "expiry", "content_retention_h": 1}
     rejected = await http.patch("/compliance/holders/search", json=kind, headers=bearer("operator"))
     assert rejected.status_code == 409
     assert await world.alerts() == []
@@ -457,7 +457,7 @@ async def test_a_dead_letter_is_reprocessed_by_the_same_handler(
         headers={"ce_id": str(notice.notice_id), "ce_type": notice.TYPE},
     )
     async with world.db.transaction() as tx:
-        await put(tx, OrdersOutbox(), [bad], world.clock.now())
+        await put(tx, PriorityOutbox(), [bad], world.clock.now())
     assert len((await http.get("/compliance/dlq", headers=bearer("operator"))).json()["items"]) == 1
     world.clock.advance(seconds=1)
     response = await http.post("/compliance/dlq/retry", json={"older_than_s": 0}, headers=bearer("operator"))

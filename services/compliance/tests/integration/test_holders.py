@@ -23,15 +23,15 @@ async def test_hours_beyond_ten_years_are_rejected_by_contract_and_table(world: 
             kind=HolderKind.EXPIRY,
             purpose="p",
             copy_kinds=("dump",),
-            forgets_after_h=hours,
+            content_retention_h=hours,
         )
     with pytest.raises(Poison, match="CheckViolation"):
-        await world.db.execute("UPDATE holder SET forgets_after_h = $1 WHERE name = 'kafka'", hours)
+        await world.db.execute("UPDATE holder SET content_retention_h = $1 WHERE name = 'kafka'", hours)
 
 
 async def test_an_expiry_time_out_of_bounds_does_not_quarantine_a_notice(world: World) -> None:
     await world.db.execute("ALTER TABLE holder DROP CONSTRAINT holder_forgets_after_h_max")
-    await world.db.execute("UPDATE holder SET forgets_after_h = 1e300 WHERE name = 'kafka'")
+    await world.db.execute("UPDATE holder SET content_retention_h = 1e300 WHERE name = 'kafka'")
     (order,) = await world.revoke(A)
     assert order.article_id == A
     assert (await world.states(A))[1, "kafka"] == "open"
@@ -70,8 +70,8 @@ def test_expiry_holders_are_registered_by_the_setting(monkeypatch: pytest.Monkey
     monkeypatch.setenv("EXPIRY_HOLDERS", "backups=720, tapes=8760")
     settings = Settings()
     found = {
-        one.name: one.forgets_after_h
-        for one in own_holders(settings.stores, settings.expiry_holders, settings.kafka_forgets_after_h)
+        one.name: one.content_retention_h
+        for one in own_holders(settings.stores, settings.expiry_holders, settings.kafka_content_retention_h)
         if one.kind is HolderKind.EXPIRY
     }
     assert found == {"kafka": 8, "backups": 720, "tapes": 8760}

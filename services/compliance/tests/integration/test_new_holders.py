@@ -1,4 +1,4 @@
-"""A holder that registers late is not blamed for earlier orders, and receives its open orders on request."""
+"""A new holder has the full time for earlier orders, and its open orders are resent on request."""
 
 from datetime import timedelta
 

@@ -117,7 +117,7 @@ async def test_the_signer_of_an_unreadable_record_sees_the_reason(
         for offset, sender in enumerate(("licensor", "other"))
     ]
     async with world.db.transaction() as tx:
-        await put(tx, world.service.orders, bads, world.clock.now())
+        await put(tx, world.service.outbox, bads, world.clock.now())
     found = await status(http, "e0")
     assert (found["state"], found["errors"]) == (
         "refused",

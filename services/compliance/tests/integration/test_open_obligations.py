@@ -16,15 +16,17 @@ async def test_open_obligations_of_a_holder_are_listed_before_they_are_late_most
 ) -> None:
     (later,) = await world.revoke(A)
     (sooner,) = await world.revoke(B, revoked_at=world.ago(hours=2))
-    first = (await http.get("/compliance/holders/search/owed?limit=1")).json()
+    first = (await http.get("/compliance/holders/search/obligations?limit=1")).json()
     (item,) = first["items"]
     assert (item["article_id"], item["order"], item["order_kind"]) == (B, sooner.order, "revoked")
     assert (item["seconds_left"], item["attempts"], item["last_answer"]) == (22 * 3600, 1, None)
-    following = (await http.get(f"/compliance/holders/search/owed?cursor={first['next_cursor']}")).json()
+    following = (
+        await http.get(f"/compliance/holders/search/obligations?cursor={first['next_cursor']}")
+    ).json()
     assert [one["revocation_id"] for one in following["items"]] == [str(later.revocation_id)]
     assert following["next_cursor"] is None
     world.clock.advance(hours=23)
-    (item, _) = (await http.get("/compliance/holders/search/owed")).json()["items"]
+    (item, _) = (await http.get("/compliance/holders/search/obligations")).json()["items"]
     assert item["seconds_left"] == -3600
 
 
@@ -35,7 +37,7 @@ async def test_closed_obligations_are_not_listed_and_open_ones_show_the_last_ans
     await world.close(closed)
     await world.receipts(world.receipt(held, "ingester"))
     await world.checked("ingester", {C: Holding.HELD})
-    (item,) = (await http.get("/compliance/holders/ingester/owed")).json()["items"]
+    (item,) = (await http.get("/compliance/holders/ingester/obligations")).json()["items"]
     assert (item["article_id"], item["reopened"], item["state"]) == (C, 1, "open")
     assert item["last_answer"]["attempt"] == 1
 
@@ -45,15 +47,17 @@ async def test_holders_are_listed_with_the_number_of_their_open_obligations(
 ) -> None:
     await world.revoke(A, revoked_at=world.ago(hours=25))
     await world.revoke(B)
-    listed = {one["name"]: one["owes"] for one in (await http.get("/compliance/holders")).json()["items"]}
+    listed = {
+        one["name"]: one["obligations"] for one in (await http.get("/compliance/holders")).json()["items"]
+    }
     assert (listed["search"]["open"], listed["search"]["overdue"]) == (2, 1)
     assert listed["search"]["oldest_at"] is not None
     assert listed["search"]["next_due_at"] is not None
 
 
 async def test_an_unregistered_holder_and_an_invalid_cursor_are_rejected(http: httpx.AsyncClient) -> None:
-    assert (await http.get("/compliance/holders/nobody/owed")).status_code == 404
-    assert (await http.get("/compliance/holders/search/owed?cursor=x")).status_code == 422
+    assert (await http.get("/compliance/holders/nobody/obligations")).status_code == 404
+    assert (await http.get("/compliance/holders/search/obligations?cursor=x")).status_code == 422
 
 
 async def test_a_takedown_with_more_receipts_than_a_page_has_a_cursor_for_the_rest(

@@ -1,4 +1,4 @@
-"""Orders that a restored database lost are recovered from the topic before a number is issued."""
+"""Orders that a restored database lost are recovered from the topic before a new order is issued."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from services.compliance.tests.integration.conftest import World
 pytestmark = pytest.mark.integration
 
 A = "metabase:1"
-LOSE_ORDERS = "TRUNCATE article, revocation, obligation, notice, poll_notice, receipt, outbox_orders"
+LOSE_ORDERS = "TRUNCATE article, revocation, obligation, notice, poll_notice, receipt, outbox_priority"
 
 
 async def receive(world: World, orders: Sequence[AnyOrder]) -> None:
@@ -42,7 +42,9 @@ async def test_lost_orders_are_recovered_and_the_next_number_is_above_them(world
     (order,) = await world.revoke(A)
     last = max(one.order for one in sent)
     assert (order.previous_order, order.order > last) == (last, True)
-    rows = await world.db.fetch("SELECT kind, lifts IS NOT NULL AS lifts FROM revocation ORDER BY order_no")
+    rows = await world.db.fetch(
+        "SELECT kind, reinstates IS NOT NULL AS reinstates FROM revocation ORDER BY order_no"
+    )
     assert [tuple(row) for row in rows] == [("revoked", False), ("reinstated", True), ("revoked", False)]
 
 
@@ -195,7 +197,7 @@ async def test_a_lost_order_that_removed_nothing_revokes_nothing(world: World, o
     assert await world.events(ArticleRevoked) == []
 
 
-async def test_an_order_that_only_a_consumer_knows_revokes_nothing(world: World) -> None:
+async def test_an_order_known_only_to_a_consumer_revokes_nothing(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.db.execute(LOSE_ORDERS)
     await world.receipts(world.receipt(order, "search"))

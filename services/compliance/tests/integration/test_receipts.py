@@ -1,4 +1,4 @@
-"""The recording of receipts, and the effect of invented ones."""
+"""Receipts are recorded, and forged ones close nothing."""
 
 from dataclasses import replace
 from typing import Any

@@ -238,9 +238,9 @@ async def test_a_request_is_completed_after_its_process_was_killed(
     orders = await world.events(ArticleRevoked)
     assert {order.clock_started_at for order in orders} == {made.made_at}
     assert len(orders) == 23
-    row = await world.db.fetchrow("SELECT executed_at, carried_out FROM notice_request")
+    row = await world.db.fetchrow("SELECT executed_at, executed FROM notice_request")
     assert row is not None
-    assert (row["executed_at"], row["carried_out"]) == (world.clock.now(), 23)
+    assert (row["executed_at"], row["executed"]) == (world.clock.now(), 23)
     assert await requests.carry_out_all(world.service) == 0
 
 

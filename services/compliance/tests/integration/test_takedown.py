@@ -383,7 +383,7 @@ async def test_a_reinstatement_locks_the_orders_of_its_article_in_the_order_of_t
         reinstating = asyncio.create_task(reinstate(high, "officer", "by mistake", world.service))
         await _until_waiting(world)
         await other.execute("SELECT FROM revocation WHERE revocation_id = $1 FOR NO KEY UPDATE NOWAIT", high)
-    assert (await reinstating).lifts == high
+    assert (await reinstating).reinstates == high
 
 
 async def _until_waiting(world: World) -> None:

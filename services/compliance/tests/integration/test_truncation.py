@@ -1,4 +1,4 @@
-"""Fields that are not lists are cut at a limit, and `…_truncated` is true exactly then."""
+"""Lists within a resource are truncated at a limit, and `…_truncated` is true only then."""
 
 import httpx
 import pytest

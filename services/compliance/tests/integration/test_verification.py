@@ -247,7 +247,7 @@ async def test_a_consumer_that_does_not_answer_is_checked_with_increasing_delays
     verifier, pauses = _verifier(world, fake_ingester), []
     for _ in range(9):
         await verifier.verify()
-        next_at = await world.db.fetchval("SELECT look_at FROM obligation WHERE holder = 'search'")
+        next_at = await world.db.fetchval("SELECT check_at FROM obligation WHERE holder = 'search'")
         pauses.append((next_at - world.clock.now()).total_seconds())
         world.clock.advance(seconds=pauses[-1])
     assert pauses == [5, 10, 20, 40, 80, 160, 300, 300, 300]

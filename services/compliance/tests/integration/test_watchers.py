@@ -48,7 +48,7 @@ async def test_an_overdue_run_is_reported_hourly_until_one_has_completed_and_aga
         world.clock.advance(hours=1)
     assert await world.alerts() == ["ComplianceRunOverdue"] * 2
     await world.db.execute(
-        "INSERT INTO run (run_id, cause, asked_by, asked_at, state, ended_at, mock)"
+        "INSERT INTO run (run_id, cause, requested_by, requested_at, state, ended_at, mock)"
         " VALUES (gen_random_uuid(), 'test', 'test', $1, 'completed', $1, true)",
         world.clock.now(),
     )
@@ -118,7 +118,7 @@ async def test_the_backlog_alert_is_resolved_after_a_day_without_backlog(world: 
 
 
 async def test_a_message_that_cannot_be_sent_is_an_incident_and_an_alert(world: World) -> None:
-    await world.service.alert_publisher.on_set_aside("orders", "row 7: too_large")
+    await world.service.alert_publisher.on_set_aside("priority", "row 7: too_large")
     assert [(one.name, one.service) for one in await world.events(AlertRaised)] == [
         ("OutboxRowSetAside", "compliance")
     ]

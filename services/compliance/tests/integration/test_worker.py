@@ -148,7 +148,7 @@ async def test_garbage_is_quarantined_once_and_valid_records_are_processed(harne
         }
 
     async with harness.working():
-        await until(lambda: harness.db.fetchval("SELECT count(*) FROM notice"), what="the valid is stored")
+        await until(lambda: harness.db.fetchval("SELECT count(*) FROM notice"), what="one is stored")
         await until(all_quarantined, what="each has its dead letter")
         await until(alerted, what="the officer is paged")
     letters = await harness.broker.events("compliance.dlq.v1", DeadLetter)
@@ -163,7 +163,7 @@ async def test_an_order_whose_receipt_was_lost_is_sent_again(harness: ProcessHar
         await harness.notice("metabase:1")
         await until(lambda: attempts, what="the order is received")
         await until(
-            lambda: harness.db.fetchval("SELECT count(*) FROM outbox_orders WHERE sent_at IS NOT NULL")
+            lambda: harness.db.fetchval("SELECT count(*) FROM outbox_priority WHERE sent_at IS NOT NULL")
         )
         await harness.db.execute("UPDATE revocation SET next_send_at = now() WHERE closed_at IS NULL")
         await until(lambda: _closed(harness, 1), what="it is closed")
@@ -175,14 +175,14 @@ async def test_open_orders_survive_a_wiped_broker(harness: ProcessHarness) -> No
         await harness.notice("metabase:1", "metabase:2")
         await until(
             lambda: harness.db.fetchval(
-                "SELECT count(*) = 2 FROM outbox_orders WHERE topic = 'revocations.v1' AND sent_at IS NOT NULL"
+                "SELECT count(*) = 2 FROM outbox_priority WHERE topic = 'revocations.v1' AND sent_at IS NOT NULL"
             )
         )
         await harness.broker.delete_records("revocations.v1")
         assert await harness.orders() == []
         async with answering(harness, "ingester", "search"):
             await harness.db.execute("UPDATE revocation SET next_send_at = now() WHERE closed_at IS NULL")
-            await until(lambda: _closed(harness, 2), what="all is closed")
+            await until(lambda: _closed(harness, 2), what="both are closed")
 
 
 async def test_an_unregistered_consumer_of_the_articles_raises_an_alert(harness: ProcessHarness) -> None:

@@ -123,7 +123,7 @@ def test_only_the_revocation_in_force_can_be_reinstated() -> None:
     )
     assert reinstates is not None
     assert (reinstates.order_no, reinstates.previous_order) == (NUMBER, 1)
-    assert (reinstates.kind, reinstates.lifts) == (Kind.REINSTATED, revocation_id(ARTICLE, 1))
+    assert (reinstates.kind, reinstates.reinstates) == (Kind.REINSTATED, revocation_id(ARTICLE, 1))
     for head in (UNTOUCHED, REINSTATED, ArticleHead(ARTICLE, 3, revoked=True, revocation_id=uuid4())):
         assert (
             reinstatement(

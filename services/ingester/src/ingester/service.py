@@ -11,8 +11,8 @@ from clawback_common.clock import Clock, SystemClock
 from clawback_common.http.probes import Probes
 from clawback_common.kafka.catchup import CatchUp
 from clawback_common.messaging.dead_letters import SourceRedrive
-from clawback_common.messaging.outbox.news import NewsOutbox
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.bulk import BulkOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.retention import Sweeper
 from clawback_common.service.definition import Api, ServiceDefinition
@@ -40,8 +40,8 @@ def assemble(
     settings: Settings,
     db: Database,
     clock: Clock,
-    orders: OrdersOutbox,
-    news: NewsOutbox,
+    outbox: PriorityOutbox,
+    bulk_outbox: BulkOutbox,
     feeds: Mapping[str, Feed],
 ) -> Service:
     """Creates the objects of the ingester."""
@@ -51,11 +51,11 @@ def assemble(
         settings=settings,
         db=db,
         clock=clock,
-        orders=orders,
-        news=news,
+        outbox=outbox,
+        bulk_outbox=bulk_outbox,
         months=months,
-        sweeper=Sweeper(GROUP, db, clock, orders, owned, settings.sweep_age_min_d),
-        alert_publisher=AlertPublisher(GROUP, db, clock, orders),
+        sweeper=Sweeper(GROUP, db, clock, outbox, owned, settings.sweep_age_min_d),
+        alert_publisher=AlertPublisher(GROUP, db, clock, outbox),
         feeds=feeds,
         orders_applied=CatchUp(settings, db, GROUP, ArticleRevoked.TOPIC, refilled=True).check,
     )
@@ -84,7 +84,7 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
         httpx.AsyncClient(follow_redirects=False) as http,
     ):
         feeds = configured_feeds(settings, db, clock, http)
-        yield assemble(settings, db, clock, OrdersOutbox(), NewsOutbox(), feeds)
+        yield assemble(settings, db, clock, PriorityOutbox(), BulkOutbox(), feeds)
 
 
 def _worker(service: Service, _: ShutdownEvent) -> WorkerSpec:
@@ -93,7 +93,7 @@ def _worker(service: Service, _: ShutdownEvent) -> WorkerSpec:
         subscriptions=subscriptions(service),
         loops=loops(service),
         prepare=partial(begin, service),
-        bulk_outbox=service.news,
+        bulk_outbox=service.bulk_outbox,
         publish=partial(publishing.publish, service),
         may_publish=partial(publishing.may_publish, service),
         on_set_aside=service.alert_publisher.on_set_aside,

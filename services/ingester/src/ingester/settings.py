@@ -125,7 +125,7 @@ class Settings(ServiceSettings):
     compliance_api_key_file: Path | None = None
     """A key for these reads; None if they need none."""
     compliance: Literal["mock", "required"] = "mock"
-    revocations_unread_h_max: float = Field(25, gt=0)
+    revocation_feed_stale_after_h: float = Field(25, gt=0)
     """With ``COMPLIANCE=required``: if revocations are unread for longer, nothing is published."""
     store_subscribers: int = Field(3, ge=1, le=16)
     """Batches of submissions that are processed at the same time."""

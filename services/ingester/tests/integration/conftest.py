@@ -11,8 +11,8 @@ import pytest_asyncio
 import yaml
 
 from clawback_common.http.probes import Probes
-from clawback_common.messaging.outbox.news import NewsOutbox
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.bulk import BulkOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.postgres.migrate import Migration
 from clawback_common.service.api import application
@@ -52,7 +52,7 @@ def settings() -> Settings:
 @pytest_asyncio.fixture
 async def service(database: Database, clock: FakeClock, settings: Settings) -> Service:
     """A service without processes."""
-    return assemble(settings, database, clock, OrdersOutbox(), NewsOutbox(), {})
+    return assemble(settings, database, clock, PriorityOutbox(), BulkOutbox(), {})
 
 
 @pytest.fixture

@@ -183,7 +183,7 @@ async def test_a_cursor_of_another_provider_or_key_is_not_used_and_the_feed_star
 async def test_a_cursor_from_before_it_had_an_address_is_kept(simulated: Simulated) -> None:
     await simulated.provider.publish(5)
     await simulated.poll(ARTICLES)
-    await simulated.world.db.execute("UPDATE feed SET endpoint = NULL, key_mark = NULL")
+    await simulated.world.db.execute("UPDATE feed SET endpoint = NULL, key_digest = NULL")
     assert (await simulated.poll(ARTICLES)).received == 0
     assert (await simulated.row(ARTICLES))["endpoint"] == "http://simulator/"
     assert await changes(simulated.world) == []

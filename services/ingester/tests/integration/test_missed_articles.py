@@ -18,7 +18,7 @@ async def publish(world: World, *article_ids: str, text: str = "text") -> None:
     number = world.clock.now().timestamp() * 1e6
     await world.submit(*(world.article(one, text, source_order=int(number)) for one in article_ids))
     await world.db.execute(
-        "UPDATE outbox_news SET sent_at = $1, partition = 0, kafka_offset = id WHERE sent_at IS NULL",
+        "UPDATE outbox_bulk SET sent_at = $1, partition = 0, kafka_offset = id WHERE sent_at IS NULL",
         world.clock.now(),
     )
 
@@ -50,7 +50,7 @@ async def test_an_article_that_is_read_carries_what_a_holder_decides_by(
         (await http.get(f"/articles/{A}")).json(),
     ):
         assert (item["version"], item["after_order"], item["source_order"]) == (event.version, 4, 7)
-        fields = {"version", "after_order", "source_order", "kept_from", "received_at"}
+        fields = {"version", "after_order", "source_order", "retention_date", "received_at"}
         built = item["document"] | {name: item[name] for name in fields}
         assert ArticlePublished.model_validate(built) == event
 

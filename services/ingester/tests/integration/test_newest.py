@@ -50,7 +50,7 @@ async def test_a_dead_letter_tried_again_does_not_replace_a_text_that_came_after
     await _received_over_http(world, world.article(A, "NEW"))
     world.clock.advance(minutes=1)
     async with world.db.transaction() as tx:
-        await put(tx, world.service.orders, [bad], world.clock.now())
+        await put(tx, world.service.outbox, [bad], world.clock.now())
     world.clock.advance(minutes=1)
     outcome = await dead_letter_service(SERVICE, world.service).retry(DeadLetterFilter(older_than_s=0))
     assert (outcome.retried, await world.text(A)) == (1, "NEW")
@@ -72,7 +72,7 @@ async def test_an_item_of_a_webhook_tried_again_does_not_replace_a_text_that_cam
     world.clock.advance(minutes=1)
     await _received_over_http(world, world.article("partner:1", "NEW"))
     async with world.db.transaction() as tx:
-        await put(tx, world.service.orders, [bad], world.clock.now())
+        await put(tx, world.service.outbox, [bad], world.clock.now())
     world.clock.advance(minutes=1)
     assert await command(SERVICE, world.service, "replay-dlq") == 0
     assert await world.text("partner:1") == "NEW"

@@ -444,7 +444,7 @@ async def test_a_notice_has_the_earliest_possible_time(world: World, script: Scr
 
 async def test_complete_means_as_of_the_call_and_not_of_its_answer(world: World, script: Script) -> None:
     feed = script.feed("revoked")
-    asked_at = world.clock.now()
+    requested_at = world.clock.now()
 
     async def slow() -> Any:
         world.clock.advance(minutes=3)
@@ -452,7 +452,7 @@ async def test_complete_means_as_of_the_call_and_not_of_its_answer(world: World,
 
     script.answers = [slow]
     await drained(world, feed)
-    assert (await row_of(world, feed))["last_complete_at"] == asked_at
+    assert (await row_of(world, feed))["last_complete_at"] == requested_at
 
 
 async def test_nothing_is_published_before_every_feed_of_revocations_was_read_once(

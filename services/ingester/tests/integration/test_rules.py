@@ -170,7 +170,7 @@ async def test_a_version_that_a_restored_database_lost_is_not_assigned_again(wor
     await world.submit(world.article(A, "second", source_order=2))
     (before,) = await world.news()
     await world.db.execute(
-        "TRUNCATE article, article_content, outbox_news"
+        "TRUNCATE article, article_content, outbox_bulk"
     )  # as in a dump from before it arrived
     world.clock.advance(seconds=1)
     await world.submit(world.article(A, "third", source_order=3))
@@ -326,7 +326,7 @@ async def test_a_waiting_article_is_not_published_once_it_is_revoked(world: Worl
 async def test_a_takedown_purges_the_quarantine_and_reports_it(world: World) -> None:
     bad = Bad(Poison("odd"), source="ingester", topic="t", subjects=(A,), value=b"content", event_id="1")
     async with world.db.transaction() as tx:
-        await quarantine.put(tx, world.service.orders, [bad], world.clock.now())
+        await quarantine.put(tx, world.service.outbox, [bad], world.clock.now())
     assert await world.held(A) == {A}
     await world.order(world.revocation(A))
     assert await world.held(A) == set()
@@ -340,7 +340,7 @@ async def test_the_age_that_counts_is_fixed_by_the_first_delivery(world: World) 
     world.clock.advance(days=40)
     await world.submit(world.article(A, "second", source_order=2))
     published = await world.news()
-    assert {one.kept_from for one in published} == {first.published_at}
+    assert {one.retention_date for one in published} == {first.published_at}
     assert await world.text(A) == "second"
     await world.order(world.revocation(A))
     assert await world.held(A) == set()
@@ -350,7 +350,7 @@ async def test_a_date_in_the_future_counts_as_received_now(world: World) -> None
     now = world.clock.now()
     await world.submit(world.article(A, published_at=now.replace(year=2199)))
     (published,) = await world.news()
-    assert (published.kept_from, published.published_at.year) == (now, 2199)
+    assert (published.retention_date, published.published_at.year) == (now, 2199)
 
 
 @pytest.mark.parametrize("year", [1, 1850, 1970, 1999, 2000, 2007, 2026])
@@ -381,7 +381,7 @@ async def test_a_batch_of_texts_ends_with_the_one_that_reaches_its_bytes(
     monkeypatch.setattr("ingester.use_cases.publishing.BATCH_BYTES_MAX", 50_000)
     await world.submit(*(world.article(f"up:{n}", body="x" * 20_000) for n in range(5)))
     await world.order(world.revocation("up:1"))
-    rows = await world.db.fetch("SELECT * FROM outbox_news ORDER BY ref")
+    rows = await world.db.fetch("SELECT * FROM outbox_bulk ORDER BY ref")
     messages = await publish(world.service, world.db, rows)
     assert [message is not None for message in messages] == [True, False, True, True]
     rest = await publish(world.service, world.db, rows[len(messages) :])

@@ -8,13 +8,14 @@ from services.ingester.tests.integration.world import World
 pytestmark = pytest.mark.integration
 
 FILL = """
-    INSERT INTO article (article_id, kept_from, received_at, updated_at, source_order, version, state, given)
-    SELECT 'metabase:' || n, kept_from, kept_from, kept_from, n, 1, 'live', true
-    FROM generate_series(1, 20000) AS s (n), (SELECT kept_from FROM article LIMIT 1) AS one
+    INSERT INTO article (article_id, retention_date, received_at, updated_at, source_order, version, state,
+                         ever_published)
+    SELECT 'metabase:' || n, retention_date, retention_date, retention_date, n, 1, 'live', true
+    FROM generate_series(1, 20000) AS s (n), (SELECT retention_date FROM article LIMIT 1) AS one
 """
 FILL_CONTENT = """
-    INSERT INTO article_content (kept_from, article_id, version, document)
-    SELECT kept_from, article_id, 1, repeat('x', 600) FROM article WHERE article_id LIKE 'metabase:%'
+    INSERT INTO article_content (retention_date, article_id, version, document)
+    SELECT retention_date, article_id, 1, repeat('x', 600) FROM article WHERE article_id LIKE 'metabase:%'
 """
 
 

@@ -35,7 +35,7 @@ TOPIC = ArticleSubmitted.TOPIC
 async def context(world: World, topics: Broker, common_settings: CommonSettings) -> BusContext:
     """The context of the worker's subscribers, with empty topics."""
     assert topics.bootstrap == common_settings.kafka_bootstrap_servers
-    outbox, clock = world.service.orders, SystemClock()
+    outbox, clock = world.service.outbox, SystemClock()
     return BusContext(GROUP, common_settings, world.db, outbox, clock, OutboxAlerts(GROUP, outbox, clock))
 
 
@@ -122,7 +122,7 @@ async def test_a_retry_of_an_old_order_does_not_move_the_position_on_the_topic(w
         headers={name: value.decode() for name, value in message.headers("compliance")},
     )
     async with world.db.transaction() as tx:
-        await put(tx, world.service.orders, [bad], world.clock.now())
+        await put(tx, world.service.outbox, [bad], world.clock.now())
         await offsets.move(tx, GROUP, {("revocations.v1", 1): 50})
     world.clock.advance(minutes=1)
     outcome = await dead_letter_service(SERVICE, world.service).retry(DeadLetterFilter())

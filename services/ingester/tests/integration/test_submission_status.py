@@ -132,7 +132,7 @@ async def test_an_unusable_record_has_a_reason_without_its_content(
         value=CANARY.encode(),
     )
     async with world.db.transaction() as tx:
-        await put(tx, world.service.orders, [bad], world.clock.now())
+        await put(tx, world.service.outbox, [bad], world.clock.now())
     found = await status(http, "e1")
     assert (found["state"], found["article_id"]) == ("refused", A)
     assert found["errors"] == [{"path": "", "code": "value_invalid", "message": "title: missing"}]
@@ -144,7 +144,7 @@ async def test_what_one_sender_sent_is_unknown_to_another(
     event_id = await send(world, world.article(A), topic)
     bad = Bad(Poison("null_value"), source="ingester", topic=topic, event_id="e1")
     async with world.db.transaction() as tx:
-        await put(tx, world.service.orders, [bad], world.clock.now())
+        await put(tx, world.service.outbox, [bad], world.clock.now())
     (over_http,) = (await submit(http, item(B))).json()["event_ids"]
     for one in (event_id, "e1", over_http):
         assert (await status(http, one, "acme"))["state"] == "unknown"

@@ -341,7 +341,7 @@ async def test_a_request_is_answered_by_the_service(world: World, articles: Arti
     assert articles.months is world.service.months
     await world.service.sweeper.requested(world.received([request(world)]))
     await world.service.sweeper.process_due()
-    answers = await world.db.fetch("SELECT value FROM outbox_orders WHERE type = $1", SweepCompleted.TYPE)
+    answers = await world.db.fetch("SELECT value FROM outbox_priority WHERE type = $1", SweepCompleted.TYPE)
     found: Sequence[SweepCompleted] = [SweepCompleted.model_validate_json(row["value"]) for row in answers]
     assert [(one.owner, one.removed, one.kept) for one in found] == [("ingester", 3, 3)]
 
@@ -352,7 +352,7 @@ async def test_the_tables_of_articles_are_put_in_shape_while_they_are_used(
     for action in (Action.VACUUM, Action.REINDEX):
         sizes = await run_maintenance(world.db, articles.tables, action)
         names = {size.table for size in sizes}
-        assert {"article", "article_content_2025_11", "article_content_past", "outbox_news"} < names
+        assert {"article", "article_content_2025_11", "article_content_past", "outbox_bulk"} < names
     assert await world.text(YOUNG) == "text"
 
 

@@ -137,7 +137,7 @@ async def test_a_limit_of_the_providers_own_is_shown_and_reported_until_it_is_ov
     await simulated.provider.revoke(count=35)
     await simulated.poll(REVOKED)
     row = await simulated.row(REVOKED)
-    assert (row["page_asked"], row["page_max"], row["page_limit"]) == (10_000, 10, 10)
+    assert (row["page_requested"], row["page_max"], row["page_limit"]) == (10_000, 10, 10)
     await watch_feeds(simulated.world.service)
     (alert,) = await simulated.world.said(AlertRaised)
     assert (alert.name, alert.labels) == ("FeedPagesLimited", {"feed": REVOKED})

@@ -104,7 +104,7 @@ async def test_an_id_whose_embargo_ended_while_unconfirmed_is_kept(world: World)
     world.clock.advance(hours=2)
     await answer(world)
     assert [one.article_id for one in await world.news()] == [A]
-    assert await world.db.fetchval("SELECT given FROM article WHERE article_id = $1", A)
+    assert await world.db.fetchval("SELECT ever_published FROM article WHERE article_id = $1", A)
 
 
 async def test_an_article_whose_answer_cannot_be_read_delays_no_other(

@@ -42,7 +42,7 @@ def message(order: AnyOrder) -> Message:
 async def context(world: World, topics: Broker, common_settings: CommonSettings) -> BusContext:
     """The context of the worker's subscribers, with empty topics."""
     assert topics.bootstrap == common_settings.kafka_bootstrap_servers
-    outbox, clock = world.service.orders, SystemClock()
+    outbox, clock = world.service.outbox, SystemClock()
     alerts = OutboxAlerts("ingester", outbox, clock)
     return BusContext("ingester", common_settings, world.db, outbox, clock, alerts)
 

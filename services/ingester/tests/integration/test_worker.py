@@ -21,10 +21,10 @@ from clawback_common.errors import Transient
 from clawback_common.kafka import offsets
 from clawback_common.kafka.catchup import CatchUp
 from clawback_common.kafka.envelope import Message
-from clawback_common.messaging.outbox import orders as orders_outbox
+from clawback_common.messaging.outbox import priority as orders_outbox
+from clawback_common.messaging.outbox.bulk import BulkOutbox
 from clawback_common.messaging.outbox.lost_log import Log
-from clawback_common.messaging.outbox.news import NewsOutbox
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.work import worker_of
@@ -64,7 +64,7 @@ async def working(settings: Settings, db: Database, answer: Answer) -> AsyncIter
     clock = SystemClock()
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         feeds = configured_feeds(settings, db, clock, http)
-        service = assemble(settings, db, clock, OrdersOutbox(), NewsOutbox(), feeds)
+        service = assemble(settings, db, clock, PriorityOutbox(), BulkOutbox(), feeds)
         stopping = ShutdownEvent()
         async with running(worker_of(SERVICE, service, stopping, 0), stopping):
             yield service
@@ -147,7 +147,7 @@ async def test_what_is_submitted_is_published_and_what_is_ordered_is_removed_and
     said = await topics.events("articles.v1", ArticlePublished)
     assert {one.article_id for one in said} == {one.article_id for one in articles}
     assert await world.held(*(one.article_id for one in articles)) == {f"up:{n}" for n in range(1, 50, 2)}
-    lies = await world.db.fetch("SELECT partition, kafka_offset FROM outbox_news")
+    lies = await world.db.fetch("SELECT partition, kafka_offset FROM outbox_bulk")
     assert {(row["partition"], row["kafka_offset"]) for row in lies} == {
         (record.partition, record.offset) for record in await topics.read("articles.v1")
     }
@@ -245,7 +245,7 @@ async def test_no_key_and_no_content_stand_in_records_logs_or_dead_letters(
     outcomes = {row["outcome"] for row in await world.db.fetch("SELECT outcome FROM api_call")}
     assert {"ok", "html", "transient", "unreachable"} <= outcomes
     told: list[str] = [logged]
-    for table in ("api_call", "feed", "feed_poll", "job_run", "incident", "outbox_orders", "notice"):
+    for table in ("api_call", "feed", "feed_poll", "job_run", "incident", "outbox_priority", "notice"):
         sql = "SELECT coalesce(string_agg(t::text, ' '), '') FROM api_call AS t"
         told.append(await world.db.fetchval(sql.replace("api_call", table)))
     for topic in ("ingester.dlq.v1", "alerts.v1", "revocation-notices.v1", "removal-receipts.v1"):
@@ -256,8 +256,8 @@ async def test_no_key_and_no_content_stand_in_records_logs_or_dead_letters(
 
 
 async def test_a_row_that_cannot_be_sent_is_an_incident_and_an_alert(world: World) -> None:
-    await world.service.alert_publisher.on_set_aside("orders", "row 7: too_large: 3000000 bytes")
-    await world.service.alert_publisher.on_set_aside("orders", "row 7: too_large: 3000000 bytes")
+    await world.service.alert_publisher.on_set_aside("priority", "row 7: too_large: 3000000 bytes")
+    await world.service.alert_publisher.on_set_aside("priority", "row 7: too_large: 3000000 bytes")
     assert await world.alerts() == ["OutboxRowSetAside"]
     assert await world.db.fetchval("SELECT count(*) FROM incident WHERE kind = 'unsendable_row'") == 1
 
@@ -280,7 +280,7 @@ async def test_a_published_article_is_the_stored_one_and_matches_the_contract(wo
 
 async def test_a_released_article_is_published_with_the_same_event_id(clock: FakeClock) -> None:
     row = {"article_id": "up:1", "version": 1, "order_no": 0, "source_order": 1}
-    row |= {"kept_from": clock.now(), "received_at": clock.now(), "document": '{"article_id":"up:1"}'}
+    row |= {"retention_date": clock.now(), "received_at": clock.now(), "document": '{"article_id":"up:1"}'}
     one: Any = row
     first = events.published(one, None, clock.now())
     assert events.published(one, None, clock.advance(hours=1)).event_id == first.event_id
@@ -334,7 +334,7 @@ async def test_what_a_lost_log_held_is_published_again(
     await world.order(world.revocation("up:2"))
     await broker.send(topic, [Raw(b"{}")] * 3)
     await world.db.execute(
-        "UPDATE outbox_news SET sent_at = $1, partition = 0, kafka_offset = 2", world.clock.now()
+        "UPDATE outbox_bulk SET sent_at = $1, partition = 0, kafka_offset = 2", world.clock.now()
     )
     await publish_lost_again(service, topic)
     assert await world.news() == []
@@ -353,7 +353,7 @@ async def test_what_the_topic_has_deleted_by_age_is_not_published_again(
     topic = await broker.new_topic()
     await world.submit(world.article("up:1"))
     await world.db.execute(
-        "UPDATE outbox_news SET sent_at = $1, partition = 0, kafka_offset = 2", world.ago(hours=6, minutes=1)
+        "UPDATE outbox_bulk SET sent_at = $1, partition = 0, kafka_offset = 2", world.ago(hours=6, minutes=1)
     )
     await publish_lost_again(service, topic)
     assert await world.news() == []
@@ -363,9 +363,9 @@ async def test_receipts_that_a_lost_log_held_are_sent_again(world: World) -> Non
     await world.submit(world.article("up:1"))
     await world.order(world.revocation("up:1"))
     now, kept, topic, first = world.clock.now(), timedelta(hours=6), "removal-receipts.v1", uuid4()
-    await world.db.execute("UPDATE outbox_orders SET sent_at = $1, partition = 0, kafka_offset = id", now)
-    last = await world.db.fetchval("SELECT max(kafka_offset) FROM outbox_orders WHERE topic = $1", topic)
-    waiting = "SELECT count(*) FROM outbox_orders WHERE sent_at IS NULL"
+    await world.db.execute("UPDATE outbox_priority SET sent_at = $1, partition = 0, kafka_offset = id", now)
+    last = await world.db.fetchval("SELECT max(kafka_offset) FROM outbox_priority WHERE topic = $1", topic)
+    waiting = "SELECT count(*) FROM outbox_priority WHERE sent_at IS NULL"
     whole, grown = Log(topic, first, {0: (0, last + 1)}), Log(topic, uuid4(), {0: (0, last + 1)})
     assert not await orders_outbox.send_lost_again(world.db, whole, now, kept)
     assert await world.db.fetchval(waiting) == 0

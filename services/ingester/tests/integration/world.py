@@ -57,10 +57,10 @@ class World(ServiceWorld[Service]):
     async def news(self) -> list[ArticlePublished]:
         """Returns the messages of the waiting references; they then count as sent."""
         rows: list[Waiting] = await self.db.fetch(
-            "SELECT * FROM outbox_news WHERE sent_at IS NULL ORDER BY id"
+            "SELECT * FROM outbox_bulk WHERE sent_at IS NULL ORDER BY id"
         )
         messages = await publish(self.service, self.db, rows)
-        await self.db.execute("UPDATE outbox_news SET sent_at = $1", self.clock.now())
+        await self.db.execute("UPDATE outbox_bulk SET sent_at = $1", self.clock.now())
         return [ArticlePublished.model_validate_json(message.value) for message in messages if message]
 
     async def state(self, article_id: str) -> str | None:

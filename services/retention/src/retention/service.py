@@ -9,7 +9,7 @@ from clawback_common.clock import Clock, SystemClock
 from clawback_common.config.yaml_file import FileError
 from clawback_common.errors import Stop
 from clawback_common.http.probes import Probes
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.retention import Sweeper
 from clawback_common.retention.purging import QUARANTINE
@@ -26,7 +26,7 @@ from retention.use_cases.beginning import begin
 from retention.use_cases.service import GROUP, Service
 
 
-def assemble(settings: Settings, db: Database, clock: Clock, orders: OrdersOutbox) -> Service:
+def assemble(settings: Settings, db: Database, clock: Clock, outbox: PriorityOutbox) -> Service:
     """Creates the service's objects.
 
     Raises:
@@ -36,10 +36,10 @@ def assemble(settings: Settings, db: Database, clock: Clock, orders: OrdersOutbo
         settings=settings,
         db=db,
         clock=clock,
-        orders=orders,
+        outbox=outbox,
         policies=_policies(settings),
-        alert_publisher=AlertPublisher(GROUP, db, clock, orders),
-        sweeper=Sweeper(GROUP, db, clock, orders, ages_min_d=settings.sweep_age_min_d),
+        alert_publisher=AlertPublisher(GROUP, db, clock, outbox),
+        sweeper=Sweeper(GROUP, db, clock, outbox, ages_min_d=settings.sweep_age_min_d),
     )
 
 
@@ -55,7 +55,7 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
     """Opens the service with its database. Connections are opened on first use."""
     url = settings.database_url.get_secret_value()
     async with Database.connect(url, connections_max=settings.postgres_max_connections, name=GROUP) as db:
-        yield assemble(settings, db, SystemClock(), OrdersOutbox())
+        yield assemble(settings, db, SystemClock(), PriorityOutbox())
 
 
 def _worker(service: Service, _: ShutdownEvent) -> WorkerSpec:

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import AnyHttpUrl
 
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.postgres.migrate import Migration
 from clawback_contracts.sweep.v1 import SweepAnswer, SweepCompleted, SweepFailed, SweepRequested
@@ -111,7 +111,7 @@ def migrations() -> Sequence[Migration]:
 def service(database: Database, clock: FakeClock) -> Service:
     """The service without its processes."""
     settings = Settings().model_copy(update={"ingester_url": AnyHttpUrl("http://127.0.0.1:9")})
-    return assemble(settings, database, clock, OrdersOutbox())
+    return assemble(settings, database, clock, PriorityOutbox())
 
 
 @pytest.fixture

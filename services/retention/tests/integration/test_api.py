@@ -1,4 +1,4 @@
-"""The API."""
+"""The endpoints of the API."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -254,7 +254,7 @@ async def test_a_rejected_end_leaves_the_hold_in_force(http: httpx.AsyncClient) 
     path = (await _place(http)).headers["Location"].removeprefix("/api/v1")
     await http.delete(f"{path}?reason=settled", headers=_as("both"))
     kept = await http.post(f"{path}/keep", json={"note": "it is not"}, headers=_as("officer"))
-    assert (kept.json()["state"], kept.json()["lift_asked_by"]) == ("placed", None)
+    assert (kept.json()["state"], kept.json()["lift_requested_by"]) == ("placed", None)
     assert (await http.post(f"{path}/keep", headers=_as("officer"))).status_code == 409
 
 

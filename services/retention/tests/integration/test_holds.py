@@ -1,4 +1,4 @@
-"""Legal holds: every request names them from when they are placed until two people have ended them."""
+"""Legal holds: every sweep request includes a hold until two people have ended it."""
 
 import asyncio
 from uuid import uuid4
@@ -143,7 +143,7 @@ async def test_owners_are_notified_immediately_of_each_change_of_a_hold(world: W
 async def test_a_request_that_names_a_new_hold_is_sent_before_the_change_of_the_hold(world: World) -> None:
     await world.sweep("articles")
     await world.hold("metabase:1")
-    sent = [row["type"] for row in await world.db.fetch("SELECT type FROM outbox_orders ORDER BY id")]
+    sent = [row["type"] for row in await world.db.fetch("SELECT type FROM outbox_priority ORDER BY id")]
     assert sent == [SweepRequested.TYPE, SweepRequested.TYPE, HoldsChanged.TYPE]
 
 

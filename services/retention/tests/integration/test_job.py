@@ -130,7 +130,7 @@ async def test_the_job_warns_when_there_is_no_worker_heartbeat(
     assert len([line for line in lines if "no worker heartbeat" in line and words in line]) == 1
 
 
-async def test_of_two_concurrent_jobs_only_one_works(world: World, lines: list[str]) -> None:
+async def test_only_one_of_two_concurrent_jobs_runs(world: World, lines: list[str]) -> None:
     others: list[str] = []
     async with _running(_job(world, lines)) as task:
         (sweep,) = await _requested(world)
@@ -217,7 +217,7 @@ async def test_policies_that_differ_from_the_workers_sweep_nothing(world: World,
 
     dry_run = await sweeps_requested(list(shorter.values()), other, by="test", cause="test", dry_run=True)
     assert {sweep.dry_run for sweep in dry_run} == {True}
-    assert await world.sweep("articles"), "the worker's own"
+    assert await world.sweep("articles"), "the policies of the worker"
 
 
 async def test_a_worker_that_starts_puts_its_policies_in_force(world: World) -> None:

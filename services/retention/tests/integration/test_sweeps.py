@@ -38,7 +38,7 @@ async def test_all_classes_are_requested_or_none(world: World, monkeypatch: pyte
         raise RuntimeError
 
     with monkeypatch.context() as broken_outbox:
-        broken_outbox.setattr(type(world.service.orders), "put", broken)
+        broken_outbox.setattr(type(world.service.outbox), "put", broken)
         with pytest.raises(RuntimeError):
             await world.sweep(None)
     assert await world.db.fetchval("SELECT count(*) FROM sweep") == 0
@@ -72,7 +72,7 @@ async def test_an_unanswered_request_is_sent_again_after_1_5_and_15_minutes_then
         "an owner that has answered gets no more requests"
     )
     assert {one.before for one in requests} == {sweep.before}
-    identities = await world.db.fetchval("SELECT count(DISTINCT event_id) FROM outbox_orders")
+    identities = await world.db.fetchval("SELECT count(DISTINCT event_id) FROM outbox_priority")
     assert identities == 6
 
 

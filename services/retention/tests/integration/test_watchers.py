@@ -90,7 +90,7 @@ async def test_an_owner_without_answers_for_a_day_is_one_alert_until_it_answers(
 
 
 async def test_a_message_that_cannot_be_sent_is_an_incident_and_an_alert_for_a_day(world: World) -> None:
-    await world.service.alert_publisher.on_set_aside("orders", "row 7: too_large")
+    await world.service.alert_publisher.on_set_aside("priority", "row 7: too_large")
     assert [(one.name, one.service) for one in await world.events(AlertRaised)] == [
         ("OutboxRowSetAside", "retention")
     ]

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from clawback_common.clock import SystemClock
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.sweep.v1 import Action, SweepCompleted
@@ -74,7 +74,7 @@ async def test_a_sweep_of_all_classes_waits_for_all_owners_including_retention(
 ) -> None:
     old = datetime.now(UTC) - timedelta(days=400)
     await harness.db.execute(
-        "INSERT INTO job_run (id, job, cause, exclusive, started_at, beat_at, ended_at, outcome)"
+        "INSERT INTO job_run (id, job, cause, exclusive, started_at, heartbeat_at, ended_at, outcome)"
         " VALUES (gen_random_uuid(), 'sweep', 'test', false, $1, $1, $1, 'done')",
         old,
     )
@@ -108,7 +108,7 @@ async def test_a_sweep_of_all_classes_waits_for_all_owners_including_retention(
 
 
 async def test_tables_are_maintained_and_their_bloat_is_reported(harness: ProcessHarness) -> None:
-    service = assemble(Settings(), harness.db, SystemClock(), OrdersOutbox())
+    service = assemble(Settings(), harness.db, SystemClock(), PriorityOutbox())
     (sweep,) = await sweeps.sweeps_requested(
         [service.policies["job_runs"]], service, by="test", cause="test", action=Action.VACUUM
     )
@@ -153,7 +153,7 @@ async def test_failed_and_unanswered_owners_are_reported_and_a_late_answer_close
 async def test_a_missing_worker_is_reported_and_a_later_worker_sends_the_requests_with_their_holds(
     harness: ProcessHarness,
 ) -> None:
-    service = assemble(Settings(), harness.db, SystemClock(), OrdersOutbox())
+    service = assemble(Settings(), harness.db, SystemClock(), PriorityOutbox())
     await World(service, SystemClock()).hold("metabase:1")  # type: ignore[arg-type]
     code, output = await harness.job("sweep", "--class", "articles", "--wait", "0.02")
     assert code == 3, output

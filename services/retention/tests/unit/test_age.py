@@ -1,4 +1,4 @@
-"""Ages as text, computed by the calendar."""
+"""Ages are parsed from text, and computed by the calendar."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

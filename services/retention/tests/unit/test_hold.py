@@ -34,7 +34,7 @@ def test_only_a_second_person_can_confirm_a_hold() -> None:
 
 
 def test_a_requested_end_takes_effect_only_when_another_person_confirms_it() -> None:
-    lifting = _hold(State.LIFTING, confirmed_by="bob", lift_asked_by="bob")
+    lifting = _hold(State.LIFTING, confirmed_by="bob", lift_requested_by="bob")
     rejected = confirm(lifting, "bob")
     assert isinstance(rejected, HoldRejected)
     assert rejected.same_person
@@ -70,7 +70,7 @@ def test_an_ended_hold_stays_ended(state: State) -> None:
 
 def test_nothing_is_confirmed_or_requested_twice() -> None:
     assert isinstance(confirm(_hold(State.CONFIRMED), "eve"), HoldRejected)
-    assert isinstance(end(_hold(State.LIFTING, lift_asked_by="bob"), "bob"), HoldRejected)
+    assert isinstance(end(_hold(State.LIFTING, lift_requested_by="bob"), "bob"), HoldRejected)
     assert isinstance(keep(_hold(State.CONFIRMED)), HoldRejected)
 
 

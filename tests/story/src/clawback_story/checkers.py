@@ -108,7 +108,7 @@ def c4_late(evidence: Evidence) -> Problems:
         for one in evidence.ledger.obligations
         if one.kind != "expiry"
         and one.state != "superseded"
-        and (one.verified_at or evidence.looked_at) > one.due_at
+        and (one.verified_at or evidence.checked_at) > one.due_at
     }
     return missing("late", late)
 

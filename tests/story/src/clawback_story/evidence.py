@@ -185,7 +185,7 @@ class Evidence:
     injected: Mapping[str, int]
     """Failures that the provider actually returned."""
     restarts: int
-    looked_at: datetime
+    checked_at: datetime
     sweeps: tuple[Swept, ...] = ()
     """Every owner's answer to the last sweep of each class."""
     outliving: frozenset[str] = frozenset()

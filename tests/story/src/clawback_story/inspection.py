@@ -128,7 +128,7 @@ async def gather(world: World) -> Evidence:
         quarantined=await _pairs(world, "SELECT topic, count(*) FROM quarantine GROUP BY topic"),
         injected=sum((Counter(calls.injected) for calls in truth.calls.values()), Counter()),
         restarts=sum(row["restarts"] for row in await world.in_thread(world.stack.status)),
-        looked_at=datetime.now(UTC),
+        checked_at=datetime.now(UTC),
         sweeps=tuple(Swept(**row) for row in await world.rows("retention", LAST_SWEEPS)),
         outliving=await _identities(world, expected.swept),
         swept_answers=of_swept.result(),

@@ -52,7 +52,8 @@ async def read(world: World) -> Ledger:
             for row in await world.rows("compliance", "SELECT article_id, order_no, holder FROM receipt")
         ),
         runs=tuple(
-            row["state"] for row in await world.rows("compliance", "SELECT state FROM run ORDER BY asked_at")
+            row["state"]
+            for row in await world.rows("compliance", "SELECT state FROM run ORDER BY requested_at")
         ),
         holders={
             row["name"]: row["kind"]

@@ -12,8 +12,8 @@ SELECT count(*) FROM obligation
 WHERE kind <> 'expiry' AND state IN ('open', 'notified', 'removed')
 """
 REVOKED = "SELECT count(*) FROM article WHERE state = 'revoked'"
-UNSENT = "SELECT count(*) FROM outbox_orders WHERE sent_at IS NULL AND set_aside IS NULL"
-UNPUBLISHED = "SELECT count(*) FROM outbox_news WHERE sent_at IS NULL AND set_aside IS NULL"
+UNSENT = "SELECT count(*) FROM outbox_priority WHERE sent_at IS NULL AND set_aside IS NULL"
+UNPUBLISHED = "SELECT count(*) FROM outbox_bulk WHERE sent_at IS NULL AND set_aside IS NULL"
 COUNTED = "SELECT count(*) FROM facet WHERE day IS NOT NULL"
 WAITING_WEBHOOKS = "SELECT count(*) FROM delivery WHERE processed_at IS NULL"
 

@@ -34,7 +34,7 @@ def outbox_delayed(lane: str) -> Condition:
     """Return the alert for committed messages that are not sent in time."""
     return Condition(
         "OutboxDelayed",
-        Severity.CRITICAL if lane == "orders" else Severity.WARNING,
+        Severity.CRITICAL if lane == "priority" else Severity.WARNING,
         f"The oldest message of the outbox lane {lane} waits too long: check the worker's log and the broker.",
         {"lane": lane},
     )

@@ -9,7 +9,7 @@ from clawback_common.alerts.condition import Condition, unsendable
 from clawback_common.clock import Clock
 from clawback_common.kafka.envelope import Message
 from clawback_common.messaging import incidents
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database, Transaction
 from clawback_common.service.loops import Loop
 from clawback_contracts.envelope import event_id
@@ -34,7 +34,7 @@ class AlertPublisher:
     service: str
     db: Database
     clock: Clock
-    outbox: OrdersOutbox
+    outbox: PriorityOutbox
 
     async def on_conditions(self, watcher: str, conditions: Sequence[Condition]) -> None:
         """Publish what a watcher finds: raise new conditions, repeat lasting ones, resolve those that ended."""

@@ -8,7 +8,7 @@ from typing import Protocol
 from clawback_common.alerts import messages
 from clawback_common.alerts.condition import Condition, lane_stalled
 from clawback_common.clock import Clock
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database, Queries, Transaction
 
 SQL = Queries.load(__package__, "stalls")
@@ -32,7 +32,7 @@ class OutboxAlerts:
     """Publishes the alerts through the service's outbox, as events."""
 
     service: str
-    outbox: OrdersOutbox
+    outbox: PriorityOutbox
     clock: Clock
 
     async def raise_one(self, tx: Transaction, condition: Condition) -> None:

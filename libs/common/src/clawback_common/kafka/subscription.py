@@ -12,7 +12,7 @@ from clawback_common.kafka.authentication import Authentication
 from clawback_common.kafka.decode import VALUE_BYTES_MAX
 from clawback_common.kafka.envelope import Batch
 from clawback_common.kafka.stalls import LaneAlerts
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.messaging.quarantine import Bad, ForbiddenIds
 from clawback_common.postgres import Database, Transaction
 from clawback_common.service.priority import Priority
@@ -64,7 +64,7 @@ class BusContext:
     service: str
     settings: CommonSettings
     db: Database
-    outbox: OrdersOutbox
+    outbox: PriorityOutbox
     clock: Clock
     alerts: LaneAlerts
     authentication: Authentication = field(default_factory=Authentication.none)

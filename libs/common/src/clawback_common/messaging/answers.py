@@ -6,7 +6,7 @@ from datetime import datetime
 from clawback_common.alerts import messages
 from clawback_common.kafka.envelope import Batch, Message
 from clawback_common.messaging import incidents
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.messaging.quarantine import Bad
 from clawback_common.postgres import Transaction
 from clawback_common.subjects import is_article_id
@@ -45,7 +45,7 @@ def named_articles(bad: Sequence[Bad]) -> list[str]:
 
 
 async def report_unreadable(
-    tx: Transaction, outbox: OrdersOutbox, service: str, bad: Sequence[Bad], effect: str, now: datetime
+    tx: Transaction, outbox: PriorityOutbox, service: str, bad: Sequence[Bad], effect: str, now: datetime
 ) -> None:
     """Open an incident and raise an alert for each unreadable order; ``effect`` says what happens to its article."""
     await incidents.open_for_unreadable(tx, bad, now)

@@ -15,7 +15,7 @@ import orjson
 
 from clawback_common.errors import Poison
 from clawback_common.kafka.envelope import Message
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database, Querier, Queries, Transaction
 from clawback_common.postgres.rows import columns
 from clawback_common.subjects import is_article_id
@@ -93,7 +93,7 @@ class Bad:
 
 async def put(
     tx: Transaction,
-    outbox: OrdersOutbox,
+    outbox: PriorityOutbox,
     bads: Sequence[Bad],
     now: datetime,
     forbidden: ForbiddenIds | None = None,

@@ -16,7 +16,7 @@ from clawback_common.errors import Transient
 from clawback_common.http.client import sibling
 from clawback_common.kafka.envelope import Batch, Received
 from clawback_common.messaging import incidents
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database, Queries, Transaction
 from clawback_common.postgres.pool import Row
 from clawback_common.postgres.rows import columns
@@ -125,7 +125,7 @@ async def confirm(
 
 async def report_unless_issued(
     tx: Transaction,
-    outbox: OrdersOutbox,
+    outbox: PriorityOutbox,
     service: str,
     doubtful: Row,
     issued: Batch[AnyOrder],

@@ -26,7 +26,7 @@ ORDER BY hold_id
 
 -- name: release
 -- A running sweep starts again when a hold becomes known, and is checked again with that hold.
-UPDATE sweep_task SET taken_by = NULL WHERE data_class = $1 AND outcome IS NULL
+UPDATE sweep_task SET claimed_by = NULL WHERE data_class = $1 AND outcome IS NULL
 
 -- name: purge
 DELETE FROM known_hold

@@ -37,10 +37,10 @@ YEAR = timedelta(days=365)
 SENT_KEPT = timedelta(days=30)
 """How long sent messages and received event ids are kept."""
 COMMON = (
-    Aged("outbox_orders", "sent_at", SENT_KEPT, "sent_at IS NOT NULL"),
-    Aged("outbox_orders", "queued_at", YEAR, "set_aside IS NOT NULL"),
-    Aged("outbox_news", "sent_at", SENT_KEPT, "sent_at IS NOT NULL"),
-    Aged("outbox_news", "queued_at", YEAR, "set_aside IS NOT NULL"),
+    Aged("outbox_priority", "sent_at", SENT_KEPT, "sent_at IS NOT NULL"),
+    Aged("outbox_priority", "queued_at", YEAR, "set_aside IS NOT NULL"),
+    Aged("outbox_bulk", "sent_at", SENT_KEPT, "sent_at IS NOT NULL"),
+    Aged("outbox_bulk", "queued_at", YEAR, "set_aside IS NOT NULL"),
     Aged("inbox", "received_at", timedelta(days=31)),
     Aged("alert_state", "resolved_at", YEAR, "resolved_at IS NOT NULL"),
     Aged("incident", "closed_at", YEAR, "closed_at IS NOT NULL"),

@@ -24,7 +24,7 @@ SELECT EXISTS (SELECT FROM sweep_task WHERE outcome IS NULL AND next_at <= $1)
 
 -- name: take
 -- The previous worker of the sweep can no longer write its progress.
-UPDATE sweep_task SET taken_by = $2, started_at = coalesce(started_at, $1)
+UPDATE sweep_task SET claimed_by = $2, started_at = coalesce(started_at, $1)
 WHERE sweep_id = (
     SELECT sweep_id FROM sweep_task WHERE outcome IS NULL AND next_at <= $1 ORDER BY next_at, sweep_id LIMIT 1
 )
@@ -32,16 +32,16 @@ RETURNING sweep_id, data_class, action, request, attempt, started_at, failures, 
 
 -- name: progress
 UPDATE sweep_task SET progress = $4::jsonb
-WHERE sweep_id = $1 AND taken_by = $2 AND attempt = $3 AND outcome IS NULL
+WHERE sweep_id = $1 AND claimed_by = $2 AND attempt = $3 AND outcome IS NULL
 RETURNING sweep_id
 
 -- name: postpone
 UPDATE sweep_task SET failures = failures + 1, next_at = $3
-WHERE sweep_id = $1 AND taken_by = $2 AND outcome IS NULL
+WHERE sweep_id = $1 AND claimed_by = $2 AND outcome IS NULL
 
 -- name: end
 UPDATE sweep_task SET ended_at = $4, outcome = $5, answer = $6
-WHERE sweep_id = $1 AND taken_by = $2 AND attempt = $3 AND outcome IS NULL
+WHERE sweep_id = $1 AND claimed_by = $2 AND attempt = $3 AND outcome IS NULL
 RETURNING sweep_id
 
 -- name: purge

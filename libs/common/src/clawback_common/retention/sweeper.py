@@ -15,7 +15,7 @@ from clawback_common.clock import Clock
 from clawback_common.errors import Conflict, Poison, Stop, Transient
 from clawback_common.kafka.envelope import Batch, Message, Received
 from clawback_common.kafka.subscription import Subscription
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database, Queries, Transaction
 from clawback_common.postgres.pool import Row
 from clawback_common.postgres.rows import columns
@@ -76,7 +76,7 @@ class Sweeper:
         service_name: str,
         db: Database,
         clock: Clock,
-        orders_outbox: OrdersOutbox,
+        orders_outbox: PriorityOutbox,
         classes: Sequence[DataClass] = (),
         ages_min_d: Mapping[str, float] | None = None,
     ) -> None:

@@ -2,27 +2,27 @@
 -- A run without heartbeats has failed; otherwise it would be listed as running for ever.
 UPDATE job_run
 SET outcome = 'failed', ended_at = $2, error = 'heartbeat lost'
-WHERE job = $1 AND outcome = 'running' AND beat_at < $3
+WHERE job = $1 AND outcome = 'running' AND heartbeat_at < $3
 RETURNING id
 
 -- name: begin
 -- Returns no row when the job is exclusive and already running.
-INSERT INTO job_run (id, job, cause, subject, exclusive, started_at, beat_at, outcome)
+INSERT INTO job_run (id, job, cause, subject, exclusive, started_at, heartbeat_at, outcome)
 VALUES ($1, $2, $3, $4, $5, $6, $6, 'running')
 ON CONFLICT DO NOTHING
 RETURNING id
 
 -- name: skip
-INSERT INTO job_run (id, job, cause, subject, exclusive, started_at, beat_at, ended_at, outcome, error)
+INSERT INTO job_run (id, job, cause, subject, exclusive, started_at, heartbeat_at, ended_at, outcome, error)
 VALUES ($1, $2, $3, $4, $5, $6, $6, $6, 'skipped', 'already running')
 
 -- name: beat
-UPDATE job_run SET beat_at = $2, counts = $3::jsonb, retries = $4 WHERE id = $1 AND outcome = 'running'
+UPDATE job_run SET heartbeat_at = $2, counts = $3::jsonb, retries = $4 WHERE id = $1 AND outcome = 'running'
 
 -- name: end
 -- Also updates a run that was considered dead meanwhile: its own outcome is more accurate.
 UPDATE job_run
-SET outcome = $2, ended_at = $3, beat_at = $3, counts = $4::jsonb, retries = $5, error = $6
+SET outcome = $2, ended_at = $3, heartbeat_at = $3, counts = $4::jsonb, retries = $5, error = $6
 WHERE id = $1
 
 -- name: page

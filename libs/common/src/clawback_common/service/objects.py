@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from clawback_common.clock import Clock
 from clawback_common.config.settings import ServiceSettings
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.retention import Sweeper
 
@@ -19,7 +19,7 @@ class ServiceObjects(Generic[S]):
     settings: S
     db: Database
     clock: Clock
-    orders: OrdersOutbox
+    outbox: PriorityOutbox
     """The outbox of messages that must not wait."""
     sweeper: Sweeper
     """Answers requests to sweep."""

@@ -30,7 +30,7 @@ from clawback_common.kafka.stalls import LaneAlerts, OutboxAlerts
 from clawback_common.kafka.subscription import BusContext, Subscription, group_of
 from clawback_common.kafka.topics import require_topics
 from clawback_common.messaging import incidents, quarantine
-from clawback_common.messaging.outbox import news, orders
+from clawback_common.messaging.outbox import bulk, priority
 from clawback_common.messaging.outbox.delays import OutboxDelays
 from clawback_common.messaging.outbox.lost_log import log_of
 from clawback_common.messaging.outbox.relay import Lane, Relay, Render
@@ -67,12 +67,12 @@ class WorkerSpec:
     """Called once, when all checks have passed."""
     close: Callable[[], Awaitable[None]] | None = None
     """Called once, when consuming has ended."""
-    bulk_outbox: news.NewsOutbox | None = None
+    bulk_outbox: bulk.BulkOutbox | None = None
     """Its second outbox, whose rows are references; None: it has none."""
     publish: Render | None = None
     """Renders these references when they are sent."""
     may_publish: Callable[[], Awaitable[bool]] | None = None
-    """Called until it returns True; news wait for it."""
+    """Called until it returns True; the bulk lane waits for it."""
     on_set_aside: SetAside | None = None
     """Called with the lane and the row that cannot be sent."""
     alerts: LaneAlerts | None = None
@@ -100,7 +100,7 @@ class Worker:
         self._settings = service.settings
         self._db = service.db
         self._clock = service.clock
-        self._orders = service.orders
+        self._outbox = service.outbox
         self.spec = spec
         self._migrations = migrations
         self._port = port
@@ -176,7 +176,7 @@ class Worker:
         async with self._db.transaction() as tx:
             incident = (event_id("gap", self.name, gap), None, str(gap)[:1000])
             await incidents.open_all(tx, "consumer_gap", [incident], now)
-            await self._orders.put(tx, [messages.raised(self.name, condition, number, now)])
+            await self._outbox.put(tx, [messages.raised(self.name, condition, number, now)])
         async with AsyncExitStack() as ending:
             ended = ShutdownEvent()
             ended.set()
@@ -219,9 +219,9 @@ class Worker:
             self.name,
             self._settings,
             self._db,
-            self._orders,
+            self._outbox,
             self._clock,
-            self.spec.alerts or OutboxAlerts(self.name, self._orders, self._clock),
+            self.spec.alerts or OutboxAlerts(self.name, self._outbox, self._clock),
             self._authentication,
             self._priority,
         )
@@ -246,17 +246,17 @@ class Worker:
 
     def _priority_relay(self, ending: AsyncExitStack) -> Relay:
         producer = Producer(self._settings, self.name, linger_ms=0, signer=self._signer)
-        return self._relay(orders.LANE, producer, self._orders, ending)
+        return self._relay(priority.LANE, producer, self._outbox, ending)
 
     def _bulk_relay(self, publish: Render, ending: AsyncExitStack) -> Relay:
         producer = Producer(self._settings, self.name)
-        return self._relay(news.lane(publish), producer, self.spec.bulk_outbox, ending)
+        return self._relay(bulk.lane(publish), producer, self.spec.bulk_outbox, ending)
 
     def _relay(
         self,
         lane: Lane,
         producer: Producer,
-        outbox: orders.OrdersOutbox | news.NewsOutbox | None,
+        outbox: priority.PriorityOutbox | bulk.BulkOutbox | None,
         ending: AsyncExitStack,
     ) -> Relay:
         ending.push_async_callback(producer.close)
@@ -266,7 +266,7 @@ class Worker:
         return relay
 
     async def _publish(self, bus: Bus, relay: Relay, draining: ShutdownEvent) -> None:
-        """Send news only when all orders from before the start have been applied."""
+        """Send the bulk lane only when all orders from before the start have been applied."""
         while not await self._may_publish(bus):
             if await draining.sleep(0.1):
                 return
@@ -280,7 +280,7 @@ class Worker:
             return False
 
     async def _watch(self, relays: Sequence[Relay]) -> None:
-        delays = OutboxDelays(self.name, self._db, self._clock, self._orders)
+        delays = OutboxDelays(self.name, self._db, self._clock, self._outbox)
         for relay in relays:
             await delays.watch(relay)
 
@@ -288,8 +288,8 @@ class Worker:
         for topic in (AlertRaised.TOPIC, *self.spec.resent):
             profile = load_topics()[topic].profiles[self._settings.topic_profile]
             log, kept = await log_of(self._settings, topic), timedelta(milliseconds=profile.retention)
-            if await orders.send_lost_again(self._db, log, self._clock.now(), kept):
-                self._orders.wake()
+            if await priority.send_lost_again(self._db, log, self._clock.now(), kept):
+                self._outbox.wake()
 
     async def _tidy(self) -> None:
         """Delete expired rows, first the bytes in quarantine, which are content. A failing step stops no other."""

@@ -112,7 +112,7 @@ def unreadable(source: str, now: datetime) -> Raised:
         f"A record from {source} cannot be decoded and may be an alert that nobody was notified of. "
         "Check the dead letters.",
         now,
-        {"door": source},
+        {"source": source},
     )
 
 
@@ -158,7 +158,7 @@ def silence_created(by: str, matchers: Sequence[str], until: datetime, now: date
 
 def test_alert(by: str, now: datetime) -> Raised:
     """Returns a test alert, which checks that every channel reaches every recipient."""
-    labels: Mapping[str, str] = {"asked_by": one_line(by, 100)}
+    labels: Mapping[str, str] = {"requested_by": one_line(by, 100)}
     text = "This is a test of the notification channels. No action is needed."
     return Raised("TestAlert", SERVICE, Severity.INFO, text, now, labels, is_event=True)
 

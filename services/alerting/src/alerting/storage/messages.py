@@ -159,7 +159,7 @@ async def lines(db: Querier, message_id: UUID) -> list[Line]:
 
 
 def _line(row: Row) -> Line:
-    snapshot = orjson.loads(row["told"])
+    snapshot = orjson.loads(row["alert"])
     until, by = snapshot["until"], snapshot["ended_by"]
     ended_since = row["occurrence_now"] is not None and (
         row["occurrence_now"] > row["occurrence"] or row["status_now"] == "resolved"

@@ -40,7 +40,7 @@ WHERE m.attempts = 0
 RETURNING message_id
 
 -- name: insert_notifications
-INSERT INTO notification (fingerprint, occurrence, recipient, channel, what, number, message_id, told)
+INSERT INTO notification (fingerprint, occurrence, recipient, channel, what, number, message_id, alert)
 SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[], $7::uuid[], $8::jsonb[])
 ON CONFLICT DO NOTHING
 
@@ -61,7 +61,7 @@ RETURNING message_id, recipient, channel, severity, due_at, attempts
 
 -- name: lines
 -- The alerts of a message, and whether they have ended since.
-SELECT n.fingerprint, n.occurrence, n.what, n.number, n.told, a.occurrence AS occurrence_now, a.status AS status_now,
+SELECT n.fingerprint, n.occurrence, n.what, n.number, n.alert, a.occurrence AS occurrence_now, a.status AS status_now,
        a.resolved_at AS resolved_now, a.resolved_by AS resolved_by_now
 FROM notification AS n
 LEFT JOIN alert AS a USING (fingerprint)

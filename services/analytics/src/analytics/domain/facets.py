@@ -55,7 +55,7 @@ def article_facts(article: ArticlePublished) -> ArticleFacts:
         article.article_id,
         article.version,
         article.after_order,
-        article.kept_from,
+        article.retention_date,
         article.published_at.date(),
         (article.language or "", article.source.key, tuple(sorted(licences))),
         article.word_count or 0,

@@ -38,4 +38,4 @@ async def on_set_aside(service: Service, lane: str, what: str) -> None:
         )
         summary = f"A row of the outbox {lane} of {GROUP} cannot be sent and is marked as failed: {what}"
         alert = messages.event(GROUP, "OutboxRowSetAside", summary, at=now, cause=what, lane=lane)
-        await service.orders.put(tx, [alert])
+        await service.outbox.put(tx, [alert])

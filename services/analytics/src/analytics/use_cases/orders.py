@@ -53,7 +53,7 @@ async def _fold(
     if doubtful := await unconfirmed.put(tx, rows.values(), traces, now):
         changed += await facets.mark_unconfirmed(tx, doubtful)
     receipts = answers.receipts(batch, rows, GROUP, emptied, purged, now)
-    await service.orders.put(tx, list(receipts), again=True)
+    await service.outbox.put(tx, list(receipts), again=True)
     return changed
 
 
@@ -67,7 +67,7 @@ async def on_confirmed(service: Service, doubtful: Row, issued: Batch[AnyOrder])
         changed = await _fold(tx, service, issued, confirmed=True) if issued else []
         changed += await facets.confirm(tx, article_id)
         now = service.clock.now()
-        await unconfirmed.report_unless_issued(tx, service.orders, GROUP, doubtful, issued, now)
+        await unconfirmed.report_unless_issued(tx, service.outbox, GROUP, doubtful, issued, now)
         await recount(tx, changed)
 
 
@@ -84,5 +84,5 @@ async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Ser
         delta.subtract(counted)
         delta.add(counted._replace(withheld=True))
     now = service.clock.now()
-    await answers.report_unreadable(tx, service.orders, GROUP, bad, "is not counted", now)
+    await answers.report_unreadable(tx, service.outbox, GROUP, bad, "is not counted", now)
     await rollups.apply(tx, delta)

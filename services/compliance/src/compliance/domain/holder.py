@@ -42,7 +42,7 @@ def own_holders(
         kind=HolderKind.EXPIRY,
         purpose="the brokers that carry articles to their readers",
         copy_kinds=("log",),
-        forgets_after_h=brokers_forget_after_h,
+        content_retention_h=brokers_forget_after_h,
     )
     aging = [
         HolderRegistration(
@@ -50,7 +50,7 @@ def own_holders(
             kind=HolderKind.EXPIRY,
             purpose="copies that are deleted by age, named in EXPIRY_HOLDERS",
             copy_kinds=("copy",),
-            forgets_after_h=hours,
+            content_retention_h=hours,
         )
         for name, hours in sorted(expiry_holders.items())
     ]
@@ -68,7 +68,7 @@ def fixed(name: str, kind: HolderKind, stores: Collection[str]) -> str | None:
     if name in stores or kind is HolderKind.STORE:
         return "our own stores are registered by the worker from STORES"
     if name == BROKERS:
-        return "the brokers are registered by the worker from KAFKA_FORGETS_AFTER_H"
+        return "the brokers are registered by the worker from KAFKA_CONTENT_RETENTION_H"
     if kind is HolderKind.EXPIRY:
         return "copies that are deleted by age are changed only by the setting EXPIRY_HOLDERS"
     return None

@@ -81,7 +81,7 @@ class Answer:
     attempt: int
     removals: Mapping[str, Outcome]
     answered_at: datetime
-    came_by: str
+    received_via: str
     authenticated: bool = True
     """The receipt is known to come from the holder."""
 
@@ -101,7 +101,7 @@ class Answer:
         return hashlib.sha256("\x1f".join(parts).encode()).digest()
 
     @classmethod
-    def of(cls, event: ArticleRemoved, came_by: str, *, authenticated: bool = True) -> "Answer":
+    def of(cls, event: ArticleRemoved, received_via: str, *, authenticated: bool = True) -> "Answer":
         """Creates a receipt from an event, or from an HTTP body of the same form."""
         return cls(
             receipt_id=event.receipt_id,
@@ -111,7 +111,7 @@ class Answer:
             attempt=event.attempt,
             removals={removal.copy_kind: removal.outcome for removal in event.removals},
             answered_at=event.answered_at,
-            came_by=came_by,
+            received_via=received_via,
             authenticated=authenticated,
         )
 

@@ -59,7 +59,7 @@ class IssueOrder:
     clock_started_at: datetime
     due_at: datetime
     revoked_at: datetime | None = None
-    lifts: UUID | None = None
+    reinstates: UUID | None = None
     notices: tuple[Notice, ...] = ()
     traceparent: str | None = None
 
@@ -110,7 +110,7 @@ def recovered(order: AnyOrder, deadlines: Deadlines) -> IssueOrder:
     )
     match order:
         case ArticleReinstated():
-            return replace(ordered, lifts=order.revocation_id)
+            return replace(ordered, reinstates=order.revocation_id)
         case ArticleWithheld():
             return replace(
                 ordered, revocation_id=order.revocation_id, kind=Kind.WITHHELD, reason=order.reason
@@ -236,7 +236,7 @@ def reinstatement(
         ordered_by=lifted_by,
         clock_started_at=now,
         due_at=now + deadlines.usual,
-        lifts=revoked,
+        reinstates=revoked,
     )
 
 
@@ -255,7 +255,7 @@ class Order:
     due_at: datetime
     revoked_at: datetime | None
     ordered_at: datetime
-    lifts: UUID | None
+    reinstates: UUID | None
     attempts: int
     resend_from: datetime
     closed: bool
@@ -284,7 +284,7 @@ class Order:
             due_at=new.due_at,
             revoked_at=new.revoked_at,
             ordered_at=new.ordered_at,
-            lifts=new.lifts,
+            reinstates=new.reinstates,
             attempts=1,
             resend_from=new.ordered_at,
             closed=False,

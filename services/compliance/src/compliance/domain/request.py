@@ -58,7 +58,7 @@ class Request:
     refused_by: str | None = None
     refused_at: datetime | None = None
     withheld: int = 0
-    carried_out: int = 0
+    executed: int = 0
     executed_at: datetime | None = None
 
     @property

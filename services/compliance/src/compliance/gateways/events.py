@@ -54,7 +54,7 @@ def order_event(
         "holders": None if holders is None or len(holders) > HOLDERS_MAX else tuple(holders),
     }
     if order.kind is Kind.REINSTATED:
-        return ArticleReinstated(**shared, revocation_id=order.lifts or order.revocation_id)
+        return ArticleReinstated(**shared, revocation_id=order.reinstates or order.revocation_id)
     shared |= {
         "revocation_id": order.revocation_id,
         "reason": order.reason,

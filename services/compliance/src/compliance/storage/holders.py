@@ -41,7 +41,7 @@ async def save(
         list(registration.copy_kinds),
         str(url) if url else None,
         registration.contact,
-        registration.forgets_after_h,
+        registration.content_retention_h,
         now,
         changed_by,
         orjson.dumps(registration.signing_keys).decode(),
@@ -123,7 +123,7 @@ def registration(row: Row) -> HolderRegistration:
             "copy_kinds": row["copy_kinds"],
             "holdings_url": row["holdings_url"],
             "contact": row["contact"],
-            "forgets_after_h": row["forgets_after_h"],
+            "content_retention_h": row["content_retention_h"],
             "signing_keys": orjson.loads(row["signing_keys"]),
         }
     )

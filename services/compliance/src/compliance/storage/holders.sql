@@ -9,13 +9,13 @@ SELECT pg_advisory_xact_lock($1)
 
 -- name: save
 INSERT INTO holder AS h (name, kind, consumer_group, purpose, filter, copy_kinds, holdings_url, contact,
-                         forgets_after_h, status, registered_at, registered_by, signing_keys)
+                         content_retention_h, status, registered_at, registered_by, signing_keys)
 VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, 'active', $10, $11, $12::jsonb)
 ON CONFLICT (name) DO UPDATE
 SET registered_at = CASE WHEN h.status = 'left' THEN excluded.registered_at ELSE h.registered_at END,
     kind = excluded.kind, consumer_group = excluded.consumer_group, purpose = excluded.purpose,
     filter = excluded.filter, copy_kinds = excluded.copy_kinds, holdings_url = excluded.holdings_url,
-    contact = excluded.contact, forgets_after_h = excluded.forgets_after_h, signing_keys = excluded.signing_keys, status = 'active',
+    contact = excluded.contact, content_retention_h = excluded.content_retention_h, signing_keys = excluded.signing_keys, status = 'active',
     left_at = NULL
 
 -- name: leave
@@ -26,7 +26,7 @@ INSERT INTO holder_change (name, changed_at, changed_by, change, now) VALUES ($1
 RETURNING id
 
 -- name: one
-SELECT name, kind, consumer_group, purpose, filter, copy_kinds, holdings_url, contact, forgets_after_h, status,
+SELECT name, kind, consumer_group, purpose, filter, copy_kinds, holdings_url, contact, content_retention_h, status,
        registered_at, registered_by, left_at, signing_keys
 FROM holder
 WHERE name = $1
@@ -35,7 +35,7 @@ WHERE name = $1
 SELECT name FROM holder WHERE name = ANY ($1::text[])
 
 -- name: page
-SELECT name, kind, consumer_group, purpose, filter, copy_kinds, holdings_url, contact, forgets_after_h, status,
+SELECT name, kind, consumer_group, purpose, filter, copy_kinds, holdings_url, contact, content_retention_h, status,
        registered_at, registered_by, left_at, signing_keys
 FROM holder
 WHERE name > $1 AND ($2 OR status = 'active')

@@ -23,7 +23,7 @@ SET reason = excluded.reason, noticed_by = excluded.noticed_by, noticed_at = exc
 -- Articles that this subject revoked since then without a second person, and the remaining articles of its requests
 -- that are being carried out. The count stops at the limit.
 SELECT (SELECT count(*) FROM (SELECT FROM notice WHERE counted_for = $1 AND received_at > $2 LIMIT $3) AS counted)
-     + (SELECT coalesce(sum(cardinality(article_ids) - carried_out), 0) FROM notice_request
+     + (SELECT coalesce(sum(cardinality(article_ids) - executed), 0) FROM notice_request
         WHERE executed_at IS NULL AND made_by = $1 AND kind = 'revoke' AND NOT needs_approval)
 
 -- name: counted_by_feed
@@ -62,7 +62,7 @@ SELECT article_id, revocation_id FROM notice WHERE request_id = $1
 -- the outbox by age, so an order without a row was sent.
 SELECT n.notice_id, n.article_id, n.noticed_by, n.received_at, n.request_id,
        q.refused_at IS NOT NULL AS request_refused, r.kind, r.order_no, r.revocation_id, r.closed_at,
-       NOT EXISTS (SELECT FROM outbox_orders WHERE event_id = r.sent_event_id AND sent_at IS NULL) AS order_sent
+       NOT EXISTS (SELECT FROM outbox_priority WHERE event_id = r.sent_event_id AND sent_at IS NULL) AS order_sent
 FROM (
     SELECT notice_id, article_id FROM notice WHERE notice_id = $1
     UNION

@@ -37,7 +37,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Owing:
+class OpenHolders:
     """The holders that have not closed an order."""
 
     due: tuple[str, ...] = ()
@@ -151,10 +151,10 @@ async def resend(tx: Transaction, holder: str, revocation_ids: Sequence[UUID], n
     return [row["revocation_id"] for row in rows]
 
 
-async def owing(tx: Querier, revocation_ids: Sequence[UUID], now: datetime) -> dict[UUID, Owing]:
+async def open_holders(tx: Querier, revocation_ids: Sequence[UUID], now: datetime) -> dict[UUID, OpenHolders]:
     """Returns the holders that have not closed these orders."""
-    rows = await tx.fetch(SQL["owing"], revocation_ids, now)
-    return {row["revocation_id"]: Owing(tuple(row["due"]), row["next_at"]) for row in rows}
+    rows = await tx.fetch(SQL["open_holders"], revocation_ids, now)
+    return {row["revocation_id"]: OpenHolders(tuple(row["due"]), row["next_at"]) for row in rows}
 
 
 async def still_held(db: Querier) -> list[Condition]:
@@ -200,14 +200,14 @@ async def of_revocations(db: Querier, revocation_ids: Sequence[UUID]) -> list[Ro
     return await db.fetch(SQL["of_revocations"], revocation_ids)
 
 
-async def owed(db: Querier, holder: str, after: tuple[datetime, UUID], limit: int) -> list[Row]:
+async def open_of_holder(db: Querier, holder: str, after: tuple[datetime, UUID], limit: int) -> list[Row]:
     """Returns a holder's open obligations, the most urgent first, after a position."""
-    return await db.fetch(SQL["owed"], holder, *after, limit)
+    return await db.fetch(SQL["open_of_holder"], holder, *after, limit)
 
 
-async def owed_sums(db: Querier, names: Sequence[str], now: datetime) -> dict[str, Row]:
+async def open_sums(db: Querier, names: Sequence[str], now: datetime) -> dict[str, Row]:
     """Returns the totals of these holders, by name: ``open``, ``overdue``, ``oldest_at``, ``next_due_at``."""
-    return {row["holder"]: row for row in await db.fetch(SQL["owed_sums"], names, now)}
+    return {row["holder"]: row for row in await db.fetch(SQL["open_sums"], names, now)}
 
 
 async def open_prompt(db: Querier) -> int:

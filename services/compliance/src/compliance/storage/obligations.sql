@@ -14,7 +14,7 @@ CROSS JOIN LATERAL (
                 WHEN p.revocation_id IS NULL
                      AND NOT EXISTS (SELECT FROM holder AS o WHERE o.name = $4 AND o.kind = 'store' AND o.status = 'active')
                 THEN r.ordered_at END
-           + make_interval(secs => 3600 * least(h.forgets_after_h, 87600)) AS closes_at
+           + make_interval(secs => 3600 * least(h.content_retention_h, 87600)) AS closes_at
 ) AS x
 CROSS JOIN LATERAL (
     SELECT CASE WHEN $3::text IS NULL THEN r.due_at
@@ -28,7 +28,7 @@ RETURNING revocation_id
 
 -- name: supersede
 UPDATE obligation
-SET state = 'superseded', superseded_at = $2, updated_at = $2, look_at = NULL, evidence = '{"how": "later order"}'
+SET state = 'superseded', superseded_at = $2, updated_at = $2, check_at = NULL, evidence = '{"how": "later order"}'
 WHERE revocation_id = ANY ($1::uuid[]) AND state IN ('open', 'notified', 'removed')
 
 -- name: update_due
@@ -53,7 +53,7 @@ FOR NO KEY UPDATE OF o
 UPDATE obligation AS o
 SET answers = n.answers, state = n.state, attempts = n.attempts, notified_at = n.notified_at,
     removed_at = n.removed_at, verified_at = n.verified_at, superseded_at = n.superseded_at,
-    evidence = n.evidence, look_at = NULL, updated_at = $11
+    evidence = n.evidence, check_at = NULL, updated_at = $11
 FROM unnest($1::uuid[], $2::text[], $3::jsonb[], $4::text[], $5::int[], $6::timestamptz[], $7::timestamptz[],
             $8::timestamptz[], $9::timestamptz[], $10::jsonb[])
      AS n (revocation_id, holder, answers, state, attempts, notified_at, removed_at, verified_at, superseded_at,
@@ -66,7 +66,7 @@ WITH sent AS (
     SELECT o.revocation_id, o.holder, x.sent_at
     FROM obligation AS o
     JOIN revocation AS r USING (revocation_id)
-    JOIN outbox_orders AS x ON x.event_id = r.sent_event_id
+    JOIN outbox_priority AS x ON x.event_id = r.sent_event_id
     WHERE o.state = 'open' AND o.kind <> 'expiry' AND x.sent_at IS NOT NULL
     LIMIT 5000
     FOR NO KEY UPDATE OF o SKIP LOCKED
@@ -83,7 +83,7 @@ FROM holder AS h
 CROSS JOIN LATERAL (
     SELECT o.revocation_id, r.article_id
     FROM obligation AS o JOIN revocation AS r USING (revocation_id)
-    WHERE o.holder = h.name AND o.state = 'removed' AND (o.look_at IS NULL OR o.look_at <= $1)
+    WHERE o.holder = h.name AND o.state = 'removed' AND (o.check_at IS NULL OR o.check_at <= $1)
     ORDER BY o.due_at, o.revocation_id
     LIMIT $2
 ) AS c
@@ -91,7 +91,7 @@ WHERE h.name <> ALL ($3::text[])
 
 -- name: verify
 UPDATE obligation AS o
-SET state = 'verified', verified_at = $4, evidence = n.evidence, look_at = NULL, updated_at = $4
+SET state = 'verified', verified_at = $4, evidence = n.evidence, check_at = NULL, updated_at = $4
 FROM unnest($2::uuid[], $3::jsonb[]) AS n (revocation_id, evidence)
 WHERE o.holder = $1 AND o.revocation_id = n.revocation_id AND o.state = 'removed'
 RETURNING o.opened_at
@@ -102,7 +102,7 @@ RETURNING o.opened_at
 UPDATE obligation AS o
 SET closes_at = x.closes_at, due_at = greatest(o.due_at, x.closes_at), updated_at = $2
 FROM obligation AS p, holder AS h
-CROSS JOIN LATERAL (SELECT $2::timestamptz + make_interval(secs => 3600 * least(h.forgets_after_h, 87600)) AS closes_at) AS x
+CROSS JOIN LATERAL (SELECT $2::timestamptz + make_interval(secs => 3600 * least(h.content_retention_h, 87600)) AS closes_at) AS x
 WHERE o.revocation_id = ANY ($1::uuid[]) AND o.kind = 'expiry' AND o.closes_at IS NULL AND h.name = o.holder
   AND p.revocation_id = o.revocation_id AND p.holder = $3 AND p.state = 'verified'
 
@@ -116,7 +116,7 @@ LIMIT $1
 
 -- name: close_unverifiable
 UPDATE obligation AS o
-SET state = 'verified', verified_at = $3, look_at = NULL, updated_at = $3,
+SET state = 'verified', verified_at = $3, check_at = NULL, updated_at = $3,
     evidence = jsonb_build_object('how', 'own statement', 'why', 'no holdings address', 'answers', o.answers)
 FROM unnest($1::uuid[], $2::text[]) AS n (revocation_id, holder), holder AS h
 WHERE o.revocation_id = n.revocation_id AND o.holder = n.holder AND o.state = 'removed'
@@ -127,7 +127,7 @@ RETURNING o.revocation_id
 -- The holder still has what it reported as removed, so its receipt does not count. The order is resent after a delay
 -- that grows each time ($4). A receipt that arrives before does not change the delay.
 UPDATE obligation
-SET state = 'open', answers = '{}', removed_at = NULL, reopened = reopened + 1, look_at = NULL, updated_at = $3,
+SET state = 'open', answers = '{}', removed_at = NULL, reopened = reopened + 1, check_at = NULL, updated_at = $3,
     resend_at = CASE WHEN resend_at > $3 THEN resend_at
                      ELSE $3 + ($4::interval[])[least(reopened + 1, cardinality($4::interval[]))] END
 WHERE holder = $1 AND revocation_id = ANY ($2::uuid[]) AND state = 'removed'
@@ -148,7 +148,7 @@ WHERE holder = $1 AND state IN ('open', 'notified') AND kind <> 'expiry'
 ORDER BY due_at, revocation_id
 LIMIT $2
 
--- name: owing
+-- name: open_holders
 -- Holders that have not closed an order: those to which it may be sent now, and when it may be sent to the next of the
 -- others.
 SELECT revocation_id,
@@ -166,7 +166,7 @@ GROUP BY holder
 ORDER BY holder
 
 -- name: postpone_check
-UPDATE obligation SET look_at = $3 WHERE holder = $1 AND revocation_id = ANY ($2::uuid[]) AND state = 'removed'
+UPDATE obligation SET check_at = $3 WHERE holder = $1 AND revocation_id = ANY ($2::uuid[]) AND state = 'removed'
 
 -- name: expire
 -- The holder's time has passed, so the copy was deleted by age.
@@ -217,7 +217,7 @@ WHERE o.state IN ('open', 'notified', 'removed') AND o.kind <> 'expiry' AND o.du
 ORDER BY o.due_at, o.revocation_id, o.holder
 LIMIT $6
 
--- name: owed
+-- name: open_of_holder
 -- A holder's open obligations, the most urgent first, each with its last answer.
 SELECT o.revocation_id, r.article_id, r.order_no, r.kind AS order_kind, o.kind, o.state, o.due_at, o.closes_at, o.opened_at,
        r.attempts, o.notified_at, o.reopened, o.resend_at, a.answered_at, a.attempt AS answered_attempt, a.meaning
@@ -234,7 +234,7 @@ WHERE o.holder = $1 AND o.state IN ('open', 'notified', 'removed') AND (o.due_at
 ORDER BY o.due_at, o.revocation_id
 LIMIT $4
 
--- name: owed_sums
+-- name: open_sums
 -- Obligations of orders that only withhold, or of expiry holders, are never overdue.
 SELECT h.name AS holder, s.open, s.overdue, s.oldest_at, s.next_due_at
 FROM unnest($1::text[]) AS h (name)

@@ -32,7 +32,7 @@ async def save(tx: Transaction, answers: Sequence[tuple[Answer, ReceiptOutcome]]
         [answer.attempt for answer, _ in rows],
         [orjson.dumps(dict(islice(answer.removals.items(), KINDS_MAX))).decode() for answer, _ in rows],
         [answer.answered_at for answer, _ in rows],
-        [answer.came_by for answer, _ in rows],
+        [answer.received_via for answer, _ in rows],
         [meaning.value for _, meaning in rows],
         [answer.authenticated for answer, _ in rows],
         [answer.digest for answer, _ in rows],

@@ -1,5 +1,5 @@
 -- name: save
-INSERT INTO receipt (receipt_id, article_id, order_no, holder, attempt, removals, answered_at, came_by, meaning,
+INSERT INTO receipt (receipt_id, article_id, order_no, holder, attempt, removals, answered_at, received_via, meaning,
                      authenticated, answer_sha256, received_at)
 SELECT n.*, $12
 FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::int[], $6::jsonb[], $7::timestamptz[], $8::text[],
@@ -14,14 +14,14 @@ FROM (SELECT FROM receipt
       WHERE meaning IN ('unknown_order', 'not_obliged', 'unauthenticated') AND received_at > $1 LIMIT $2) AS stray
 
 -- name: of_article
-SELECT id, receipt_id, order_no, holder, attempt, removals, answered_at, received_at, came_by, meaning, authenticated
+SELECT id, receipt_id, order_no, holder, attempt, removals, answered_at, received_at, received_via, meaning, authenticated
 FROM receipt
 WHERE article_id = $1 AND (received_at, id) > ($2, $3)
 ORDER BY received_at, id
 LIMIT $4
 
 -- name: of_order
-SELECT receipt_id, order_no, holder, attempt, removals, answered_at, received_at, came_by, meaning, authenticated
+SELECT receipt_id, order_no, holder, attempt, removals, answered_at, received_at, received_via, meaning, authenticated
 FROM receipt
 WHERE article_id = $1 AND order_no = $2
 ORDER BY received_at, id

@@ -70,10 +70,10 @@ async def wanted(tx: Transaction, article_ids: Sequence[str], *, other_than: UUI
 
 
 async def progress(
-    tx: Transaction, request: Request, now: datetime, *, withheld: int, carried_out: int, done: bool
+    tx: Transaction, request: Request, now: datetime, *, withheld: int, executed: int, done: bool
 ) -> None:
     """Records the progress of a locked request."""
-    await tx.execute(SQL["progress"], request.request_id, withheld, carried_out, done, now)
+    await tx.execute(SQL["progress"], request.request_id, withheld, executed, done, now)
 
 
 async def confirm(

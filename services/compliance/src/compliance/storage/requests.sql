@@ -6,7 +6,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 -- name: lock
 SELECT request_id, kind, entry, article_ids, holder, reason, revoked_at, note, made_by, made_at, expires_at,
        body_sha256, traceparent, needs_approval, confirmed_by, confirmed_at, refused_by, refused_at, withheld,
-       carried_out, executed_at
+       executed, executed_at
 FROM notice_request
 WHERE request_id = $1
 FOR UPDATE
@@ -16,7 +16,7 @@ FOR UPDATE
 -- withhold until the decision.
 SELECT request_id, kind, entry, article_ids, holder, reason, revoked_at, note, made_by, made_at, expires_at,
        body_sha256, traceparent, needs_approval, confirmed_by, confirmed_at, refused_by, refused_at, withheld,
-       carried_out, executed_at
+       executed, executed_at
 FROM notice_request
 WHERE executed_at IS NULL AND kind <> 'remove_holder' AND ($1::uuid IS NULL OR request_id = $1)
   AND (confirmed_at IS NOT NULL OR refused_at IS NOT NULL OR NOT needs_approval
@@ -55,7 +55,7 @@ WHERE q.executed_at IS NULL AND q.refused_at IS NULL AND q.kind = 'revoke' AND q
 
 -- name: progress
 UPDATE notice_request
-SET withheld = $2, carried_out = $3, executed_at = CASE WHEN $4 THEN $5::timestamptz END
+SET withheld = $2, executed = $3, executed_at = CASE WHEN $4 THEN $5::timestamptz END
 WHERE request_id = $1
 
 -- name: confirm
@@ -73,7 +73,7 @@ WHERE request_id = $1
 -- name: page
 SELECT request_id, kind, entry, holder, reason, revoked_at, note, made_by, made_at, expires_at, needs_approval,
        confirmed_by, confirmed_at, refused_by, refused_at, decision_note, executed_at,
-       cardinality(article_ids) AS articles, withheld, carried_out
+       cardinality(article_ids) AS articles, withheld, executed
 FROM notice_request
 WHERE ($1 OR executed_at IS NULL) AND (made_at, request_id) < ($2, $3)
 ORDER BY made_at DESC, request_id DESC
@@ -82,7 +82,7 @@ LIMIT $4
 -- name: one
 SELECT request_id, kind, entry, article_ids, holder, reason, revoked_at, note, made_by, made_at, expires_at,
        needs_approval, confirmed_by, confirmed_at, refused_by, refused_at, decision_note, executed_at,
-       cardinality(article_ids) AS articles, withheld, carried_out,
+       cardinality(article_ids) AS articles, withheld, executed,
        (SELECT count(*) FROM article AS a WHERE a.article_id = ANY (q.article_ids) AND a.state = 'revoked')
            AS revoked_now,
        (SELECT count(*) FROM article AS a WHERE a.article_id = ANY (q.article_ids) AND a.state = 'withheld')

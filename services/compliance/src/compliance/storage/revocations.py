@@ -59,7 +59,7 @@ async def insert(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) 
         SQL["insert"],
         *columns(
             rows,
-            "revocation_id article_id order_no kind reason lifts clock_started_at due_at revoked_at "
+            "revocation_id article_id order_no kind reason reinstates clock_started_at due_at revoked_at "
             "ordered_at",
         ),
         [order.ordered_by for order in ordered],
@@ -231,6 +231,6 @@ def _order(row: Row) -> Order:
         Order,
         row,
         kind=Kind(row["kind"]),
-        resend_from=row["pressing_since"],
+        resend_from=row["resend_from"],
         closed=row["closed_at"] is not None,
     )

@@ -1,14 +1,14 @@
 -- name: insert
-INSERT INTO revocation (revocation_id, article_id, order_no, previous_order, kind, reason, lifts, clock_started_at, due_at,
-                        revoked_at, ordered_at, ordered_by, backlog, sent_event_id, pressing_since, next_send_at,
+INSERT INTO revocation (revocation_id, article_id, order_no, previous_order, kind, reason, reinstates, clock_started_at, due_at,
+                        revoked_at, ordered_at, ordered_by, backlog, sent_event_id, resend_from, next_send_at,
                         traceparent)
-SELECT n.revocation_id, n.article_id, n.order_no, n.previous_order, n.kind, n.reason, n.lifts, n.clock_started_at,
+SELECT n.revocation_id, n.article_id, n.order_no, n.previous_order, n.kind, n.reason, n.reinstates, n.clock_started_at,
        n.due_at, n.revoked_at, n.ordered_at, n.ordered_by, n.backlog, n.sent_event_id, n.ordered_at, n.next_send_at,
        n.traceparent
 FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::uuid[], $7::timestamptz[],
             $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::boolean[], $13::uuid[],
             $14::timestamptz[], $15::text[], $16::bigint[])
-     AS n (revocation_id, article_id, order_no, kind, reason, lifts, clock_started_at, due_at, revoked_at,
+     AS n (revocation_id, article_id, order_no, kind, reason, reinstates, clock_started_at, due_at, revoked_at,
            ordered_at, ordered_by, backlog, sent_event_id, next_send_at, traceparent, previous_order)
 
 -- name: reinstate
@@ -50,7 +50,7 @@ FOR NO KEY UPDATE
 -- name: lock_orders
 -- Rows of this table are always locked before rows of obligation, in the order of their ids.
 SELECT revocation_id, article_id, order_no, previous_order, kind, reason, clock_started_at, due_at, revoked_at,
-       ordered_at, lifts, attempts, pressing_since, closed_at, traceparent
+       ordered_at, reinstates, attempts, resend_from, closed_at, traceparent
 FROM revocation
 WHERE revocation_id = ANY ($1::uuid[])
 ORDER BY revocation_id
@@ -59,10 +59,10 @@ FOR NO KEY UPDATE
 -- name: lock_due
 -- Open orders that are due to be resent. An order whose last sending is still in the outbox counts as sent.
 SELECT revocation_id, article_id, order_no, previous_order, kind, reason, clock_started_at, due_at, revoked_at,
-       ordered_at, lifts, attempts, pressing_since, closed_at, traceparent
+       ordered_at, reinstates, attempts, resend_from, closed_at, traceparent
 FROM revocation AS r
 WHERE closed_at IS NULL AND next_send_at <= $1
-  AND NOT EXISTS (SELECT FROM outbox_orders AS o
+  AND NOT EXISTS (SELECT FROM outbox_priority AS o
                   WHERE o.event_id = r.sent_event_id AND o.sent_at IS NULL AND o.set_aside IS NULL)
 ORDER BY next_send_at
 LIMIT $2
@@ -79,10 +79,10 @@ FOR NO KEY UPDATE OF r
 -- name: sent
 UPDATE revocation AS r
 SET attempts = n.attempts, sent_event_id = n.event_id, clock_started_at = n.clock_started_at, due_at = n.due_at,
-    pressing_since = n.pressing_since, next_send_at = CASE WHEN r.closed_at IS NULL THEN n.next_send_at END
+    resend_from = n.resend_from, next_send_at = CASE WHEN r.closed_at IS NULL THEN n.next_send_at END
 FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
             $7::timestamptz[])
-     AS n (revocation_id, attempts, event_id, clock_started_at, due_at, pressing_since, next_send_at)
+     AS n (revocation_id, attempts, event_id, clock_started_at, due_at, resend_from, next_send_at)
 WHERE r.revocation_id = n.revocation_id
 
 -- name: close_if_complete
@@ -96,7 +96,7 @@ WHERE r.revocation_id = ANY ($1::uuid[]) AND r.closed_at IS NULL
 RETURNING r.revocation_id, r.ordered_at
 
 -- name: reopen
-UPDATE revocation SET closed_at = NULL, pressing_since = $2, next_send_at = $2 WHERE revocation_id = ANY ($1::uuid[])
+UPDATE revocation SET closed_at = NULL, resend_from = $2, next_send_at = $2 WHERE revocation_id = ANY ($1::uuid[])
 
 -- name: send_from
 -- The order is open, and resent at this time at the latest.
@@ -127,7 +127,7 @@ SELECT min(next_send_at) FROM revocation WHERE closed_at IS NULL
 SELECT coalesce(max(seq), 0) FROM revocation
 
 -- name: feed
-SELECT seq, revocation_id, article_id, order_no, previous_order, kind, reason, lifts, clock_started_at, due_at,
+SELECT seq, revocation_id, article_id, order_no, previous_order, kind, reason, reinstates, clock_started_at, due_at,
        revoked_at, ordered_at, attempts
 FROM revocation
 WHERE seq > $1 AND seq <= $2
@@ -144,7 +144,7 @@ FROM (SELECT FROM revocation
       WHERE kind = 'reinstated' AND ordered_by = $1 AND ordered_at > $2 LIMIT $3) AS lifted
 
 -- name: page
-SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.previous_order, r.kind, r.reason, r.lifts,
+SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.previous_order, r.kind, r.reason, r.reinstates,
        r.clock_started_at, r.due_at, r.revoked_at, r.ordered_at, r.ordered_by, r.lifted_at, r.lifted_by, r.backlog,
        r.attempts, r.closed_at
 FROM revocation AS r
@@ -156,7 +156,7 @@ ORDER BY r.seq DESC
 LIMIT $5
 
 -- name: one
-SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.previous_order, r.kind, r.reason, r.lifts,
+SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.previous_order, r.kind, r.reason, r.reinstates,
        r.clock_started_at, r.due_at, r.revoked_at, r.ordered_at, r.ordered_by, r.lifted_at, r.lifted_by, r.backlog,
        r.attempts, r.next_send_at,
        r.closed_at
@@ -164,7 +164,7 @@ FROM revocation AS r
 WHERE r.revocation_id = $1
 
 -- name: of_article
-SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.previous_order, r.kind, r.reason, r.lifts,
+SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.previous_order, r.kind, r.reason, r.reinstates,
        r.clock_started_at, r.due_at, r.revoked_at, r.ordered_at, r.ordered_by, r.lifted_at, r.lifted_by, r.backlog,
        r.attempts, r.next_send_at,
        r.closed_at

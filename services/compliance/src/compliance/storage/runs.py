@@ -12,9 +12,11 @@ from clawback_common.postgres.pool import Row
 SQL = Queries.load(__package__, "runs")
 
 
-async def request(db: Querier, run_id: UUID, cause: str, asked_by: str, now: datetime, *, mock: bool) -> None:
+async def request(
+    db: Querier, run_id: UUID, cause: str, requested_by: str, now: datetime, *, mock: bool
+) -> None:
     """Records the request for a run."""
-    await db.execute(SQL["request"], run_id, cause, asked_by, now, mock)
+    await db.execute(SQL["request"], run_id, cause, requested_by, now, mock)
 
 
 async def next_requested(db: Querier) -> UUID | None:

@@ -1,8 +1,8 @@
 -- name: request
-INSERT INTO run (run_id, cause, asked_by, asked_at, state, mock) VALUES ($1, $2, $3, $4, 'requested', $5)
+INSERT INTO run (run_id, cause, requested_by, requested_at, state, mock) VALUES ($1, $2, $3, $4, 'requested', $5)
 
 -- name: next_requested
-SELECT run_id FROM run WHERE state = 'requested' ORDER BY asked_at, run_id LIMIT 1
+SELECT run_id FROM run WHERE state = 'requested' ORDER BY requested_at, run_id LIMIT 1
 
 -- name: start
 UPDATE run SET state = 'running', started_at = $2 WHERE run_id = $1 AND state = 'requested'
@@ -36,7 +36,7 @@ FROM (SELECT FROM run
       LIMIT 1000) AS failed
 
 -- name: last
-SELECT run_id, cause, asked_by, asked_at, state, outcome, started_at, ended_at, polls, noticed, closed, open, overdue,
+SELECT run_id, cause, requested_by, requested_at, state, outcome, started_at, ended_at, polls, noticed, closed, open, overdue,
        open_in_all, mock, error
 FROM run
 WHERE state IN ('completed', 'failed')
@@ -44,15 +44,15 @@ ORDER BY ended_at DESC
 LIMIT 1
 
 -- name: one
-SELECT run_id, cause, asked_by, asked_at, state, outcome, started_at, ended_at, polls, noticed, closed, open, overdue,
+SELECT run_id, cause, requested_by, requested_at, state, outcome, started_at, ended_at, polls, noticed, closed, open, overdue,
        open_in_all, mock, error
 FROM run
 WHERE run_id = $1
 
 -- name: page
-SELECT run_id, cause, asked_by, asked_at, state, outcome, started_at, ended_at, polls, noticed, closed, open, overdue,
+SELECT run_id, cause, requested_by, requested_at, state, outcome, started_at, ended_at, polls, noticed, closed, open, overdue,
        open_in_all, mock, error
 FROM run
-WHERE (asked_at, run_id) < ($1, $2)
-ORDER BY asked_at DESC, run_id DESC
+WHERE (requested_at, run_id) < ($1, $2)
+ORDER BY requested_at DESC, run_id DESC
 LIMIT $3

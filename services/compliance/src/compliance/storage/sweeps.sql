@@ -11,7 +11,7 @@ WHERE r.closed_at < $1
                   WHERE a.article_id = r.article_id AND a.state <> 'live' AND a.revocation_id = r.revocation_id)
   AND NOT EXISTS (SELECT FROM obligation AS o
                   WHERE o.revocation_id = r.revocation_id AND o.state IN ('open', 'notified', 'removed'))
-  AND NOT EXISTS (SELECT FROM revocation AS later WHERE later.lifts = r.revocation_id)
+  AND NOT EXISTS (SELECT FROM revocation AS later WHERE later.reinstates = r.revocation_id)
 ORDER BY r.revocation_id
 LIMIT $5
 FOR UPDATE OF r
@@ -132,7 +132,7 @@ WITH old AS (
     WHERE NOT g.held AND NOT g.in_force
       AND NOT EXISTS (SELECT FROM revocation AS later
                       LEFT JOIN old AS l ON l.revocation_id = later.revocation_id AND NOT l.held AND NOT l.in_force
-                      WHERE later.lifts = g.revocation_id AND l.revocation_id IS NULL)
+                      WHERE later.reinstates = g.revocation_id AND l.revocation_id IS NULL)
 )
 SELECT (SELECT count(*) FROM removable)
        + (SELECT count(*) FROM notice JOIN removable USING (revocation_id))

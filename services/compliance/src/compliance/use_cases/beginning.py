@@ -10,5 +10,7 @@ async def begin(service: Service) -> None:
     """Records the start of monitoring, and registers our stores, the brokers and the expiry holders."""
     await alert_state.begin(service.db, service.clock.now())
     settings = service.settings
-    for registration in own_holders(settings.stores, settings.expiry_holders, settings.kafka_forgets_after_h):
+    for registration in own_holders(
+        settings.stores, settings.expiry_holders, settings.kafka_content_retention_h
+    ):
         await holder_registered(registration, GROUP, service)

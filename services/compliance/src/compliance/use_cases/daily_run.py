@@ -33,7 +33,7 @@ class Check:
     output: Output
     wait: timedelta
 
-    async def asked(self, cause: str, asked_by: str) -> int:
+    async def asked(self, cause: str, requested_by: str) -> int:
         """Requests a run and executes it; returns the exit code. If another run is active, it does nothing.
 
         The lease of a frozen or lost process expires within seconds; this function waits for it.
@@ -45,8 +45,8 @@ class Check:
                     self.output("another run is active; nothing to do")
                     return ExitCode.OK
                 now = service.clock.now()
-                await runs.request(service.db, run_id, cause, asked_by, now, mock=service.settings.mock)
-                return await self._recorded(run_id, cause, asked_by)
+                await runs.request(service.db, run_id, cause, requested_by, now, mock=service.settings.mock)
+                return await self._recorded(run_id, cause, requested_by)
         except LeaseLost as error:
             self.output(f"FAILED: {error}")
             return ExitCode.ATTENTION
@@ -60,10 +60,12 @@ class Check:
             if alone:
                 row = await runs.one(self.service.db, run_id)
                 if row is not None:
-                    await self._recorded(run_id, row["cause"], row["asked_by"])
+                    await self._recorded(run_id, row["cause"], row["requested_by"])
 
-    async def _recorded(self, run_id: UUID, cause: str, asked_by: str) -> int:
-        async with jobs.run(self.service.db, self.service.clock, "run", cause=cause, subject=asked_by) as job:
+    async def _recorded(self, run_id: UUID, cause: str, requested_by: str) -> int:
+        async with jobs.run(
+            self.service.db, self.service.clock, "run", cause=cause, subject=requested_by
+        ) as job:
             code = await self._run(run_id, job)
             if code == ExitCode.RETRY:
                 job.outcome, job.note = "failed", "see the run's error"

@@ -23,7 +23,7 @@ from compliance.domain.notice import (
 from compliance.domain.order import Decision, IssueOrder, Order, ResendOrder
 from compliance.gateways import events, metrics
 from compliance.storage import articles, holders, notices, obligations, requests, revocations
-from compliance.storage.obligations import Owing
+from compliance.storage.obligations import OpenHolders
 from compliance.use_cases import approval
 from compliance.use_cases.approval import Mode
 from compliance.use_cases.incidents import reused_ids
@@ -119,7 +119,7 @@ async def carry_out(tx: Transaction, decisions: Sequence[Decision], service: Ser
             await obligations.supersede(tx, await revocations.close_earlier(tx, later, now), now)
         await obligations.open_all(tx, (decision.revocation_id for decision in new), now)
         cited = {d.revocation_id: [notice.notice_id for notice in d.notices] for d in new}
-        await service.orders.put(tx, events.orders([Order.of(d) for d in new], cited, now))
+        await service.outbox.put(tx, events.orders([Order.of(d) for d in new], cited, now))
     if again:
         taken = await revocations.lock_orders(tx, (decision.revocation_id for decision in again))
         earliest = {d.revocation_id: (d.clock_started_at, d.due_at) for d in again}
@@ -143,12 +143,12 @@ async def send_again(
     times = earliest or {}
     again = [one.sent_again(*times.get(one.revocation_id, (None, None))) for one in taken]
     set_back = [one for one, before in zip(again, taken, strict=True) if one.due_at < before.due_at]
-    owing = await obligations.owing(tx, [one.revocation_id for one in taken], now)
+    owing = await obligations.open_holders(tx, [one.revocation_id for one in taken], now)
     await revocations.sent(tx, again, now, {order: one.next_at for order, one in owing.items()})
     if set_back:
         await obligations.update_due(tx, set_back, now)
-    addressed = {one.revocation_id: owing.get(one.revocation_id, Owing()).due for one in again}
-    await service.orders.put(tx, events.orders(again, cited or {}, now, addressed))
+    addressed = {one.revocation_id: owing.get(one.revocation_id, OpenHolders()).due for one in again}
+    await service.outbox.put(tx, events.orders(again, cited or {}, now, addressed))
     metrics.SENT_AGAIN.inc(len(again))
 
 
@@ -159,8 +159,8 @@ async def resend_due(service: Service, limit: int = 500) -> int:
         due = await revocations.lock_due(tx, now, limit)
         settled = await close_if_complete(tx, [one.revocation_id for one in due], now)
         resendable = [one for one in due if one.revocation_id not in settled]
-        owing = await obligations.owing(tx, [one.revocation_id for one in resendable], now)
-        to_send = [one for one in resendable if owing.get(one.revocation_id, Owing()).due]
+        owing = await obligations.open_holders(tx, [one.revocation_id for one in resendable], now)
+        to_send = [one for one in resendable if owing.get(one.revocation_id, OpenHolders()).due]
         later = [one for one in resendable if one not in to_send]
         if to_send:
             await send_again(tx, to_send, service, now)

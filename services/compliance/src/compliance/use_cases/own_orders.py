@@ -152,8 +152,8 @@ async def _supersede(tx: Transaction, ordered: Sequence[IssueOrder], now: dateti
     if later:
         await obligations.supersede(tx, await revocations.close_earlier(tx, later, now), now)
     for one in ordered:
-        if one.lifts is not None:
-            await revocations.reinstate(tx, one.lifts, one.ordered_by, one.ordered_at)
+        if one.reinstates is not None:
+            await revocations.reinstate(tx, one.reinstates, one.ordered_by, one.ordered_at)
 
 
 async def _report_forged(

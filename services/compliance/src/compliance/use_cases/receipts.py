@@ -197,7 +197,7 @@ async def _wrong(tx: Transaction, checked: HoldingsCheck, service: Service, now:
 
 def _evidence(checked: HoldingsCheck, order: Order, now: datetime) -> dict[str, object]:
     """Returns the evidence for a verification."""
-    evidence: dict[str, object] = {"how": "holdings", "looked_at": now.isoformat()}
+    evidence: dict[str, object] = {"how": "holdings", "checked_at": now.isoformat()}
     proof = obligation.proof(checked, order.article_id, order.order_no)
     evidence |= {"proof": proof, "controls": len(checked.held), "control_ids": checked.held}
     if checked.orders is not None:

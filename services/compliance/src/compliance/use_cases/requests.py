@@ -149,7 +149,7 @@ async def _slice(service: Service, request_id: UUID | None) -> bool:
         request = await requests.lock_work(tx, request_id)
         if request is None:
             return False
-        start = request.carried_out if request.decided else request.withheld
+        start = request.executed if request.decided else request.withheld
         ids = request.article_ids[start : start + SLICE]
         await _carry_out(tx, request, ids, service)
         end = start + len(ids)
@@ -158,7 +158,7 @@ async def _slice(service: Service, request_id: UUID | None) -> bool:
             request,
             service.clock.now(),
             withheld=request.withheld if request.decided else end,
-            carried_out=end if request.decided else 0,
+            executed=end if request.decided else 0,
             done=request.decided and end >= len(request.article_ids),
         )
     return True
@@ -219,7 +219,7 @@ async def _end(
     if ended:
         await revocations.lock(tx, [one.article_id for one in ended], [])
         for reinstating in ended:
-            if reinstating.lifts is not None:
-                await revocations.reinstate(tx, reinstating.lifts, by, now)
+            if reinstating.reinstates is not None:
+                await revocations.reinstate(tx, reinstating.reinstates, by, now)
         await carry_out(tx, ended, service, now)
         metrics.count(ended)

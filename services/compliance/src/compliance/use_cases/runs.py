@@ -58,7 +58,7 @@ async def check_completed(
             open=open_or_lost,
             overdue=late,
         )
-        await service.orders.put(tx, [events.run_ended(completed, traceparent())])
+        await service.outbox.put(tx, [events.run_ended(completed, traceparent())])
     metrics.RUNS.labels("open" if open_or_lost else "done").inc()
     return completed
 
@@ -72,13 +72,13 @@ async def check_failed(run_id: UUID, error: str, service: Service) -> None:
             return
         failed = RunFailed(
             run_id=run_id,
-            started_at=row["started_at"] or row["asked_at"],
+            started_at=row["started_at"] or row["requested_at"],
             ended_at=now,
             poll_ids=tuple(UUID(poll["poll_id"]) for poll in orjson.loads(row["polls"])),
             mock=row["mock"],
             error=error[:500],
         )
-        await service.orders.put(tx, [events.run_ended(failed, traceparent())])
+        await service.outbox.put(tx, [events.run_ended(failed, traceparent())])
     metrics.RUNS.labels("failed").inc()
 
 

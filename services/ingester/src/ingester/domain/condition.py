@@ -22,7 +22,7 @@ class FeedState(NamedTuple):
     since: datetime
     full_pages: int
     reached_at: datetime | None
-    page_asked: int | None
+    page_requested: int | None
     page_limit: int | None
     page_stated: int | None
     kind: str
@@ -90,10 +90,10 @@ def _of_feed(feed: FeedState, now: datetime) -> Iterator[Condition]:
             labels,
         )
     yield from _of_gap(feed, labels)
-    if feed.page_limit and feed.page_asked and feed.page_limit < feed.page_asked:
+    if feed.page_limit and feed.page_requested and feed.page_limit < feed.page_requested:
         stated = f"{feed.page_stated:,}" if feed.page_stated else "nothing"
         summary = (
-            f"Feed {feed.name}: pages of {feed.page_asked:,} entries are requested, and the provider "
+            f"Feed {feed.name}: pages of {feed.page_requested:,} entries are requested, and the provider "
             f"returns at most {feed.page_limit:,} (the key's rate limits state {stated}). All entries are "
             "read, with more calls."
         )

@@ -17,7 +17,7 @@ class Origin(NamedTuple):
     """The owner of a cursor: the provider's address, and a fingerprint of our key."""
 
     endpoint: str
-    key_mark: str
+    key_digest: str
 
     def differs(self, former: "Origin") -> str:
         """Returns the difference from the former origin as text."""

@@ -20,7 +20,7 @@ def published(row: Row, traceparent: str | None, at: datetime) -> Message:
             "version": version,
             "after_order": row["order_no"],
             "source_order": row["source_order"],
-            "kept_from": row["kept_from"],
+            "retention_date": row["retention_date"],
             "received_at": row["received_at"],
         }
     )

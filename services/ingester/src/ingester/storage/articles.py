@@ -28,7 +28,7 @@ class Upserted(NamedTuple):
     """An identity row after a delivery."""
 
     article_id: str
-    kept_from: datetime
+    retention_date: datetime
     version: int
     state: str
     stored: bool
@@ -39,7 +39,7 @@ class Returned(NamedTuple):
     """A withheld article that an order made available again."""
 
     article_id: str
-    kept_from: datetime
+    retention_date: datetime
     version: int
     state: str
 
@@ -85,7 +85,7 @@ async def apply_orders(tx: Transaction, folded: Sequence[Folded], now: datetime)
         [one.returns for one in folded],
     )
     return [
-        Returned(row["article_id"], row["kept_from"], row["version"], row["state"])
+        Returned(row["article_id"], row["retention_date"], row["version"], row["state"])
         for row in rows
         if row["returns"]
     ]
@@ -95,7 +95,7 @@ async def months(tx: Transaction, article_ids: Sequence[str]) -> dict[str, datet
     """Returns the retention dates of the ids that ever had a document."""
     if not article_ids:
         return {}
-    return {row["article_id"]: row["kept_from"] for row in await tx.fetch(SQL["months"], article_ids)}
+    return {row["article_id"]: row["retention_date"] for row in await tx.fetch(SQL["months"], article_ids)}
 
 
 async def too_old(db: Querier, found: Sequence[ArticleSubmitted], now: datetime) -> set[str]:

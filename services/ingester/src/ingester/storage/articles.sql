@@ -5,8 +5,8 @@
 -- article older than the retention floor, by the date of its row if there is one, changes nothing and returns no row:
 -- it was swept. The same document again, while its content is stored, is not a new version. A new version is the time
 -- in milliseconds, so that a restored database never assigns one again.
-INSERT INTO article AS a (article_id, kept_from, received_at, updated_at, source_order, source_position, version, state,
-                          withheld_locally, given, embargoed_until, licence_ends_at, document_hash)
+INSERT INTO article AS a (article_id, retention_date, received_at, updated_at, source_order, source_position, version, state,
+                          withheld_locally, ever_published, embargoed_until, licence_ends_at, document_hash)
 SELECT d.article_id, least(d.published_at, $6), $6, $6, d.source_order, d.source_position,
        floor(extract(epoch FROM $6::timestamptz) * 1000)::bigint,
        CASE WHEN d.licence_ends_at <= $6 THEN 'withheld' WHEN d.embargoed_until > $6 THEN 'embargoed' ELSE 'live' END,
@@ -15,15 +15,15 @@ SELECT d.article_id, least(d.published_at, $6), $6, $6, d.source_order, d.source
        d.embargoed_until, d.licence_ends_at, d.document_hash
 FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $7::bigint[], $8::bigint[])
      AS d (article_id, published_at, source_order, embargoed_until, licence_ends_at, document_hash, source_position)
-WHERE CASE WHEN least(d.published_at, $6) >= (SELECT kept_from FROM floor) THEN true
-           ELSE (SELECT x.kept_from >= (SELECT kept_from FROM floor) FROM article AS x WHERE x.article_id = d.article_id)
+WHERE CASE WHEN least(d.published_at, $6) >= (SELECT retention_date FROM retention_floor) THEN true
+           ELSE (SELECT x.retention_date >= (SELECT retention_date FROM retention_floor) FROM article AS x WHERE x.article_id = d.article_id)
       END
 ORDER BY d.article_id
 ON CONFLICT (article_id) DO UPDATE SET
     updated_at = excluded.updated_at,
-    kept_from = coalesce(a.kept_from, excluded.kept_from),
+    retention_date = coalesce(a.retention_date, excluded.retention_date),
     received_at = coalesce(a.received_at, excluded.received_at),
-    given = a.given OR excluded.given,
+    ever_published = a.ever_published OR excluded.ever_published,
     (source_order, source_position, version, state, withheld_locally, embargoed_until, licence_ends_at, document_hash) = (
         SELECT CASE WHEN later THEN excluded.source_order ELSE a.source_order END,
                CASE WHEN later THEN excluded.source_position ELSE a.source_position END,
@@ -39,10 +39,10 @@ ON CONFLICT (article_id) DO UPDATE SET
                      AND NOT (a.document_hash IS NOT DISTINCT FROM excluded.document_hash
                               AND a.state = excluded.state
                               AND EXISTS (SELECT FROM article_content AS c
-                                          WHERE c.kept_from = a.kept_from AND c.article_id = a.article_id))) AS n (newer)
+                                          WHERE c.retention_date = a.retention_date AND c.article_id = a.article_id))) AS n (newer)
     )
-WHERE coalesce(a.kept_from, excluded.kept_from) >= (SELECT kept_from FROM floor)
-RETURNING new.article_id, new.kept_from, new.version, new.state,
+WHERE coalesce(a.retention_date, excluded.retention_date) >= (SELECT retention_date FROM retention_floor)
+RETURNING new.article_id, new.retention_date, new.version, new.state,
           new.version IS DISTINCT FROM old.version AS stored
 
 -- name: too_old
@@ -50,7 +50,7 @@ RETURNING new.article_id, new.kept_from, new.version, new.state,
 SELECT d.article_id
 FROM unnest($1::text[], $2::timestamptz[]) AS d (article_id, published_at)
 LEFT JOIN article AS a USING (article_id)
-WHERE coalesce(a.kept_from, least(d.published_at, $3)) < (SELECT kept_from FROM floor)
+WHERE coalesce(a.retention_date, least(d.published_at, $3)) < (SELECT retention_date FROM retention_floor)
 
 -- name: lock_or_create
 -- Locks the identity rows in the order of their ids, also of new ids, and changes none: the condition is checked after
@@ -84,7 +84,7 @@ SET order_no = o.order_no, revocation_id = o.revocation_id, reason = o.reason, o
 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::uuid[], $5::text[], $6::timestamptz[], $7::boolean[], $9::boolean[])
      AS o (article_id, order_no, status, revocation_id, reason, ordered_at, removes, returns)
 WHERE a.article_id = o.article_id
-RETURNING a.article_id, a.version, a.state, a.kept_from, o.returns
+RETURNING a.article_id, a.version, a.state, a.retention_date, o.returns
 
 -- name: mark_unconfirmed
 -- An order does not follow the last applied one: the article is not readable and not published until compliance
@@ -98,14 +98,14 @@ UPDATE article
 SET unconfirmed = false, updated_at = $2,
     state = CASE WHEN state = 'revoked' THEN 'revoked' WHEN withheld_by_order OR withheld_locally THEN 'withheld'
                  WHEN embargoed_until > $2 THEN 'embargoed' ELSE 'live' END,
-    given = given OR (state <> 'revoked' AND NOT withheld_by_order AND NOT withheld_locally
+    ever_published = ever_published OR (state <> 'revoked' AND NOT withheld_by_order AND NOT withheld_locally
                       AND coalesce(embargoed_until <= $2, true))
 WHERE article_id = $1 AND unconfirmed
 RETURNING article_id, version, state
 
 -- name: months
 -- The months in which the documents are stored.
-SELECT article_id, kept_from FROM article WHERE article_id = ANY ($1::text[]) AND kept_from IS NOT NULL
+SELECT article_id, retention_date FROM article WHERE article_id = ANY ($1::text[]) AND retention_date IS NOT NULL
 
 -- name: withhold
 -- An order could not be read: the article is not readable and not published until a person decides.
@@ -128,14 +128,14 @@ UPDATE article AS a
 SET withheld_locally = false, updated_at = $2,
     state = CASE WHEN withheld_by_order OR unconfirmed THEN 'withheld'
                  WHEN embargoed_until > $2 THEN 'embargoed' ELSE 'live' END,
-    given = given OR (NOT withheld_by_order AND NOT unconfirmed AND coalesce(embargoed_until <= $2, true))
+    ever_published = ever_published OR (NOT withheld_by_order AND NOT unconfirmed AND coalesce(embargoed_until <= $2, true))
 WHERE article_id = $1 AND state = 'withheld' AND withheld_locally
   AND NOT EXISTS (SELECT FROM incident WHERE subject = a.article_id AND closed_at IS NULL)
   AND NOT EXISTS (SELECT FROM notice WHERE article_id = a.article_id AND answered_at IS NULL)
 RETURNING article_id, version, state
 
 -- name: embargo_over
-UPDATE article SET state = 'live', given = true, updated_at = $1
+UPDATE article SET state = 'live', ever_published = true, updated_at = $1
 WHERE article_id IN (
     SELECT article_id FROM article WHERE state = 'embargoed' AND embargoed_until <= $1
     ORDER BY article_id LIMIT 500 FOR UPDATE SKIP LOCKED
@@ -154,12 +154,12 @@ RETURNING a.article_id, over.licence_ends_at, a.state, a.order_no
 
 -- name: one
 -- With the document if it is readable, also from the table of held documents.
-SELECT a.article_id, a.state, a.reason, a.ordered_at, a.version, a.order_no, a.source_order, a.kept_from,
+SELECT a.article_id, a.state, a.reason, a.ordered_at, a.version, a.order_no, a.source_order, a.retention_date,
        a.received_at, a.updated_at, coalesce(c.document, h.document) AS document,
-       coalesce(a.kept_from < (SELECT kept_from FROM floor), false) AS too_old
+       coalesce(a.retention_date < (SELECT retention_date FROM retention_floor), false) AS too_old
 FROM article AS a
 LEFT JOIN article_content AS c
-       ON c.kept_from = a.kept_from AND c.article_id = a.article_id AND a.state = 'live'
+       ON c.retention_date = a.retention_date AND c.article_id = a.article_id AND a.state = 'live'
 LEFT JOIN article_held AS h ON h.article_id = a.article_id AND a.state = 'live'
 WHERE a.article_id = $1
 
@@ -167,16 +167,16 @@ WHERE a.article_id = $1
 -- The lateral subquery is not flattened (LIMIT), so each content row is found by its key, whatever the statistics.
 -- Swept articles without content are not listed; held ones are. Documents are measured without being read; the page
 -- ends with the one that reaches $3 bytes.
-SELECT article_id, version, order_no, source_order, kept_from, received_at, updated_at, document,
+SELECT article_id, version, order_no, source_order, retention_date, received_at, updated_at, document,
        following IS NOT NULL AS followed
 FROM (
     SELECT *, lead(article_id) OVER by_id AS following,
            sum(octet_length(document)) OVER by_id - octet_length(document) AS bytes_before
     FROM (
-        SELECT a.article_id, a.version, a.order_no, a.source_order, a.kept_from, a.received_at, a.updated_at, c.document
+        SELECT a.article_id, a.version, a.order_no, a.source_order, a.retention_date, a.received_at, a.updated_at, c.document
         FROM article AS a
         CROSS JOIN LATERAL (
-            SELECT document FROM article_content WHERE kept_from = a.kept_from AND article_id = a.article_id
+            SELECT document FROM article_content WHERE retention_date = a.retention_date AND article_id = a.article_id
             UNION ALL
             SELECT document FROM article_held WHERE article_id = a.article_id
             LIMIT 1
@@ -195,23 +195,23 @@ LIMIT $2
 -- Publications that the broker confirmed after a position, in their order, with the current article. Its columns are
 -- null if it was published again since, or is not readable. The index over sent_at is used; documents are measured
 -- without being read.
-SELECT id, sent_at, article_id, version, order_no, source_order, kept_from, received_at, updated_at, document,
+SELECT id, sent_at, article_id, version, order_no, source_order, retention_date, received_at, updated_at, document,
        following IS NOT NULL AS followed
 FROM (
     SELECT n.id, n.sent_at, c.*, lead(n.id) OVER by_time AS following,
            coalesce(sum(octet_length(c.document)) OVER by_time - octet_length(c.document), 0) AS bytes_before
     FROM (
         SELECT id, sent_at, ref, version
-        FROM outbox_news
+        FROM outbox_bulk
         WHERE sent_at IS NOT NULL AND partition IS NOT NULL AND sent_at >= $1 AND (sent_at > $1 OR id > $2)
         ORDER BY sent_at, id
         LIMIT $3 + 1
     ) AS n
     LEFT JOIN LATERAL (
-        SELECT a.article_id, a.version, a.order_no, a.source_order, a.kept_from, a.received_at, a.updated_at, d.document
+        SELECT a.article_id, a.version, a.order_no, a.source_order, a.retention_date, a.received_at, a.updated_at, d.document
         FROM article AS a
         CROSS JOIN LATERAL (
-            SELECT document FROM article_content WHERE kept_from = a.kept_from AND article_id = a.article_id
+            SELECT document FROM article_content WHERE retention_date = a.retention_date AND article_id = a.article_id
             UNION ALL
             SELECT document FROM article_held WHERE article_id = a.article_id
             LIMIT 1
@@ -232,7 +232,7 @@ LIMIT $3
 -- readable.
 SELECT a.article_id, a.updated_at
 FROM (
-    SELECT article_id, kept_from
+    SELECT article_id, retention_date
     FROM article_content TABLESAMPLE SYSTEM ((
         SELECT least(100, 100 * $1::float8 / greatest(1, sum(pg_relation_size(relid)) / current_setting('block_size')::int))
         FROM pg_partition_tree('article_content') WHERE isleaf
@@ -242,7 +242,7 @@ FROM (
 ) AS c
 CROSS JOIN LATERAL (
     SELECT article_id, updated_at FROM article
-    WHERE article_id = c.article_id AND kept_from = c.kept_from AND state = 'live'
+    WHERE article_id = c.article_id AND retention_date = c.retention_date AND state = 'live'
     OFFSET 0
 ) AS a
 LIMIT $2
@@ -258,17 +258,17 @@ LIMIT $2
 -- The current content of references: only live articles, only in the referenced version, without an open notice, and
 -- not older than the retention floor. Documents are measured without being read; rows after the one that reaches $3
 -- bytes have no document, and "over" is true.
-SELECT number, article_id, version, order_no, source_order, kept_from, received_at, bytes_before >= $3 AS over,
+SELECT number, article_id, version, order_no, source_order, retention_date, received_at, bytes_before >= $3 AS over,
        CASE WHEN bytes_before < $3 THEN document END AS document
 FROM (
-    SELECT n.number, a.article_id, a.version, a.order_no, a.source_order, a.kept_from, a.received_at, c.document,
+    SELECT n.number, a.article_id, a.version, a.order_no, a.source_order, a.retention_date, a.received_at, c.document,
            sum(octet_length(c.document)) OVER (ORDER BY n.number) - octet_length(c.document) AS bytes_before
     FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS n (ref, version, number)
     JOIN article AS a ON a.article_id = n.ref AND a.version = n.version AND a.state = 'live'
-                     AND a.kept_from >= (SELECT kept_from FROM floor)
+                     AND a.retention_date >= (SELECT retention_date FROM retention_floor)
     CROSS JOIN LATERAL (
         SELECT document FROM article_content
-        WHERE kept_from = a.kept_from AND article_id = a.article_id AND version = a.version
+        WHERE retention_date = a.retention_date AND article_id = a.article_id AND version = a.version
         OFFSET 0
     ) AS c
     WHERE NOT EXISTS (SELECT FROM notice WHERE article_id = a.article_id AND answered_at IS NULL)
@@ -277,7 +277,7 @@ ORDER BY number
 
 -- name: counts
 -- A swept article is an id without content, in any state.
-SELECT CASE WHEN a.state <> 'revoked' AND a.kept_from < (SELECT kept_from FROM floor)
+SELECT CASE WHEN a.state <> 'revoked' AND a.retention_date < (SELECT retention_date FROM retention_floor)
                  AND NOT EXISTS (SELECT FROM article_held WHERE article_id = a.article_id)
             THEN 'swept' ELSE a.state END AS state,
        count(*) AS articles

@@ -20,7 +20,7 @@ async def save(tx: Transaction, stored: Sequence[Upserted], by_id: Mapping[str, 
     if stored:
         await tx.execute(
             SQL["save"],
-            *columns(stored, "kept_from article_id version"),
+            *columns(stored, "retention_date article_id version"),
             [by_id[row.article_id].document for row in stored],
         )
 
@@ -42,7 +42,7 @@ async def set_versions(tx: Transaction, returned: Sequence[Returned]) -> None:
     if returned:
         await tx.execute(
             SQL["set_versions"],
-            *columns(returned, "kept_from article_id version"),
+            *columns(returned, "retention_date article_id version"),
         )
 
 

@@ -1,14 +1,14 @@
 -- name: save
-INSERT INTO article_content (kept_from, article_id, version, document)
+INSERT INTO article_content (retention_date, article_id, version, document)
 SELECT * FROM unnest($1::timestamptz[], $2::text[], $3::bigint[], $4::text[])
-ON CONFLICT (kept_from, article_id) DO UPDATE SET version = excluded.version, document = excluded.document
+ON CONFLICT (retention_date, article_id) DO UPDATE SET version = excluded.version, document = excluded.document
 
 -- name: remove
 -- Two arrays instead of a join, so that partitions are pruned and the key is used with any statistics. Held documents
 -- are deleted too, because a legal hold never blocks a takedown.
 WITH in_month AS (
     DELETE FROM article_content
-    WHERE kept_from = ANY ($1::timestamptz[]) AND article_id = ANY ($2::text[])
+    WHERE retention_date = ANY ($1::timestamptz[]) AND article_id = ANY ($2::text[])
     RETURNING article_id
 ), apart AS (
     DELETE FROM article_held WHERE article_id = ANY ($2::text[]) RETURNING article_id
@@ -18,8 +18,8 @@ SELECT article_id FROM in_month UNION SELECT article_id FROM apart
 -- name: set_versions
 -- The content is unchanged; its version is that of the row.
 UPDATE article_content AS c SET version = n.version
-FROM unnest($1::timestamptz[], $2::text[], $3::bigint[]) AS n (kept_from, article_id, version)
-WHERE c.kept_from = n.kept_from AND c.article_id = n.article_id AND c.kept_from = ANY ($1::timestamptz[])
+FROM unnest($1::timestamptz[], $2::text[], $3::bigint[]) AS n (retention_date, article_id, version)
+WHERE c.retention_date = n.retention_date AND c.article_id = n.article_id AND c.retention_date = ANY ($1::timestamptz[])
 
 -- name: held
 -- Checks the content itself, whatever the state of the identity row. The row only gives the month, and the applied
@@ -29,5 +29,5 @@ SELECT n.article_id, coalesce(a.order_no, 0) AS order_no,
 FROM unnest($1::text[]) AS n (article_id)
 LEFT JOIN article AS a USING (article_id)
 LEFT JOIN LATERAL (
-    SELECT true AS found FROM article_content WHERE kept_from = a.kept_from AND article_id = a.article_id OFFSET 0
+    SELECT true AS found FROM article_content WHERE retention_date = a.retention_date AND article_id = a.article_id OFFSET 0
 ) AS c ON true

@@ -29,7 +29,7 @@ class FeedLease:
     state: str
     page_max: int
     endpoint: str | None
-    key_mark: str | None
+    key_digest: str | None
 
 
 @dataclass(frozen=True, slots=True)

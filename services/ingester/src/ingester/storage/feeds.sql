@@ -19,7 +19,7 @@ UPDATE feed SET lease_poll = $2, lease_until = clock_timestamp() + $6, updated_a
 WHERE name = $1 AND (lease_until IS NULL OR lease_until < clock_timestamp())
   AND ($4::interval IS NULL OR last_pass_at IS NULL
        OR last_pass_at + least($4, ($5::interval[])[least(failed_passes, cardinality($5))]) <= clock_timestamp())
-RETURNING cursor, last_complete_at, full_pages, state, page_max, endpoint, key_mark
+RETURNING cursor, last_complete_at, full_pages, state, page_max, endpoint, key_digest
 
 -- name: under_way
 SELECT lease_poll FROM feed WHERE name = $1 AND lease_until >= clock_timestamp()
@@ -39,7 +39,7 @@ WITH moved AS (
            state_since = CASE WHEN state = 'ok' THEN state_since ELSE $4 END,
            full_pages = CASE WHEN $7::timestamptz IS NULL THEN full_pages + 1 ELSE 0 END,
            last_complete_at = coalesce($7, last_complete_at), reached_at = coalesce($8, reached_at),
-           page_asked = $9, page_max = greatest(page_max, $5),
+           page_requested = $9, page_max = greatest(page_max, $5),
            pages_cut = CASE WHEN $5 >= $9 THEN 0 WHEN $10::integer IS NULL THEN pages_cut
                             WHEN $10 = page_cut THEN pages_cut + 1 ELSE 1 END,
            page_cut = coalesce($10, page_cut)
@@ -96,7 +96,7 @@ SELECT name, cursor, endpoint, last_complete_at, state FROM feed WHERE name = $1
 
 -- name: all
 SELECT f.name, f.kind, f.cursor, f.state, f.state_reason, f.state_since, f.last_complete_at, f.full_pages,
-       f.reached_at, f.page_asked, f.page_max, CASE WHEN f.pages_cut >= $1 THEN f.page_cut END AS page_limit,
+       f.reached_at, f.page_requested, f.page_max, CASE WHEN f.pages_cut >= $1 THEN f.page_cut END AS page_limit,
        f.page_stated, f.endpoint, g.gap_from, g.gap_until,
        f.lease_poll, p.poll_id AS last_poll_id, p.started_at AS last_poll_started_at, p.ended_at AS last_poll_ended_at,
        p.received AS last_poll_received, p.noticed AS last_poll_noticed, p.too_old AS last_poll_too_old
@@ -119,17 +119,17 @@ RETURNING name
 
 -- name: set_cursor
 -- The lease ends: a running poll stores nothing more, and is repeated from the new cursor.
-UPDATE feed SET cursor = $2, endpoint = $3, key_mark = $4, lease_poll = NULL, lease_until = NULL, state = 'new',
+UPDATE feed SET cursor = $2, endpoint = $3, key_digest = $4, lease_poll = NULL, lease_until = NULL, state = 'new',
        state_reason = NULL, state_since = $5, updated_at = $5, last_pass_at = NULL, failed_passes = 0, full_pages = 0
 WHERE name = $1
 RETURNING old.cursor
 
 -- name: note_origin
-UPDATE feed SET endpoint = $2, key_mark = $3 WHERE name = $1
+UPDATE feed SET endpoint = $2, key_digest = $3 WHERE name = $1
 
 -- name: reset_cursor
 -- Nothing is known of this provider with this key: not its end, and not its page limit.
-UPDATE feed SET cursor = NULL, endpoint = $3, key_mark = $4, last_complete_at = NULL, reached_at = NULL, full_pages = 0,
+UPDATE feed SET cursor = NULL, endpoint = $3, key_digest = $4, last_complete_at = NULL, reached_at = NULL, full_pages = 0,
        page_max = 0, page_cut = NULL, pages_cut = 0, page_stated = NULL, page_stated_at = NULL, updated_at = $5
 WHERE name = $1 AND lease_poll = $2
 RETURNING name

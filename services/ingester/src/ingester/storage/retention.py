@@ -45,8 +45,8 @@ class Articles:
         "quarantine",
         "notice",
         "delivery",
-        "outbox_news",
-        "outbox_orders",
+        "outbox_bulk",
+        "outbox_priority",
     )
     """All tables with data of articles."""
     action: Action = Action.DELETE

@@ -11,8 +11,8 @@ WHERE s.outcome <> 'stored' AND excluded.outcome = 'stored'
 -- name: find
 -- Few records share an id, which the sender chooses. Unsent rows are found by the index over unsent ones.
 SELECT s.source, s.article_id, s.outcome, s.version, s.received_at, a.state,
-       EXISTS (SELECT FROM outbox_news WHERE ref = s.article_id AND sent_at IS NULL AND set_aside IS NULL) AS waiting,
-       EXISTS (SELECT FROM outbox_news WHERE ref = s.article_id AND version = a.version AND set_aside IS NOT NULL) AS failed,
+       EXISTS (SELECT FROM outbox_bulk WHERE ref = s.article_id AND sent_at IS NULL AND set_aside IS NULL) AS waiting,
+       EXISTS (SELECT FROM outbox_bulk WHERE ref = s.article_id AND version = a.version AND set_aside IS NOT NULL) AS failed,
        EXISTS (SELECT FROM notice WHERE article_id = s.article_id AND answered_at IS NULL) AS noticed
 FROM submitted AS s
 LEFT JOIN article AS a USING (article_id)

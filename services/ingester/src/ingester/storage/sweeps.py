@@ -22,14 +22,14 @@ async def retention_floor(db: Querier) -> datetime | None:
     return found
 
 
-async def raise_floor(db: Querier, kept_from: datetime, now: datetime) -> None:
+async def raise_floor(db: Querier, retention_date: datetime, now: datetime) -> None:
     """Raises the retention floor; never lowers it, and never beyond now.
 
     Raises:
         Poison: ``floor_in_future``.
     """
-    require_not_in_future(kept_from, now)
-    await db.execute(SQL["raise_floor"], kept_from, now)
+    require_not_in_future(retention_date, now)
+    await db.execute(SQL["raise_floor"], retention_date, now)
 
 
 async def lower_floor(db: Querier, to: datetime) -> bool:
@@ -66,7 +66,7 @@ async def held_in(
     rows = await db.fetch(
         SQL["held_in"], start, end, at, article_id, held.ids, held.froms, held.untils, SLICE
     )
-    return [(row["kept_from"], row["article_id"]) for row in rows]
+    return [(row["retention_date"], row["article_id"]) for row in rows]
 
 
 async def hold(tx: Transaction, places: Sequence[Place], now: datetime) -> None:
@@ -87,7 +87,7 @@ async def remove(tx: Transaction, limit: SweepLimit) -> tuple[int, int]:
     rows = await tx.fetch(SQL["old"], *limit.arrays, SLICE)
     ids = [row["article_id"] for row in rows]
     await tx.execute(SQL["lock"], ids)
-    await tx.execute(SQL["remove"], [row["kept_from"] for row in rows], ids)
+    await tx.execute(SQL["remove"], [row["retention_date"] for row in rows], ids)
     return len(rows), sum(row["held"] for row in rows)
 
 

@@ -1,19 +1,19 @@
 -- name: retention_floor
-SELECT nullif(kept_from, '-infinity') FROM floor
+SELECT nullif(retention_date, '-infinity') FROM retention_floor
 
 -- name: raise_floor
-UPDATE floor SET kept_from = $1, raised_at = $2 WHERE kept_from < $1
+UPDATE retention_floor SET retention_date = $1, raised_at = $2 WHERE retention_date < $1
 
 -- name: lower_floor
-UPDATE floor SET kept_from = $1 WHERE kept_from > $1 RETURNING kept_from
+UPDATE retention_floor SET retention_date = $1 WHERE retention_date > $1 RETURNING retention_date
 
 -- name: reopen
 -- Ids without a document that no order removed. Otherwise the same delivery would count as known, and the document
 -- would not be stored.
 WITH part AS (
     SELECT a.article_id,
-           a.kept_from >= $1 AND a.order_no = 0 AND a.state <> 'revoked' AND a.source_order IS NOT NULL
-           AND NOT EXISTS (SELECT FROM article_content AS c WHERE c.kept_from = a.kept_from AND c.article_id = a.article_id)
+           a.retention_date >= $1 AND a.order_no = 0 AND a.state <> 'revoked' AND a.source_order IS NOT NULL
+           AND NOT EXISTS (SELECT FROM article_content AS c WHERE c.retention_date = a.retention_date AND c.article_id = a.article_id)
            AND NOT EXISTS (SELECT FROM article_held AS h WHERE h.article_id = a.article_id) AS swept
     FROM article AS a
     WHERE a.article_id > $2
@@ -33,42 +33,42 @@ SELECT count(*) AS found,
        count(*) FILTER (
            WHERE c.article_id = ANY ($2::text[])
               OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
-                         WHERE coalesce(c.kept_from >= h.dated_from, true) AND coalesce(c.kept_from < h.dated_until, true))
+                         WHERE coalesce(c.retention_date >= h.dated_from, true) AND coalesce(c.retention_date < h.dated_until, true))
        ) AS held
 FROM (
-    SELECT article_id, kept_from FROM article_content WHERE kept_from < $1
+    SELECT article_id, retention_date FROM article_content WHERE retention_date < $1
     UNION ALL
-    SELECT article_id, kept_from FROM article_held WHERE kept_from < $1
+    SELECT article_id, retention_date FROM article_held WHERE retention_date < $1
 ) AS c
 
 -- name: count_retained
 -- Identity rows older than the limit that are kept without a document: revoked, ordered, or ever published. There is no
 -- partial index over these: they are nearly all rows, and every delivery would have to update it.
-SELECT count(*) FROM article WHERE kept_from < $1 AND (given OR order_no > 0 OR state = 'revoked')
+SELECT count(*) FROM article WHERE retention_date < $1 AND (ever_published OR order_no > 0 OR state = 'revoked')
 
 -- name: held_in
 -- A slice of the documents of a time span that a hold covers, after a key.
-SELECT c.kept_from, c.article_id
+SELECT c.retention_date, c.article_id
 FROM article_content AS c
-WHERE c.kept_from >= $1 AND c.kept_from < $2 AND (c.kept_from, c.article_id) > ($3::timestamptz, $4::text)
+WHERE c.retention_date >= $1 AND c.retention_date < $2 AND (c.retention_date, c.article_id) > ($3::timestamptz, $4::text)
   AND (c.article_id = ANY ($5::text[])
        OR EXISTS (SELECT FROM unnest($6::timestamptz[], $7::timestamptz[]) AS h (dated_from, dated_until)
-                  WHERE coalesce(c.kept_from >= h.dated_from, true) AND coalesce(c.kept_from < h.dated_until, true)))
-ORDER BY c.kept_from, c.article_id
+                  WHERE coalesce(c.retention_date >= h.dated_from, true) AND coalesce(c.retention_date < h.dated_until, true)))
+ORDER BY c.retention_date, c.article_id
 LIMIT $8
 
 -- name: old
 -- A slice of deletable old documents: no hold covers them, or they are already copied as held.
-SELECT c.kept_from, c.article_id, h.article_id IS NOT NULL AS held
+SELECT c.retention_date, c.article_id, h.article_id IS NOT NULL AS held
 FROM article_content AS c
 LEFT JOIN article_held AS h ON h.article_id = c.article_id
-WHERE c.kept_from < $1
+WHERE c.retention_date < $1
   AND (h.article_id IS NOT NULL
        OR c.article_id <> ALL ($2::text[])
           AND NOT EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
-                          WHERE coalesce(c.kept_from >= h.dated_from, true)
-                            AND coalesce(c.kept_from < h.dated_until, true)))
-ORDER BY c.kept_from, c.article_id
+                          WHERE coalesce(c.retention_date >= h.dated_from, true)
+                            AND coalesce(c.retention_date < h.dated_until, true)))
+ORDER BY c.retention_date, c.article_id
 LIMIT $5
 
 -- name: lock
@@ -78,30 +78,30 @@ SELECT article_id FROM article WHERE article_id = ANY ($1::text[]) ORDER BY arti
 -- name: hold
 -- In a statement after the lock on the identity rows: documents that a takedown has deleted in the meantime are not
 -- found, and revoked articles are never held.
-INSERT INTO article_held (article_id, kept_from, version, document, key_bucket, held_at)
-SELECT c.article_id, c.kept_from, c.version, c.document, c.key_bucket, $3
+INSERT INTO article_held (article_id, retention_date, version, document, key_bucket, held_at)
+SELECT c.article_id, c.retention_date, c.version, c.document, c.key_bucket, $3
 FROM article_content AS c
 JOIN article AS a ON a.article_id = c.article_id AND a.state <> 'revoked'
-WHERE c.kept_from = ANY ($1::timestamptz[]) AND c.article_id = ANY ($2::text[])
+WHERE c.retention_date = ANY ($1::timestamptz[]) AND c.article_id = ANY ($2::text[])
 ON CONFLICT (article_id) DO UPDATE SET version = excluded.version, document = excluded.document
 
 -- name: count_month
 SELECT count(*) AS found,
-       (SELECT count(*) FROM article_held WHERE kept_from >= $1 AND kept_from < $2) AS held
+       (SELECT count(*) FROM article_held WHERE retention_date >= $1 AND retention_date < $2) AS held
 FROM article_content
-WHERE kept_from >= $1 AND kept_from < $2
+WHERE retention_date >= $1 AND retention_date < $2
 
 -- name: remove
-DELETE FROM article_content WHERE kept_from = ANY ($1::timestamptz[]) AND article_id = ANY ($2::text[])
+DELETE FROM article_content WHERE retention_date = ANY ($1::timestamptz[]) AND article_id = ANY ($2::text[])
 
 -- name: delete_released
 -- Held documents that no hold covers any more.
 DELETE FROM article_held
 WHERE article_id IN (
     SELECT c.article_id FROM article_held AS c
-    WHERE c.kept_from < $1 AND c.article_id <> ALL ($2::text[])
+    WHERE c.retention_date < $1 AND c.article_id <> ALL ($2::text[])
       AND NOT EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
-                      WHERE coalesce(c.kept_from >= h.dated_from, true) AND coalesce(c.kept_from < h.dated_until, true))
+                      WHERE coalesce(c.retention_date >= h.dated_from, true) AND coalesce(c.retention_date < h.dated_until, true))
     ORDER BY c.article_id LIMIT $5 FOR UPDATE
 )
 
@@ -111,10 +111,10 @@ WHERE article_id IN (
 DELETE FROM article
 WHERE article_id IN (
     SELECT a.article_id FROM article AS a
-    WHERE NOT a.given AND a.kept_from < $1 AND a.order_no = 0 AND a.state <> 'revoked'
+    WHERE NOT a.ever_published AND a.retention_date < $1 AND a.order_no = 0 AND a.state <> 'revoked'
       AND a.article_id <> ALL ($2::text[])
       AND NOT EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
-                      WHERE coalesce(a.kept_from >= h.dated_from, true) AND coalesce(a.kept_from < h.dated_until, true))
+                      WHERE coalesce(a.retention_date >= h.dated_from, true) AND coalesce(a.retention_date < h.dated_until, true))
       AND NOT EXISTS (SELECT FROM notice WHERE article_id = a.article_id AND answered_at IS NULL)
       AND NOT EXISTS (SELECT FROM incident WHERE subject = a.article_id AND closed_at IS NULL)
     ORDER BY a.article_id LIMIT $5 FOR UPDATE

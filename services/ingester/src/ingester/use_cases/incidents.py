@@ -16,5 +16,5 @@ async def close_incident(service: Service, incident_id: UUID, by: str, note: str
         closed = await incidents.close(tx, incident_id, by, note, now)
         row = await articles.release(tx, closed["subject"], now) if closed and closed["subject"] else None
         if row is not None and row["version"] and row["state"] == "live":
-            await service.news.put(tx, [row["article_id"]], [row["version"]], [traceparent()], now)
+            await service.bulk_outbox.put(tx, [row["article_id"]], [row["version"]], [traceparent()], now)
     return closed

@@ -60,9 +60,9 @@ async def on_unreadable_entries(tx: Transaction, service: Service, bad: Sequence
     if not bad:
         return
     now = service.clock.now()
-    await quarantine.put(tx, service.orders, bad, now)
+    await quarantine.put(tx, service.outbox, bad, now)
     await incidents.open_for_unreadable(tx, bad, now)
-    await service.orders.put(
+    await service.outbox.put(
         tx,
         [
             messages.event(
@@ -84,7 +84,7 @@ async def _notice(
 ) -> int:
     trace = traceparent()
     new = await notices.insert(tx, noticed, [trace] * len(noticed))
-    await service.orders.put(tx, events.notices(new, now, trace))
+    await service.outbox.put(tx, events.notices(new, now, trace))
     if new:
         metrics.NOTICED.labels(new[0].noticed_by).inc(len(new))
     return len(new)
@@ -95,12 +95,12 @@ async def on_time(service: Service) -> None:
     now = service.clock.now()
     async with service.db.transaction() as tx:
         freed = await articles.embargo_over(tx, now)
-        await service.news.put(
+        await service.bulk_outbox.put(
             tx, [r["article_id"] for r in freed], [r["version"] for r in freed], [None] * len(freed), now
         )
         await _licences_over(tx, service, now)
         due = await notices.due(tx, now)
-        await service.orders.put(
+        await service.outbox.put(
             tx,
             [
                 message

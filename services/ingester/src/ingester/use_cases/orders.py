@@ -50,7 +50,7 @@ async def _fold(
     if in_question := await unconfirmed.put(tx, rows.values(), traces, now):
         await articles.mark_unconfirmed(tx, in_question, now)
     receipts = answers.receipts(batch, rows, GROUP, removed, purged, now)
-    await service.orders.put(tx, list(receipts), again=True)
+    await service.outbox.put(tx, list(receipts), again=True)
     applied = (one.value for one in batch if rows[one.value.article_id].covers(one.value))
     if answered := sorted(await notices.answered(tx, applied, now)):
         # The open notice blocked publication, and the order that answers it may have ended already.
@@ -81,14 +81,14 @@ async def _publish(
     now: datetime,
 ) -> None:
     ids = list(versions)
-    await service.news.put(tx, ids, list(versions.values()), [traces.get(one) for one in ids], now)
+    await service.bulk_outbox.put(tx, ids, list(versions.values()), [traces.get(one) for one in ids], now)
 
 
 async def on_unreadable_orders(tx: Transaction, bad: Sequence[Bad], service: Service) -> None:
     """Withholds the articles of unreadable orders and raises an alert. The lane continues."""
     now = service.clock.now()
     await articles.withhold(tx, answers.named_articles(bad), now)
-    await answers.report_unreadable(tx, service.orders, GROUP, bad, "is withheld", now)
+    await answers.report_unreadable(tx, service.outbox, GROUP, bad, "is withheld", now)
 
 
 async def on_confirmed(service: Service, in_question: Row, issued: Batch[AnyOrder]) -> None:
@@ -104,7 +104,7 @@ async def on_confirmed(service: Service, in_question: Row, issued: Batch[AnyOrde
         if row is not None and row["version"] and row["state"] == "live":
             trace = {article_id: in_question["traceparent"]}
             await _publish(tx, service, {article_id: row["version"]}, trace, now)
-        await unconfirmed.report_unless_issued(tx, service.orders, GROUP, in_question, issued, now)
+        await unconfirmed.report_unless_issued(tx, service.outbox, GROUP, in_question, issued, now)
 
 
 async def confirm(service: Service) -> None:

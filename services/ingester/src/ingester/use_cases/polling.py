@@ -187,7 +187,7 @@ async def _drain(feed: Feed, service: Service, leased: feeds.FeedLease, poll_id:
 
 async def _of_origin(feed: Feed, service: Service, leased: feeds.FeedLease, poll_id: UUID) -> feeds.FeedLease:
     """Returns the lease for this provider and key; after a change of either, the cursor is reset."""
-    former = Origin(leased.endpoint or "", leased.key_mark or "")
+    former = Origin(leased.endpoint or "", leased.key_digest or "")
     if former == feed.source.origin:
         return leased
     now = service.clock.now()
@@ -233,7 +233,7 @@ async def _ask_for_page_limit(feed: Feed, service: Service, reader: Reader) -> N
 
 async def _read_page(feed: Feed, service: Service, reader: Reader, ask: _PageRequest) -> _StoredPage:
     """Requests a page and stores its articles, notices and unusable entries with its cursor, in one transaction."""
-    asked_at = service.clock.now()
+    requested_at = service.clock.now()
     page = await reader.page(ask.cursor, ask.sizes.asked)
     turned = _StoredPage(
         feed.source.end(page, ask.sizes, ask.cursor),
@@ -248,7 +248,7 @@ async def _read_page(feed: Feed, service: Service, reader: Reader, ask: _PageReq
         noticed = await on_revoked_entries(
             tx, service, feed.name, _revoked_entries(feed, page), ask.poll_id, ask.complete_at
         )
-        await _turn(tx, feed, service, ask, replace(turned, noticed=noticed), asked_at)
+        await _turn(tx, feed, service, ask, replace(turned, noticed=noticed), requested_at)
 
     too_old = await _store(feed, service, page, turn)
     return replace(turned, noticed=noticed, too_old=too_old)
@@ -299,7 +299,12 @@ def _revoked_entries(feed: Feed, page: Page) -> list[RevokedEntry]:
 
 
 async def _turn(
-    tx: Transaction, feed: Feed, service: Service, ask: _PageRequest, page: _StoredPage, asked_at: datetime
+    tx: Transaction,
+    feed: Feed,
+    service: Service,
+    ask: _PageRequest,
+    page: _StoredPage,
+    requested_at: datetime,
 ) -> None:
     turned = feeds.PageFigures(
         cursor=page.cursor,
@@ -307,7 +312,7 @@ async def _turn(
         noticed=page.noticed,
         asked=ask.sizes.asked,
         cut=ask.sizes.cut(page.count),
-        complete_as_of=asked_at if page.end is End.COMPLETE else None,
+        complete_as_of=requested_at if page.end is End.COMPLETE else None,
         reached_at=page.reached_at,
     )
     if not await feeds.save_page(tx, feed.name, ask.poll_id, turned, service.clock.now()):

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from clawback_common.errors import Transient
 from clawback_common.kafka.envelope import Message
+from clawback_common.messaging.outbox.bulk import send_lost_again
 from clawback_common.messaging.outbox.lost_log import log_of
-from clawback_common.messaging.outbox.news import send_lost_again
 from clawback_common.messaging.outbox.relay import BATCH_BYTES_MAX, Waiting
 from clawback_common.postgres import Querier
 from clawback_common.postgres.pool import Row
@@ -34,7 +34,7 @@ async def publish(service: Service, db: Querier, rows: Sequence[Waiting]) -> lis
 async def _refuse_while_revocations_are_unread(service: Service) -> None:
     if service.settings.compliance != "required":
         return
-    now, hours_max = service.clock.now(), service.settings.revocations_unread_h_max
+    now, hours_max = service.clock.now(), service.settings.revocation_feed_stale_after_h
     for row in await _revocation_feeds(service):
         if row["last_complete_at"] is not None:
             hours = (now - row["last_complete_at"]).total_seconds() / 3600
@@ -74,4 +74,4 @@ async def publish_lost_again(service: Service, topic: str = ArticlePublished.TOP
     profile = load_topics()[ArticlePublished.TOPIC].profiles[service.settings.topic_profile]
     log = await log_of(service.settings, topic)
     if await send_lost_again(service.db, log, service.clock.now(), timedelta(milliseconds=profile.retention)):
-        service.news.wake()
+        service.bulk_outbox.wake()

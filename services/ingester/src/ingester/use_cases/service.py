@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from clawback_common.alerts.publisher import AlertPublisher
 from clawback_common.http.probes import Check
-from clawback_common.messaging.outbox.news import NewsOutbox
+from clawback_common.messaging.outbox.bulk import BulkOutbox
 from clawback_common.service.objects import ServiceObjects
 from ingester.gateways.providers.port import Feed
 from ingester.settings import Settings
@@ -18,7 +18,7 @@ GROUP = "ingester"
 class Service(ServiceObjects[Settings]):
     """The objects of the ingester."""
 
-    news: NewsOutbox
+    bulk_outbox: BulkOutbox
     months: Months
     alert_publisher: AlertPublisher
     feeds: Mapping[str, Feed]

@@ -88,7 +88,7 @@ async def store(
     async with service.db.transaction() as tx:
         result = await _store(tx, service, chosen, incoming, now)
         if bad:
-            await quarantine.put(tx, service.orders, bad, now, forbidden_ids(providers))
+            await quarantine.put(tx, service.outbox, bad, now, forbidden_ids(providers))
         for step in steps:
             await step(tx)
     if not incoming and not bad:
@@ -125,7 +125,7 @@ async def _store(
     stored = [row for row in rows if row.stored]
     await contents.save(tx, stored, by_id)
     live = [row for row in stored if row.state == "live"]
-    await service.news.put(
+    await service.bulk_outbox.put(
         tx,
         [row.article_id for row in live],
         [row.version for row in live],

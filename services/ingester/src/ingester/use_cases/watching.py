@@ -22,7 +22,7 @@ async def watch_feeds(service: Service) -> None:
             row["state_since"],
             row["full_pages"],
             row["reached_at"],
-            row["page_asked"],
+            row["page_requested"],
             row["page_limit"],
             row["page_stated"],
             row["kind"],

@@ -50,7 +50,7 @@ class LegalHold:
     state: State
     placed_by: str
     confirmed_by: str | None = None
-    lift_asked_by: str | None = None
+    lift_requested_by: str | None = None
 
     def for_owners(self) -> Hold:
         """Returns the hold as sent to owners."""
@@ -96,7 +96,7 @@ def confirm(hold: LegalHold, by: str) -> State | HoldRejected:
             return HoldRejected("A second person must confirm it; it is already in force.", same_person=True)
         case State.PLACED:
             return State.CONFIRMED
-        case State.LIFTING if by == hold.lift_asked_by:
+        case State.LIFTING if by == hold.lift_requested_by:
             return HoldRejected(
                 "A second person must confirm its end; it is in force until then.", same_person=True
             )

@@ -55,7 +55,7 @@ async def ended(db: Querier, data_classes: Collection[str]) -> dict[str, list[En
     found: dict[str, list[EndedHold]] = {name: [] for name in data_classes}
     for row in await db.fetch(SQL["latest_ended"], list(data_classes), ENDED_HOLDS_MAX):
         withdrawn = State(row["state"]) is State.WITHDRAWN
-        by = (row["ended_by"],) if withdrawn else (row["lift_asked_by"], row["ended_by"])
+        by = (row["ended_by"],) if withdrawn else (row["lift_requested_by"], row["ended_by"])
         one = EndedHold(hold_id=row["hold_id"], ended_by=by, ended_at=row["ended_at"])
         found[row["data_class"]].append(one)
     return found

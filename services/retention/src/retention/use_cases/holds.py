@@ -104,7 +104,7 @@ async def _notify_owners(tx: Transaction, hold: LegalHold, service: Service, now
     """Sends the changed hold after the requests of this transaction that name it: owners reject older requests."""
     ended = [] if hold.state.in_force else (await holds.ended(tx, [hold.data_class]))[hold.data_class]
     in_force = [hold] if hold.state.in_force else []
-    await service.orders.put(tx, [events.holds_changed(hold.data_class, in_force, ended, now)])
+    await service.outbox.put(tx, [events.holds_changed(hold.data_class, in_force, ended, now)])
 
 
 async def save_unknown_holds(tx: Transaction, answer: SweepFailed, now: datetime) -> None:

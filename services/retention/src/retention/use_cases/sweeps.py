@@ -52,7 +52,7 @@ async def sweeps_requested(
             events.request(sweep, held[sweep.data_class], ended[sweep.data_class], now, trace=trace)
             for sweep in requested
         ]
-        await service.orders.put(tx, messages)
+        await service.outbox.put(tx, messages)
     for sweep in requested:
         metrics.REQUESTED.labels(sweep.data_class, sweep.action.value).inc()
     return requested
@@ -108,5 +108,5 @@ async def resend(tx: Transaction, locked: Sequence[LockedSweep], service: Servic
                 trace=one.traceparent,
             )
         )
-    await service.orders.put(tx, messages)
+    await service.outbox.put(tx, messages)
     metrics.RESENT.inc(len(messages))

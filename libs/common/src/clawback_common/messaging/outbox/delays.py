@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from clawback_common.alerts import messages
 from clawback_common.alerts.condition import outbox_delayed
 from clawback_common.clock import Clock
-from clawback_common.messaging.outbox.orders import OrdersOutbox
+from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.messaging.outbox.relay import Relay
 from clawback_common.postgres import Database, Queries
 
 SQL = Queries.load(__package__, "delays")
-AGE_MAX = {"orders": timedelta(minutes=5), "news": timedelta(minutes=30)}
+AGE_MAX = {"priority": timedelta(minutes=5), "bulk": timedelta(minutes=30)}
 """News may wait behind a backlog, or until the revocations are read; the other lane waits for nothing."""
 REPEAT_INTERVAL = timedelta(hours=1)
 
@@ -26,7 +26,7 @@ class OutboxDelays:
     service: str
     db: Database
     clock: Clock
-    outbox: OrdersOutbox
+    outbox: PriorityOutbox
 
     async def watch(self, relay: Relay) -> None:
         """Raise the alert of a lane, repeat it every hour, resolve it."""

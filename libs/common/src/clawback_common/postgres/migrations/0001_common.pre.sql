@@ -1,9 +1,9 @@
 -- Tables that every service has: outgoing and incoming messages, consumers, jobs, leases, sweeps and legal holds.
 
--- outbox_orders: the outbox of complete events: orders, receipts, alerts, dead letters. Articles have an outbox and a
+-- outbox_priority: the outbox of complete events: orders, receipts, alerts, dead letters. Articles have an outbox and a
 -- relay of their own, so that a backlog of articles never delays an order. A row is waiting, sent, or failed (set_aside
 -- contains the reason).
-CREATE TABLE outbox_orders (
+CREATE TABLE outbox_priority (
     id           bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     event_id     uuid        NOT NULL UNIQUE,
     topic        text        NOT NULL,
@@ -17,13 +17,13 @@ CREATE TABLE outbox_orders (
     kafka_offset bigint,
     set_aside    text
 );
-CREATE INDEX outbox_orders_waiting ON outbox_orders (id) WHERE sent_at IS NULL AND set_aside IS NULL;
-CREATE INDEX outbox_orders_sent ON outbox_orders (sent_at) WHERE sent_at IS NOT NULL;
-CREATE INDEX outbox_orders_failed ON outbox_orders (queued_at) WHERE set_aside IS NOT NULL;
+CREATE INDEX outbox_priority_waiting ON outbox_priority (id) WHERE sent_at IS NULL AND set_aside IS NULL;
+CREATE INDEX outbox_priority_sent ON outbox_priority (sent_at) WHERE sent_at IS NOT NULL;
+CREATE INDEX outbox_priority_failed ON outbox_priority (queued_at) WHERE set_aside IS NOT NULL;
 
--- outbox_news: the outbox of articles. A row is only a reference: the event is built when it is sent, from the article
+-- outbox_bulk: the outbox of articles. A row is only a reference: the event is built when it is sent, from the article
 -- as it is then. A version is a time in milliseconds.
-CREATE TABLE outbox_news (
+CREATE TABLE outbox_bulk (
     id           bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     ref          text        NOT NULL,
     version      bigint      NOT NULL,
@@ -34,9 +34,9 @@ CREATE TABLE outbox_news (
     kafka_offset bigint,
     set_aside    text
 );
-CREATE INDEX outbox_news_waiting ON outbox_news (id) WHERE sent_at IS NULL AND set_aside IS NULL;
-CREATE INDEX outbox_news_sent ON outbox_news (sent_at) WHERE sent_at IS NOT NULL;
-CREATE INDEX outbox_news_failed ON outbox_news (queued_at) WHERE set_aside IS NOT NULL;
+CREATE INDEX outbox_bulk_waiting ON outbox_bulk (id) WHERE sent_at IS NULL AND set_aside IS NULL;
+CREATE INDEX outbox_bulk_sent ON outbox_bulk (sent_at) WHERE sent_at IS NOT NULL;
+CREATE INDEX outbox_bulk_failed ON outbox_bulk (queued_at) WHERE set_aside IS NOT NULL;
 
 -- outbox_delay: lanes of the outbox whose oldest row waits too long, and when this was last reported. At most one row
 -- per lane.
@@ -143,9 +143,9 @@ CREATE TABLE unconfirmed_order (
     revocation_id uuid        NOT NULL,
     traceparent   text,
     seen_at       timestamptz NOT NULL,
-    next_ask_at   timestamptz NOT NULL
+    next_check_at   timestamptz NOT NULL
 );
-CREATE INDEX unconfirmed_order_due ON unconfirmed_order (next_ask_at);
+CREATE INDEX unconfirmed_order_due ON unconfirmed_order (next_check_at);
 
 -- job_run: every run of every job, also a run that found nothing to do: a missing row means that the job did not run.
 CREATE TABLE job_run (
@@ -155,7 +155,7 @@ CREATE TABLE job_run (
     subject    text,
     exclusive  boolean     NOT NULL,
     started_at timestamptz NOT NULL,
-    beat_at    timestamptz NOT NULL,
+    heartbeat_at    timestamptz NOT NULL,
     ended_at   timestamptz,
     outcome    text        NOT NULL CHECK (outcome IN ('running', 'done', 'failed', 'skipped', 'attention')),
     counts     jsonb       NOT NULL DEFAULT '{}',
@@ -192,7 +192,7 @@ CREATE TABLE sweep_task (
     noted_at    timestamptz NOT NULL,
     next_at     timestamptz NOT NULL,
     started_at  timestamptz,
-    taken_by    uuid,
+    claimed_by    uuid,
     failures    integer     NOT NULL DEFAULT 0,
     progress    jsonb       NOT NULL DEFAULT '{}',
     ended_at    timestamptz,

@@ -101,7 +101,7 @@ class SilenceAnswer(SilenceCreated):
     """Who ended it before its time."""
 
 
-class RefusedAlert(BaseModel):
+class RejectedAlert(BaseModel):
     """An invalid alert of a body, and its errors."""
 
     index: int
@@ -113,7 +113,7 @@ class PushAnswer(BaseModel):
     """The result for the alerts of a body; an invalid one does not affect the others."""
 
     accepted: int
-    refused: list[RefusedAlert]
+    refused: list[RejectedAlert]
 
 
 class ChannelAnswer(BaseModel):

@@ -76,7 +76,7 @@ CREATE TABLE notification (
     what        text        NOT NULL CHECK (what IN ('raised', 'repeat', 'resolved')),
     number      integer     NOT NULL,
     message_id  uuid        NOT NULL REFERENCES message ON DELETE CASCADE,
-    told        jsonb       NOT NULL,
+    alert        jsonb       NOT NULL,
     PRIMARY KEY (fingerprint, occurrence, recipient, channel, what, number)
 );
 CREATE INDEX notification_message ON notification (message_id);

@@ -7,7 +7,7 @@ from clawback_common.http.probes import Probes
 from clawback_common.service.definition import Api
 from compliance.entrypoints.http.commands import commands
 from compliance.entrypoints.http.notice_status import notice_status
-from compliance.entrypoints.http.owing import owing
+from compliance.entrypoints.http.open_obligations import open_obligations
 from compliance.entrypoints.http.queries import history, queries
 from compliance.entrypoints.http.takedown_pages import takedown_pages
 from compliance.storage import runs
@@ -34,7 +34,7 @@ def api(service: Service, probes: Probes) -> Api:
     return Api(
         routers=[
             *queries(service),
-            owing(service),
+            open_obligations(service),
             takedown_pages(service),
             history(service),
             *commands(service),

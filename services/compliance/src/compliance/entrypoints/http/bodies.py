@@ -208,7 +208,7 @@ class HolderChange(BaseModel):
     copy_kinds: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
     holdings_url: HoldingsUrl | None = None
     contact: Annotated[str | None, Field(max_length=200)] = None
-    forgets_after_h: Annotated[float | None, Field(gt=0, le=FORGETS_AFTER_H_MAX)] = None
+    content_retention_h: Annotated[float | None, Field(gt=0, le=FORGETS_AFTER_H_MAX)] = None
     signing_keys: dict[KeyId, PublicKey] | None = None
 
     def on(self, registration: HolderRegistration) -> HolderRegistration:
@@ -246,7 +246,7 @@ def fitting(registration: HolderRegistration) -> HolderRegistration:
     Raises:
         Problem: 422 if it has not.
     """
-    if (registration.kind is HolderKind.EXPIRY) != (registration.forgets_after_h is not None):
-        words = "forgets_after_h is required for the kind expiry, and not allowed for any other kind"
-        raise Problem(422, words, errors=[field_error("forgets_after_h", "kind_mismatch", words)])
+    if (registration.kind is HolderKind.EXPIRY) != (registration.content_retention_h is not None):
+        words = "content_retention_h is required for the kind expiry, and not allowed for any other kind"
+        raise Problem(422, words, errors=[field_error("content_retention_h", "kind_mismatch", words)])
     return registration

@@ -34,7 +34,7 @@ def _reinstating_one(service: Service) -> Router:
         reinstating = await orders.reinstate(revocation_id, caller.subject, body.note, service)
         return Reinstated(
             revocation_id=reinstating.revocation_id,
-            lifts=reinstating.lifts,
+            reinstates=reinstating.reinstates,
             article_id=reinstating.article_id,
             order=reinstating.order_no,
         )

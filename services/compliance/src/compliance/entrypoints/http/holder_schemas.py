@@ -29,7 +29,7 @@ class HolderAnswer(BaseModel):
     copy_kinds: list[str]
     holdings_url: str | None
     contact: str | None
-    forgets_after_h: float | None
+    content_retention_h: float | None
     """Kind `expiry`: hours after which a copy is deleted by age."""
     status: Literal["active", "left"]
     registered_at: datetime
@@ -44,7 +44,7 @@ class HolderAnswer(BaseModel):
         return cls.model_validate({**row, "group": row["consumer_group"]})
 
 
-class OwedSum(BaseModel):
+class ObligationSums(BaseModel):
     """Totals of a holder's open obligations."""
 
     open: int
@@ -57,12 +57,12 @@ class OwedSum(BaseModel):
 class HolderListed(HolderAnswer):
     """A holder with its totals."""
 
-    owes: OwedSum
+    obligations: ObligationSums
 
     @classmethod
-    def owing(cls, row: Row, owed: Row) -> Self:
+    def with_sums(cls, row: Row, sums: Row) -> Self:
         """Creates it from the holder's row and the totals."""
-        return cls.model_validate({**row, "group": row["consumer_group"], "owes": dict(owed)})
+        return cls.model_validate({**row, "group": row["consumer_group"], "obligations": dict(sums)})
 
 
 @with_config(ConfigDict(extra="allow"))
@@ -77,7 +77,7 @@ class Declared(TypedDict, total=False):
     copy_kinds: list[str]
     holdings_url: str | None
     contact: str | None
-    forgets_after_h: float | None
+    content_retention_h: float | None
     signing_keys: dict[str, str]
 
 
@@ -112,7 +112,7 @@ class LastAnswer(BaseModel):
     """Its outcome when it was received."""
 
 
-class Owed(BaseModel):
+class OpenObligation(BaseModel):
     """An obligation of a holder that is not closed."""
 
     revocation_id: UUID

@@ -26,7 +26,7 @@ class OrderFed(BaseModel):
     """The previous order on the article; 0: there was none. Null: issued before this was recorded."""
     kind: Kind
     reason: str
-    lifts: UUID | None
+    reinstates: UUID | None
     """The order that a reinstatement ends."""
     clock_started_at: datetime
     due_at: datetime
@@ -108,7 +108,7 @@ class ReceiptAnswer(BaseModel):
     """The outcome of each kind of copy."""
     answered_at: datetime
     received_at: datetime
-    came_by: str
+    received_via: str
     meaning: str
     """The receipt's outcome when it was received."""
     authenticated: bool
@@ -124,7 +124,7 @@ class Evidence(TypedDict):
     receipt_id: NotRequired[UUID]
     attempt: NotRequired[int]
     answers: NotRequired[dict[str, str]]
-    looked_at: NotRequired[datetime]
+    checked_at: NotRequired[datetime]
     proof: NotRequired[str]
     controls: NotRequired[int]
     """The number of control articles that the holder reported as held, as required."""
@@ -199,7 +199,7 @@ class Reinstated(BaseModel):
     """The order that ends another one."""
 
     revocation_id: UUID
-    lifts: UUID | None
+    reinstates: UUID | None
     article_id: ArticleId
     order: int
 

@@ -37,7 +37,7 @@ from compliance.use_cases.service import Service
 ORDERS = Keyset(seq=2**63 - 1)
 FEED = Keyset(seq=0)
 OVERDUE = Keyset(due_at=datetime.min.replace(tzinfo=UTC), revocation_id=UUID(int=0), holder="")
-RUNS = newest_first("asked_at", "run_id")
+RUNS = newest_first("requested_at", "run_id")
 HOLDERS = Keyset(name="")
 
 
@@ -182,10 +182,10 @@ def _records(service: Service) -> Router:
         _: Reader, *, limit: Limit = 100, cursor: Cursor = None, left: bool = False
     ) -> Page[HolderListed]:
         rows = await holders.page(service.db, HOLDERS.after(cursor)[0], left_too=left, limit=limit + 1)
-        sums = await obligations.owed_sums(
+        sums = await obligations.open_sums(
             service.db, [row["name"] for row in rows[:limit]], service.clock.now()
         )
-        return HOLDERS.page(rows, limit, lambda row: HolderListed.owing(row, sums[row["name"]]))
+        return HOLDERS.page(rows, limit, lambda row: HolderListed.with_sums(row, sums[row["name"]]))
 
     @router.get("/holders/{name}", summary="One holder with its changes")
     async def one_holder(_: Reader, name: str) -> HolderDetail:

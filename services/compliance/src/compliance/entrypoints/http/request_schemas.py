@@ -73,7 +73,7 @@ class RequestListed(BaseModel):
     articles: int
     withheld: int
     """How many of its articles, from the first, were withheld."""
-    carried_out: int
+    executed: int
     """How many of its articles, from the first, are carried out."""
     state: RequestState
 

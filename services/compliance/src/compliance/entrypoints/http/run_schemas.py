@@ -57,8 +57,8 @@ class RunAnswer(BaseModel):
 
     run_id: UUID
     cause: str
-    asked_by: str
-    asked_at: datetime
+    requested_by: str
+    requested_at: datetime
     state: Literal["requested", "running", "completed", "failed"]
     outcome: str | None
     started_at: datetime | None

@@ -18,7 +18,7 @@ CREATE TABLE revocation (
     order_no         bigint      NOT NULL CHECK (order_no > 0),
     kind             text        NOT NULL CHECK (kind IN ('revoked', 'reinstated', 'withheld')),
     reason           text        NOT NULL,
-    lifts            uuid        REFERENCES revocation,
+    reinstates            uuid        REFERENCES revocation,
     clock_started_at timestamptz NOT NULL,
     due_at           timestamptz NOT NULL,
     revoked_at       timestamptz,
@@ -29,17 +29,17 @@ CREATE TABLE revocation (
     backlog          boolean     NOT NULL DEFAULT false,
     attempts         integer     NOT NULL DEFAULT 1,
     sent_event_id    uuid,
-    pressing_since   timestamptz NOT NULL,
+    resend_from   timestamptz NOT NULL,
     next_send_at     timestamptz,
     closed_at        timestamptz,
     traceparent      text,
     previous_order   bigint,
     UNIQUE (article_id, order_no),
-    CHECK ((kind = 'reinstated') = (lifts IS NOT NULL))
+    CHECK ((kind = 'reinstated') = (reinstates IS NOT NULL))
 ) WITH (fillfactor = 80);
 CREATE INDEX revocation_open ON revocation (next_send_at) WHERE closed_at IS NULL;
 CREATE INDEX revocation_closed ON revocation (closed_at) WHERE closed_at IS NOT NULL;
-CREATE INDEX revocation_lifts ON revocation (lifts) WHERE lifts IS NOT NULL;
+CREATE INDEX revocation_reinstates ON revocation (reinstates) WHERE reinstates IS NOT NULL;
 CREATE INDEX revocation_ordered ON revocation (ordered_at);
 CREATE INDEX revocation_reinstated ON revocation (ordered_by, ordered_at) WHERE kind = 'reinstated';
 CREATE INDEX revocation_withheld ON revocation (seq) WHERE kind = 'withheld';
@@ -81,7 +81,7 @@ CREATE TABLE poll_notice (
 CREATE INDEX poll_notice_notice ON poll_notice (notice_id);
 
 -- notice_request: requests that a second person decides on, and that are carried out in batches.
--- withheld, carried_out: how many of article_ids, counted from the first, are withheld and done.
+-- withheld, executed: how many of article_ids, counted from the first, are withheld and done.
 CREATE TABLE notice_request (
     request_id     uuid        PRIMARY KEY,
     article_ids    text[]      NOT NULL,
@@ -104,7 +104,7 @@ CREATE TABLE notice_request (
     refused_at     timestamptz,
     decision_note  text,
     withheld       integer     NOT NULL DEFAULT 0,
-    carried_out    integer     NOT NULL DEFAULT 0,
+    executed    integer     NOT NULL DEFAULT 0,
     executed_at    timestamptz,
     CHECK (confirmed_at IS NULL OR refused_at IS NULL),
     CHECK ((kind = 'remove_holder') = (holder IS NOT NULL))
@@ -113,7 +113,7 @@ CREATE INDEX notice_request_made ON notice_request (made_at, request_id);
 CREATE INDEX notice_request_unfinished ON notice_request (made_at, request_id) WHERE executed_at IS NULL;
 
 -- holder: everybody who holds copies of articles and must remove them.
--- forgets_after_h: hours after which an expiry holder has deleted its copies by age. It is bounded because every order
+-- content_retention_h: hours after which an expiry holder has deleted its copies by age. It is bounded because every order
 -- computes a time from it: a value out of range would make every takedown fail.
 -- signing_keys: the public keys that the holder signs its receipts with, by the key id that a signature names.
 CREATE TABLE holder (
@@ -125,14 +125,14 @@ CREATE TABLE holder (
     copy_kinds      text[]      NOT NULL CHECK (cardinality(copy_kinds) > 0),
     holdings_url    text,
     contact         text,
-    forgets_after_h double precision CHECK (forgets_after_h > 0)
-                    CONSTRAINT holder_forgets_after_h_max CHECK (forgets_after_h <= 87600),
+    content_retention_h double precision CHECK (content_retention_h > 0)
+                    CONSTRAINT holder_forgets_after_h_max CHECK (content_retention_h <= 87600),
     status          text        NOT NULL CHECK (status IN ('active', 'left')),
     registered_at   timestamptz NOT NULL,
     registered_by   text        NOT NULL,
     left_at         timestamptz,
     signing_keys    jsonb       NOT NULL DEFAULT '{}',
-    CHECK (kind <> 'expiry' OR forgets_after_h IS NOT NULL)
+    CHECK (kind <> 'expiry' OR content_retention_h IS NOT NULL)
 );
 CREATE UNIQUE INDEX holder_group ON holder (consumer_group) WHERE status = 'active';
 
@@ -167,7 +167,7 @@ CREATE TABLE obligation (
     verified_at   timestamptz,
     superseded_at timestamptz,
     reopened      integer     NOT NULL DEFAULT 0,
-    look_at       timestamptz,
+    check_at       timestamptz,
     closes_at     timestamptz,
     evidence      jsonb,
     updated_at    timestamptz NOT NULL,
@@ -176,13 +176,13 @@ CREATE TABLE obligation (
 ) WITH (fillfactor = 70);
 CREATE INDEX obligation_due ON obligation (due_at, revocation_id, holder)
     WHERE state IN ('open', 'notified', 'removed') AND kind <> 'expiry';
-CREATE INDEX obligation_removed ON obligation (holder, look_at) WHERE state = 'removed';
+CREATE INDEX obligation_removed ON obligation (holder, check_at) WHERE state = 'removed';
 CREATE INDEX obligation_expiry ON obligation (closes_at) WHERE kind = 'expiry' AND state IN ('open', 'notified');
 CREATE INDEX obligation_expired ON obligation (revocation_id) WHERE kind = 'expiry' AND state = 'verified';
 CREATE INDEX obligation_superseded ON obligation (revocation_id) WHERE state = 'superseded';
 CREATE INDEX obligation_open ON obligation (revocation_id) WHERE state = 'open' AND kind <> 'expiry';
 -- What a holder owes, the most urgent first.
-CREATE INDEX obligation_owed ON obligation (holder, due_at, revocation_id)
+CREATE INDEX obligation_by_holder ON obligation (holder, due_at, revocation_id)
     WHERE state IN ('open', 'notified', 'removed');
 -- What a holder still held although it had reported it removed.
 CREATE INDEX obligation_reopened ON obligation (holder)
@@ -203,7 +203,7 @@ CREATE TABLE receipt (
     removals      jsonb       NOT NULL,
     answered_at   timestamptz NOT NULL,
     received_at   timestamptz NOT NULL,
-    came_by       text        NOT NULL,
+    received_via       text        NOT NULL,
     meaning       text        NOT NULL,
     id            bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     authenticated boolean     NOT NULL DEFAULT true,
@@ -229,8 +229,8 @@ CREATE TABLE control_missing (
 CREATE TABLE run (
     run_id      uuid        PRIMARY KEY,
     cause       text        NOT NULL,
-    asked_by    text        NOT NULL,
-    asked_at    timestamptz NOT NULL,
+    requested_by    text        NOT NULL,
+    requested_at    timestamptz NOT NULL,
     state       text        NOT NULL CHECK (state IN ('requested', 'running', 'completed', 'failed')),
     outcome     text,
     started_at  timestamptz,
@@ -244,8 +244,8 @@ CREATE TABLE run (
     error       text,
     open_in_all integer
 );
-CREATE INDEX run_asked ON run (asked_at, run_id);
-CREATE INDEX run_requested ON run (asked_at, run_id) WHERE state = 'requested';
+CREATE INDEX run_by_request ON run (requested_at, run_id);
+CREATE INDEX run_requested ON run (requested_at, run_id) WHERE state = 'requested';
 CREATE INDEX run_running ON run (run_id) WHERE state = 'running';
 CREATE INDEX run_completed ON run (ended_at) WHERE state = 'completed';
 CREATE INDEX run_ended ON run (ended_at DESC) WHERE state IN ('completed', 'failed');

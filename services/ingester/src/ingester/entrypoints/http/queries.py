@@ -144,7 +144,7 @@ def _not_readable(row: Row) -> Problem:
             return Problem(
                 410,
                 "This article is older than the retention period; its content was deleted.",
-                extra={"reason": "retention", "kept_from": row["kept_from"]},
+                extra={"reason": "retention", "retention_date": row["retention_date"]},
             )
         case "withheld":
             return Problem(404, "This article is withheld until a decision on it.")

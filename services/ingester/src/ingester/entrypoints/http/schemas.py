@@ -16,8 +16,8 @@ from ingester.domain.submission import SubmissionState
 class ArticleRead(BaseModel):
     """An article that may be held, with the numbers by which a holder decides whether to apply it.
 
-    ``document`` together with ``version``, ``after_order``, ``source_order``, ``kept_from`` and ``received_at`` is the
-    event ``clawback.article.published.v1``.
+    ``document`` together with ``version``, ``after_order``, ``source_order``, ``retention_date`` and ``received_at`` is
+    the event ``clawback.article.published.v1``.
     """
 
     article_id: ArticleId
@@ -25,7 +25,7 @@ class ArticleRead(BaseModel):
     after_order: int = Field(ge=0, le=NUMBER_MAX)
     """The last order that the ingester applied: a holder applies the article only if it knows no later order."""
     source_order: int = Field(ge=-NUMBER_MAX, le=NUMBER_MAX)
-    kept_from: datetime
+    retention_date: datetime
     received_at: datetime
     updated_at: datetime
     document: Article

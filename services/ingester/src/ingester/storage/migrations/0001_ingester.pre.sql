@@ -5,14 +5,14 @@
 -- source_order, source_position: of two deliveries of one article the greater pair is newer; the position in the log
 -- decides between deliveries that arrived in the same millisecond.
 -- document_hash: the same document delivered again is not a new version. Null: unknown, so the next delivery is one.
--- given: the article was live once, so anybody may have received it. True by default: keeping an id for too long does
+-- ever_published: the article was live once, so anybody may have received it. True by default: keeping an id for too long does
 -- no harm.
 -- state: "withheld" has three causes: an order (withheld_by_order), a local one (withheld_locally: an order that could
 -- not be read, or a licence that ended), or an unconfirmed order. The end of one cause does not end another.
 -- unconfirmed: an order does not follow the last applied one, and compliance has not confirmed it yet.
 CREATE TABLE article (
     article_id        text        PRIMARY KEY,
-    kept_from         timestamptz,
+    retention_date         timestamptz,
     received_at       timestamptz,
     updated_at        timestamptz NOT NULL,
     source_order      bigint,
@@ -23,7 +23,7 @@ CREATE TABLE article (
     ordered_at        timestamptz,
     embargoed_until   timestamptz,
     licence_ends_at   timestamptz,
-    given             boolean     NOT NULL DEFAULT true,
+    ever_published             boolean     NOT NULL DEFAULT true,
     revocation_id     uuid,
     withheld_by_order boolean     NOT NULL DEFAULT false,
     withheld_locally  boolean     NOT NULL DEFAULT false,
@@ -36,40 +36,40 @@ CREATE INDEX article_revoked ON article (article_id) WHERE state = 'revoked';
 CREATE INDEX article_withheld ON article (article_id) WHERE state = 'withheld';
 CREATE INDEX article_embargoed ON article (embargoed_until) WHERE state = 'embargoed';
 CREATE INDEX article_licence ON article (licence_ends_at) WHERE licence_ends_at IS NOT NULL;
-CREATE INDEX article_not_given ON article (kept_from) WHERE NOT given;
+CREATE INDEX article_never_published ON article (retention_date) WHERE NOT ever_published;
 
--- article_content: the documents, partitioned by month of kept_from, so that a whole month can be dropped. There is
+-- article_content: the documents, partitioned by month of retention_date, so that a whole month can be dropped. There is
 -- no default partition: a row without a partition is a mistake. key_bucket is reserved for the key that encrypts the
 -- document.
 CREATE TABLE article_content (
-    kept_from  timestamptz NOT NULL,
+    retention_date  timestamptz NOT NULL,
     article_id text        NOT NULL,
     version    bigint      NOT NULL,
     document   text        STORAGE EXTERNAL NOT NULL,
     key_bucket integer,
-    PRIMARY KEY (kept_from, article_id)
-) PARTITION BY RANGE (kept_from);
+    PRIMARY KEY (retention_date, article_id)
+) PARTITION BY RANGE (retention_date);
 CREATE TABLE article_content_past PARTITION OF article_content FOR VALUES FROM (MINVALUE) TO ('2000-01-01 00:00:00+00');
 
 -- article_held: documents that a legal hold protects when their month is dropped. The key is the article id, so that a
 -- takedown finds and deletes them too.
 CREATE TABLE article_held (
     article_id text        PRIMARY KEY,
-    kept_from  timestamptz NOT NULL,
+    retention_date  timestamptz NOT NULL,
     version    bigint      NOT NULL,
     document   text        STORAGE EXTERNAL NOT NULL,
     key_bucket integer,
     held_at    timestamptz NOT NULL
 );
 
--- floor: the retention floor: articles dated before it are refused from every source, because they were swept or are
+-- retention_floor: articles dated before it are refused from every source, because they were swept or are
 -- about to be.
-CREATE TABLE floor (
+CREATE TABLE retention_floor (
     only_row  boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
-    kept_from timestamptz NOT NULL,
+    retention_date timestamptz NOT NULL,
     raised_at timestamptz
 );
-INSERT INTO floor (kept_from) VALUES ('-infinity');
+INSERT INTO retention_floor (retention_date) VALUES ('-infinity');
 
 -- quarantine, a table of every service: here its rows belong to the data class of articles and are swept by age.
 CREATE INDEX quarantine_age ON quarantine (set_aside_at);
@@ -77,10 +77,10 @@ CREATE INDEX quarantine_age ON quarantine (set_aside_at);
 -- feed: the cursor of each provider's feed, the poll that runs at present, and the state of the feed.
 -- last_pass_at: when the last poll ended, by the database's clock, so that the next one is due once for all processes.
 -- reached_at: the time of the newest entry that was read; what is left of the provider's window is computed from it.
--- page_asked, page_max, page_cut, pages_cut: the number of entries last asked for in a page, the most ever received in
+-- page_requested, page_max, page_cut, pages_cut: the number of entries last asked for in a page, the most ever received in
 -- one, the size at which the provider cut its last pages, and how many pages in a row.
 -- page_stated, page_stated_at: the page limit in the provider's rate limits of the key, and when it was read.
--- endpoint, key_mark: a cursor is valid only for this address and API key; of the key only a fingerprint is stored.
+-- endpoint, key_digest: a cursor is valid only for this address and API key; of the key only a fingerprint is stored.
 -- Null: not known yet.
 CREATE TABLE feed (
     name             text        PRIMARY KEY,
@@ -97,14 +97,14 @@ CREATE TABLE feed (
     last_pass_at     timestamptz,
     failed_passes    integer     NOT NULL DEFAULT 0,
     reached_at       timestamptz,
-    page_asked       integer,
+    page_requested       integer,
     page_max         integer     NOT NULL DEFAULT 0,
     page_cut         integer,
     pages_cut        integer     NOT NULL DEFAULT 0,
     page_stated      integer,
     page_stated_at   timestamptz,
     endpoint         text,
-    key_mark         text
+    key_digest         text
 );
 
 -- feed_poll: one poll of a feed: it reads pages until one is not full.

@@ -16,7 +16,7 @@ from retention.domain.sweep import Sweep
 from retention.entrypoints.http.bodies import HoldBody, NoteBody, SweepBody, VacuumBody
 from retention.entrypoints.http.callers import Approver, Officer, Operator
 from retention.entrypoints.http.queries import hold_detail
-from retention.entrypoints.http.schemas import HoldDetail, HoldPlaced, SweepsAsked, SweepUnderWay
+from retention.entrypoints.http.schemas import HoldDetail, HoldPlaced, SweepsAccepted, SweepUnderWay
 from retention.gateways import ingester
 from retention.use_cases import holds, sweeps
 from retention.use_cases.service import Service
@@ -37,7 +37,7 @@ def _sweeping(service: Service) -> Router:
     router = Router(prefix="/retention/sweeps", tags=["sweeps"])
 
     @router.post("", status_code=202, summary="Request a sweep of one class, or of all, from the owners")
-    async def sweep(body: SweepBody, response: Response, caller: Operator) -> SweepsAsked:
+    async def sweep(body: SweepBody, response: Response, caller: Operator) -> SweepsAccepted:
         named = None if body.data_class is None else [body.data_class]
         requested = await sweeps.sweeps_requested(
             _policies_of(service, named, "data_class"),
@@ -59,7 +59,7 @@ def _maintenance(service: Service) -> Router:
         status_code=202,
         summary="Request vacuum, analyze or reindex from the owners; the sweep shows the bloat before and after",
     )
-    async def vacuum(body: VacuumBody, response: Response, caller: Operator) -> SweepsAsked:
+    async def vacuum(body: VacuumBody, response: Response, caller: Operator) -> SweepsAccepted:
         requested = await sweeps.sweeps_requested(
             _policies_of(service, body.classes, "classes"),
             service,
@@ -96,10 +96,10 @@ def _policies_of(service: Service, names: Sequence[str] | None, path: str) -> li
     return [service.policies[name] for name in dict.fromkeys(names)]
 
 
-def _answered(requested: Sequence[Sweep], response: Response) -> SweepsAsked:
+def _answered(requested: Sequence[Sweep], response: Response) -> SweepsAccepted:
     if len(requested) == 1:
         response.headers["Location"] = f"/api/v1/retention/sweeps/{requested[0].sweep_id}"
-    return SweepsAsked.of(requested)
+    return SweepsAccepted.of(requested)
 
 
 def _holding(service: Service) -> Router:

@@ -124,7 +124,7 @@ class SweepDetail(SweepRecorded):
         return cls.model_validate({**row, "answers": [dict(one) for one in answers], "silent": silent})
 
 
-class SweepAsked(BaseModel):
+class SweepAccepted(BaseModel):
     """A sweep that was requested from its owners."""
 
     sweep_id: UUID
@@ -136,17 +136,17 @@ class SweepAsked(BaseModel):
     state: Literal["requested"] = "requested"
 
 
-class SweepsAsked(BaseModel):
+class SweepsAccepted(BaseModel):
     """The requested sweeps, one per class."""
 
-    sweeps: list[SweepAsked]
+    sweeps: list[SweepAccepted]
 
     @classmethod
     def of(cls, asked: Sequence[Sweep]) -> Self:
         """Converts the requested sweeps."""
         return cls(
             sweeps=[
-                SweepAsked(
+                SweepAccepted(
                     sweep_id=sweep.sweep_id,
                     data_class=sweep.data_class,
                     action=sweep.action,
@@ -175,8 +175,8 @@ class HoldListed(BaseModel):
     placed_at: datetime
     confirmed_by: str | None
     confirmed_at: datetime | None
-    lift_asked_by: str | None
-    lift_asked_at: datetime | None
+    lift_requested_by: str | None
+    lift_requested_at: datetime | None
     lift_reason: str | None
     ended_by: str | None
     ended_at: datetime | None

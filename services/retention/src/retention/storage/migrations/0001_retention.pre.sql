@@ -63,14 +63,14 @@ CREATE TABLE hold (
     placed_at     timestamptz NOT NULL,
     confirmed_by  text,
     confirmed_at  timestamptz,
-    lift_asked_by text,
-    lift_asked_at timestamptz,
+    lift_requested_by text,
+    lift_requested_at timestamptz,
     lift_reason   text,
     ended_by      text,
     ended_at      timestamptz,
     CHECK (dated_from < dated_until),
     CHECK (confirmed_by <> placed_by),
-    CHECK (state <> 'lifted' OR ended_by <> lift_asked_by),
+    CHECK (state <> 'lifted' OR ended_by <> lift_requested_by),
     CHECK ((state IN ('lifted', 'withdrawn')) = (ended_at IS NOT NULL))
 );
 CREATE INDEX hold_newest ON hold (placed_at DESC, hold_id DESC);

@@ -10,10 +10,10 @@ from clawback_common.messaging.outbox.relay import Lane, Rendered, Waiting
 from clawback_common.postgres import Database, Querier, Queries, Transaction
 from clawback_common.postgres.rows import columns
 
-SQL = Queries.load(__package__, "orders")
+SQL = Queries.load(__package__, "priority")
 
 
-class OrdersOutbox:
+class PriorityOutbox:
     """Stores messages in a transaction and wakes the relay after the commit."""
 
     def __init__(self, wake: Callable[[], None] | None = None) -> None:
@@ -54,4 +54,4 @@ async def render(_: Querier, rows: Sequence[Waiting]) -> list[Rendered]:
     ]
 
 
-LANE = Lane("orders", SQL, render, urgent=True)
+LANE = Lane("priority", SQL, render, urgent=True)

@@ -8,10 +8,10 @@ from clawback_common.messaging.outbox.lost_log import Log
 from clawback_common.messaging.outbox.relay import Lane, Render
 from clawback_common.postgres import Database, Queries, Transaction
 
-SQL = Queries.load(__package__, "news")
+SQL = Queries.load(__package__, "bulk")
 
 
-class NewsOutbox:
+class BulkOutbox:
     """Stores references in a transaction and wakes the relay after the commit."""
 
     def __init__(self, wake: Callable[[], None] | None = None) -> None:
@@ -38,4 +38,4 @@ async def send_lost_again(db: Database, log: Log, now: datetime, kept: timedelta
 
 def lane(render: Render) -> Lane:
     """Return the lane with this renderer of references."""
-    return Lane("news", SQL, render)
+    return Lane("bulk", SQL, render)
