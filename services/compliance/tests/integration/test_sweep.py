@@ -98,13 +98,8 @@ async def test_old_records_are_archived_and_deleted_and_orders_open_or_in_force_
         1,
     )
     assert await orders(world) == {REVOKED, OPEN}
-<<<<<<< HEAD
-    assert await world.db.fetchval("SELECT count(*) FROM run") == 1, "the last run is kept: it dates the next"
-    written = [one for name in counts.archives for one in ArchiveStore(tmp_path.as_uri()).read(name.path)]
-=======
     assert await world.db.fetchval("SELECT count(*) FROM run") == 1, "the last run is kept"
-    written = [one for name in counts.archives for one in archive.read(tmp_path / name.path)]
->>>>>>> f3f00e957be9c9a681117b8da78e83183e11756f
+    written = [one for name in counts.archives for one in ArchiveStore(tmp_path.as_uri()).read(name.path)]
     assert len(written) == counts.removed
     found = Counter(one.schema for one in written)
     assert (found["revocation"], found["notice"], found["run"], found["holder_change"]) == (2, 1, 1, 1)
