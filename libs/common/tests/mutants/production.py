@@ -3,39 +3,10 @@
 from tests.mutants.mutant import Change, Mutant, at
 
 COMMON = "libs/common/src/clawback_common"
-COMPLIANCE = "services/compliance/src/compliance"
-INGESTER = "services/ingester/src/ingester"
-HOLDINGS = "tests/pairs/test_holdings.py"
 SETTINGS = "tests/production/test_settings.py"
 TLS = "libs/common/tests/unit/test_tls.py"
 
 MUTANTS = (
-    Mutant(
-        "our stores asked for their holdings without a key",
-        (
-            Change(
-                f"{COMPLIANCE}/gateways/stores.py",
-                "article_ids, bearer(key_file))",
-                "article_ids, {})",
-            ),
-        ),
-        at(
-            HOLDINGS,
-            "test_a_takedown_is_verified_in_stores_that_ask_for_a_key",
-            "test_a_key_that_was_replaced_is_used_without_a_restart",
-        ),
-    ),
-    Mutant(
-        "the key of our stores shown to a consumer",
-        (
-            Change(
-                f"{COMPLIANCE}/use_cases/verification.py",
-                "self._client.ask_registered(address, list(dict.fromkeys(ids)))",
-                "self._client.ask_own(address, ids, self._service.settings.stores_api_key_file)",
-            ),
-        ),
-        at(HOLDINGS, "test_the_key_of_our_stores_is_never_shown_to_a_consumer"),
-    ),
     Mutant(
         "production with the provider's default key",
         (Change(f"{COMMON}/config/production.py", 'frozenset({"", "development"})', 'frozenset({""})'),),

@@ -4,11 +4,11 @@ from tests.mutants.mutant import Change, Mutant, at
 
 SWEEPING = "libs/common/src/clawback_common/retention"
 BOUNDS = "libs/common/tests/integration/test_sweep_bounds.py"
+FLOOR = "services/ingester/tests/integration/test_retention_floor.py"
 PERIODIC = "tests/periodic/test_periodic_queries.py"
 ARCHIVE = "libs/common/tests/unit/test_archive.py"
 BUCKET = "libs/common/tests/integration/test_archive_in_a_bucket.py"
 SWEEP = "services/compliance/tests/integration/test_sweep.py"
-FLOOR = "services/ingester/tests/integration/test_retention_floor.py"
 
 MUTANTS = (
     Mutant(
@@ -49,20 +49,6 @@ MUTANTS = (
         at(FLOOR, "test_a_floor_is_never_in_the_future"),
     ),
     Mutant(
-        "too old is answered as accepted",
-        (
-            Change(
-                "services/ingester/src/ingester/entrypoints/http/bodies.py",
-                "        if not article_ids:\n",
-                "        if True:\n",
-            ),
-        ),
-        at(
-            "services/ingester/tests/integration/test_http_api.py",
-            "test_what_is_older_than_the_retention_floor_is_answered_as_refused",
-        ),
-    ),
-    Mutant(
         "sweep: a refusal pages nobody",
         (Change(f"{SWEEPING}/sweeper.py", "[self._message(answer), *alert]", "[self._message(answer)]"),),
         at(BOUNDS, "test_an_action_that_the_class_does_not_allow_is_refused"),
@@ -93,20 +79,6 @@ MUTANTS = (
             ),
         ),
         at("libs/common/tests/integration/test_purging.py", "test_a_table_that_fails_stops_no_other"),
-    ),
-    Mutant(
-        "every known value uses up a number",
-        (
-            Change(
-                "services/analytics/src/analytics/storage/values.py",
-                "        unknown = [term for term in terms if term not in new]\n",
-                "        unknown = list(terms)\n",
-            ),
-        ),
-        at(
-            "services/analytics/tests/integration/test_rules.py",
-            "test_an_existing_value_or_filter_key_uses_up_no_id",
-        ),
     ),
     Mutant(
         "archive: what was written is not read back",

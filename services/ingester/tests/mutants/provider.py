@@ -3,8 +3,10 @@
 from tests.mutants.mutant import Change, Mutant, at
 
 INGESTER = "services/ingester/src/ingester"
-PAGES = f"{INGESTER}/domain/pages.py"
+ANSWERS = "services/ingester/tests/unit/feeds/test_answers.py"
 INTEGRATION = "services/ingester/tests/integration"
+SLICES = f"{INTEGRATION}/test_slices.py"
+PAGES = f"{INGESTER}/domain/pages.py"
 TRUNCATED = f"{INTEGRATION}/test_truncated_pages.py"
 PACE = f"{INTEGRATION}/test_pace.py"
 GAPS = f"{INTEGRATION}/test_gaps.py"
@@ -12,8 +14,6 @@ CURSOR = f"{INTEGRATION}/test_cursor.py"
 REVOKED = "services/ingester/tests/unit/feeds/test_revoked_page.py"
 ARTICLES = "services/ingester/tests/unit/feeds/test_articles_page.py"
 UNDERSTANDING = f"{INTEGRATION}/test_unparsed_fields.py"
-ANSWERS = "services/ingester/tests/unit/feeds/test_answers.py"
-SLICES = f"{INTEGRATION}/test_slices.py"
 
 MUTANTS = (
     Mutant(

@@ -53,21 +53,6 @@ MUTANTS = (
         at(NEWEST, "test_a_body_is_not_newer_than_one_that_came_after_it_however_many_items_it_has"),
     ),
     Mutant(
-        "a dead letter is as new as its second try",
-        (
-            Change(
-                "libs/common/src/clawback_common/messaging/quarantine.sql",
-                "       coalesce(arrived_at, set_aside_at) AS arrived_at\n",
-                "       now() AS arrived_at\n",
-            ),
-        ),
-        at(
-            NEWEST,
-            "test_a_dead_letter_tried_again_does_not_replace_a_text_that_came_after_it",
-            "test_an_item_of_a_webhook_tried_again_does_not_replace_a_text_that_came_after_it",
-        ),
-    ),
-    Mutant(
         "a licence that ends again is no new notice",
         (
             Change(

@@ -4,7 +4,6 @@ from tests.mutants.mutant import Change, Mutant, at
 
 COMPLIANCE = "services/compliance/src/compliance"
 TESTS = "services/compliance/tests/integration"
-ALERTING = "services/alerting/src/alerting"
 
 MUTANTS = (
     Mutant(
@@ -17,20 +16,6 @@ MUTANTS = (
             ),
         ),
         at(f"{TESTS}/test_requests.py", "test_an_unusual_share_revoked_by_one_feed_is_alerted"),
-    ),
-    Mutant(
-        "officers: a hold on unknown articles warns of nothing",
-        (
-            Change(
-                "services/retention/src/retention/gateways/ingester.py",
-                "    return [one for one in article_ids if one not in held]\n",
-                "    return []\n",
-            ),
-        ),
-        at(
-            "tests/pairs/test_holds.py",
-            "test_a_hold_names_the_ids_that_are_unknown_or_revoked_and_is_in_force",
-        ),
     ),
     Mutant(
         "officers: alerts are cut in silence",
@@ -58,20 +43,6 @@ MUTANTS = (
         at(
             f"{TESTS}/test_truncation.py",
             "test_the_changes_of_a_holder_are_truncated_at_their_maximum_keeping_the_latest",
-        ),
-    ),
-    Mutant(
-        "officers: notifications are cut in silence",
-        (
-            Change(
-                f"{ALERTING}/storage/messages.py",
-                "fingerprint, NOTIFICATIONS_MAX + 1)",
-                "fingerprint, NOTIFICATIONS_MAX)",
-            ),
-        ),
-        at(
-            "services/alerting/tests/integration/test_api.py",
-            "test_the_notifications_of_an_alert_are_truncated_at_their_maximum",
         ),
     ),
     Mutant(
@@ -111,20 +82,6 @@ MUTANTS = (
         at(
             f"{TESTS}/test_open_obligations.py",
             "test_a_takedown_with_more_receipts_than_a_page_has_a_cursor_for_the_rest",
-        ),
-    ),
-    Mutant(
-        "officers: the note of an acknowledgement is dropped",
-        (
-            Change(
-                f"{ALERTING}/use_cases/operators.py",
-                "acknowledged_note=note",
-                "acknowledged_note=None",
-            ),
-        ),
-        at(
-            "services/alerting/tests/integration/test_api.py",
-            "test_the_note_of_an_acknowledgement_is_kept_with_who_and_when",
         ),
     ),
 )

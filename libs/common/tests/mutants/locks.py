@@ -10,7 +10,6 @@ LOST = at(
     "tests/resilience/test_node_loss.py",
     "test_a_lost_node_is_replaced_within_30_seconds_and_changes_nothing_when_it_is_back",
 )
-FEEDS = "services/ingester/src/ingester/storage/feeds.sql"
 
 MUTANTS = (
     Mutant(
@@ -74,43 +73,5 @@ MUTANTS = (
             ),
         ),
         LOST,
-    ),
-    Mutant(
-        "a page of a feed that a former holder of its lease stores",
-        (
-            Change(
-                FEEDS,
-                "    WHERE name = $1 AND lease_poll = $2\n    RETURNING name",
-                "    WHERE name = $1\n    RETURNING name",
-            ),
-        ),
-        LOST,
-    ),
-    Mutant(
-        "a lease of a feed that never expires",
-        (
-            Change(
-                FEEDS,
-                "WHERE name = $1 AND (lease_until IS NULL OR lease_until < clock_timestamp())\n  AND ($4",
-                "WHERE name = $1 AND lease_until IS NULL\n  AND ($4",
-            ),
-        ),
-        LOST,
-    ),
-    Mutant(
-        "a sender of a message that frees another's claim",
-        (
-            Change(
-                "services/alerting/src/alerting/storage/messages.sql",
-                "leased_until = NULL, error = $4\nWHERE message_id = $1 AND attempts = $2 AND sent_at IS NULL\n\n"
-                "-- name: give_up",
-                "leased_until = NULL, error = $4\nWHERE message_id = $1 AND $2::int > 0 AND sent_at IS NULL\n\n"
-                "-- name: give_up",
-            ),
-        ),
-        at(
-            "services/alerting/tests/integration/test_notifications.py",
-            "test_a_suspended_sender_cannot_release_the_claim_of_another",
-        ),
     ),
 )

@@ -5,9 +5,8 @@ from tests.mutants.mutant import Change, Mutant, at
 COMMON = "libs/common/src/clawback_common"
 COMMON_TESTS = "libs/common/tests/integration"
 LANES = f"{COMMON_TESTS}/test_bus_lanes.py"
-QUARANTINE = f"{COMMON_TESTS}/test_set_aside.py"
-INGESTER = "services/ingester/src/ingester"
 SUBMISSIONS = "services/ingester/tests/integration/test_submission_lane.py"
+QUARANTINE = f"{COMMON_TESTS}/test_set_aside.py"
 
 MUTANTS = (
     Mutant(
@@ -104,28 +103,6 @@ MUTANTS = (
         at(SUBMISSIONS, "test_a_takedown_purges_a_submission_that_came_under_another_key"),
     ),
     Mutant(
-        "bytes of a revoked article kept in quarantine",
-        (
-            Change(
-                f"{INGESTER}/use_cases/storing.py",
-                "return foreign | await articles.revoked(tx, article_ids)",
-                "return foreign",
-            ),
-        ),
-        at(SUBMISSIONS, "test_nothing_is_kept_of_a_submission_about_an_article_that_is_revoked"),
-    ),
-    Mutant(
-        "bytes of a foreign article kept in quarantine",
-        (
-            Change(
-                f"{INGESTER}/use_cases/storing.py",
-                "return foreign | await articles.revoked(tx, article_ids)",
-                "return await articles.revoked(tx, article_ids)",
-            ),
-        ),
-        at(SUBMISSIONS, "test_nothing_is_kept_of_a_submission_about_an_article_of_another_provider"),
-    ),
-    Mutant(
         "record quarantined beside the takedown of its article",
         (
             Change(
@@ -157,19 +134,6 @@ MUTANTS = (
             ),
         ),
         at(LANES, "test_own_offsets_never_pass_an_unprocessed_record"),
-    ),
-    Mutant(
-        "own offsets go back on a retry",
-        (
-            Change(f"{COMMON}/kafka/offsets.sql", "\nWHERE excluded.next_offset > o.next_offset", ""),
-            Change(
-                f"{INGESTER}/service.py",
-                "partial(subscriptions, positions=False)",
-                "subscriptions",
-            ),
-        ),
-        at(SUBMISSIONS, "test_a_retry_of_an_old_order_does_not_move_the_position_on_the_topic")
-        + at(LANES, "test_own_offsets_do_not_go_back_unless_the_log_was_replaced"),
     ),
     Mutant(
         "articles do not give way to orders",

@@ -3,7 +3,6 @@
 from tests.mutants.mutant import Change, Mutant, at
 
 COMPLIANCE = "services/compliance/src/compliance"
-INGESTER = "services/ingester/src/ingester"
 REQUESTS = "services/compliance/tests/integration/test_requests.py"
 
 MUTANTS = (
@@ -29,20 +28,6 @@ MUTANTS = (
             ),
         ),
         at(REQUESTS, "test_an_unknown_sender_cannot_shorten_a_deadline"),
-    ),
-    Mutant(
-        "notice answered by an order that only withholds",
-        (
-            Change(
-                f"{INGESTER}/storage/notices.py",
-                "if isinstance(order, ArticleRevoked)",
-                'if hasattr(order, "notice_ids")',
-            ),
-        ),
-        at(
-            "services/ingester/tests/integration/test_notices.py",
-            "test_an_order_that_only_withholds_the_article_answers_no_notice",
-        ),
     ),
     Mutant(
         "request that is being carried out uses no limit",

@@ -3,8 +3,10 @@
 from tests.mutants.mutant import Change, Mutant, at
 
 CONTRACTS = "contracts/src/clawback_contracts"
-COPIES, ANSWERS = f"{CONTRACTS}/holder/copies.py", f"{CONTRACTS}/holder/answers.py"
-RECEIPTS, CLOUDEVENTS = f"{CONTRACTS}/revocation/receipts.py", f"{CONTRACTS}/cloudevents.py"
+COPIES = f"{CONTRACTS}/holder/copies.py"
+ANSWERS = f"{CONTRACTS}/holder/answers.py"
+RECEIPTS = f"{CONTRACTS}/revocation/receipts.py"
+CLOUDEVENTS = f"{CONTRACTS}/cloudevents.py"
 TESTS = "contracts/tests/test_holder.py"
 DECIDES = at(TESTS, "test_a_holder_decides_as_the_vectors_say")
 SHOWS = at(TESTS, "test_an_article_is_shown_as_the_vectors_say")

@@ -3,7 +3,6 @@
 from tests.mutants.mutant import Change, Mutant, at
 
 COMPLIANCE = "services/compliance/src/compliance"
-INGESTER = "services/ingester/src/ingester"
 TESTS = "services/compliance/tests/integration"
 IDENTITY = f"{TESTS}/test_notice_identity.py"
 HOLDERS = f"{TESTS}/test_holders.py"
@@ -23,20 +22,6 @@ MUTANTS = (
         at(IDENTITY, "test_an_id_sent_before_for_another_article_does_not_suppress_a_revocation"),
     ),
     Mutant(
-        "notice answered by another article's order",
-        (
-            Change(
-                f"{INGESTER}/storage/notices.sql",
-                "WHERE notice.notice_id = o.notice_id AND notice.article_id = o.article_id AND answered_at IS NULL",
-                "WHERE notice.notice_id = o.notice_id AND answered_at IS NULL",
-            ),
-        ),
-        at(
-            "services/ingester/tests/integration/test_notices.py",
-            "test_an_order_on_another_article_that_cites_its_id_answers_no_notice",
-        ),
-    ),
-    Mutant(
         "holder without an upper bound of hours",
         (
             Change(
@@ -46,17 +31,6 @@ MUTANTS = (
             ),
         ),
         at(HOLDERS, "test_an_expiry_time_out_of_bounds_does_not_quarantine_a_notice"),
-    ),
-    Mutant(
-        "holder's hours bounded by the statement alone",
-        (
-            Change(
-                "contracts/src/clawback_contracts/holder/v1.py",
-                "Field(None, gt=0, le=FORGETS_AFTER_H_MAX)",
-                "Field(None, gt=0)",
-            ),
-        ),
-        at(HOLDERS, "test_hours_beyond_ten_years_are_rejected_by_contract_and_table"),
     ),
     Mutant(
         "own stores changed over HTTP",
