@@ -8,7 +8,7 @@ from fastapi import Depends
 
 from clawback_common.http.auth import Caller, reader, require
 from clawback_common.http.paging import Cursor, Limit, Page, newest_first
-from clawback_common.http.problem import Problem
+from clawback_common.http.problem import existing
 from clawback_common.http.routing import Router
 from clawback_common.http.schemas import Incident, IncidentNote
 from clawback_common.messaging import incidents
@@ -38,9 +38,9 @@ def incidents_router(service: str, db: Querier, close: Close) -> Router:
 
     @router.post("/incidents/{incident_id}/close", summary="Close an incident and release what it withholds")
     async def close_incident(caller: _Officer, incident_id: UUID, body: IncidentNote) -> Incident:
-        closed = await close(incident_id, caller.subject, body.note)
-        if closed is None:
-            raise Problem(404, "There is no open incident with this id.")
+        closed = existing(
+            await close(incident_id, caller.subject, body.note), "There is no open incident with this id."
+        )
         return Incident.model_validate(dict(closed))
 
     return router

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from clawback_common.errors import ClawbackError
 from clawback_common.telemetry.describe import place
 
+T = TypeVar("T")
 _INPUT_IN_MESSAGE: Final = frozenset({"union_tag_invalid", "uuid_parsing", "json_invalid"})
 _ECHO_MIN: Final = 3
 
@@ -41,6 +42,17 @@ class Problem(ClawbackError):
         self.retry_after_s = retry_after_s
         self.headers = dict(headers or {})
         self.extra = dict(extra or {})
+
+
+def existing(value: T | None, detail: str) -> T:
+    """Return the value.
+
+    Raises:
+        Problem: 404, there is none.
+    """
+    if value is None:
+        raise Problem(404, detail)
+    return value
 
 
 def field_error(path: str, code: str, message: str) -> dict[str, str]:

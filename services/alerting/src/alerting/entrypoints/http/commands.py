@@ -19,7 +19,7 @@ from alerting.gateways import metrics
 from alerting.use_cases import folding, operators
 from alerting.use_cases.service import Service
 from clawback_common.http.bodies import read_json
-from clawback_common.http.problem import Problem
+from clawback_common.http.problem import Problem, existing
 from clawback_common.http.routing import Router
 
 
@@ -35,16 +35,17 @@ def _alerts(service: Service) -> Router:
     async def acknowledge(
         alert_id: Fingerprint, caller: Responder, body: AckBody | None = None
     ) -> AlertAnswer:
-        found = await operators.acknowledge(alert_id, caller.subject, service, body.note if body else None)
-        if found is None:
-            raise Problem(404, "There is no such alert.")
+        found = existing(
+            await operators.acknowledge(alert_id, caller.subject, service, body.note if body else None),
+            "There is no such alert.",
+        )
         return AlertAnswer.of(found)
 
     @router.post("/{alert_id}/resolve", summary="Resolve; if raised again it becomes a new occurrence")
     async def resolve(alert_id: Fingerprint, caller: Responder) -> AlertAnswer:
-        found = await operators.resolve_by_hand(alert_id, caller.subject, service)
-        if found is None:
-            raise Problem(404, "There is no such alert.")
+        found = existing(
+            await operators.resolve_by_hand(alert_id, caller.subject, service), "There is no such alert."
+        )
         return AlertAnswer.of(found)
 
     return router
@@ -65,9 +66,10 @@ def _silences(service: Service) -> Router:
 
     @router.delete("/{silence_id}", summary="End a silence now; it stays on record")
     async def end(silence_id: UUID, caller: Responder) -> SilenceAnswer:
-        ended = await operators.end_silence(silence_id, caller.subject, service)
-        if ended is None:
-            raise Problem(404, "There is no active or future silence with this id.")
+        ended = existing(
+            await operators.end_silence(silence_id, caller.subject, service),
+            "There is no active or future silence with this id.",
+        )
         return SilenceAnswer.model_validate(dict(ended))
 
     return router

@@ -23,7 +23,7 @@ from alerting.entrypoints.http.schemas import (
 from alerting.storage import alerts, channels, consents, messages, silences
 from alerting.use_cases.service import Service
 from clawback_common.http.paging import Cursor, Keyset, Limit, Page, newest_first
-from clawback_common.http.problem import Problem
+from clawback_common.http.problem import existing
 from clawback_common.http.routing import Router
 from clawback_contracts.alert.v1 import Severity
 
@@ -65,9 +65,7 @@ def _alerts(service: Service) -> Router:
 
     @router.get("/{alert_id}", summary="One alert, with its notifications")
     async def one_alert(_: Reader, alert_id: Fingerprint) -> AlertWithNotifications:
-        found = await alerts.one(service.db, alert_id)
-        if found is None:
-            raise Problem(404, "There is no such alert.")
+        found = existing(await alerts.one(service.db, alert_id), "There is no such alert.")
         notifications = await messages.of_alert(service.db, alert_id)
         silenced = await silences.in_force(service.db, service.clock.now())
         return AlertWithNotifications.of(

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Json, with_config
 from typing_extensions import TypedDict
 
-from clawback_common.http.problem import Problem
+from clawback_common.http.problem import existing
 from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import ArticleId
 from clawback_contracts.holder.v1 import HolderFilter, HolderKind
@@ -143,9 +143,7 @@ async def holder_answer(service: Service, name: str) -> HolderAnswer:
     Raises:
         Problem: 404.
     """
-    row = await holders.one(service.db, name)
-    if row is None:
-        raise Problem(404, "There is no such holder.")
+    row = existing(await holders.one(service.db, name), "There is no such holder.")
     return HolderAnswer.of(row)
 
 
@@ -155,9 +153,7 @@ async def holder_detail(service: Service, name: str) -> HolderDetail:
     Raises:
         Problem: 404.
     """
-    row = await holders.one(service.db, name)
-    if row is None:
-        raise Problem(404, "There is no such holder.")
+    row = existing(await holders.one(service.db, name), "There is no such holder.")
     changed = await holders.changes(service.db, name)
     return HolderDetail.model_validate(
         {

@@ -3,7 +3,7 @@
 from fastapi import Response
 
 from clawback_common.http.guarded_client import Addresses
-from clawback_common.http.problem import Problem
+from clawback_common.http.problem import Problem, existing
 from clawback_common.http.routing import Router
 from clawback_common.postgres.pool import Row
 from clawback_contracts.holder.v1 import HolderKind, HolderRegistration
@@ -91,8 +91,7 @@ def _resending(router: Router, service: Service) -> None:
         summary="Resend to a holder, within a minute, every order that it has not answered",
     )
     async def resend(name: str, caller: Operator) -> Resent:
-        if await holders.one(service.db, name) is None:
-            raise Problem(404, "There is no such holder.")
+        existing(await holders.one(service.db, name), "There is no such holder.")
         return Resent(orders=await use_cases.resend(name, caller.subject, service))
 
 

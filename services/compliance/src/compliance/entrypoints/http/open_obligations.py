@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from clawback_common.http.paging import Cursor, Limit, Page, oldest_first
-from clawback_common.http.problem import Problem
+from clawback_common.http.problem import existing
 from clawback_common.http.routing import Router
 from clawback_common.postgres.pool import Row
 from compliance.domain.order import Kind
@@ -21,8 +21,7 @@ def open_obligations(service: Service) -> Router:
 
     @router.get("/{name}/obligations", summary="Open obligations of a holder, the most urgent first")
     async def owed(name: str, _: Reader, limit: Limit = 100, cursor: Cursor = None) -> Page[OpenObligation]:
-        if await holders.one(service.db, name) is None:
-            raise Problem(404, "There is no such holder.")
+        existing(await holders.one(service.db, name), "There is no such holder.")
         now = service.clock.now()
         rows = await obligations.open_of_holder(service.db, name, MOST_URGENT_FIRST.after(cursor), limit + 1)
         return MOST_URGENT_FIRST.page(rows, limit, lambda row: _item(row, now))

@@ -8,7 +8,7 @@ from fastapi import Path, Query
 
 from clawback_common.http.moments import Moment
 from clawback_common.http.paging import LIMIT_MAX, Cursor, Keyset, Limit, Page, newest_first
-from clawback_common.http.problem import Problem
+from clawback_common.http.problem import existing
 from clawback_common.http.routing import Router
 from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import ArticleId
@@ -100,17 +100,15 @@ def _orders(service: Service) -> Router:
         "/revocations/{revocation_id}", summary="One order with its notices, obligations and receipts"
     )
     async def one_revocation(_: Reader, revocation_id: UUID) -> OrderDetail:
-        row = await revocations.one(service.db, revocation_id)
-        if row is None:
-            raise Problem(404, "There is no such order.")
+        row = existing(await revocations.one(service.db, revocation_id), "There is no such order.")
         return await _order_detail(service, row)
 
     @router.get("/takedowns/{article_id}", summary="The complete history of one article, in order")
     async def takedown(_: Reader, article_id: Annotated[ArticleId, Path()]) -> Takedown:
         await service.require_own_orders()  # stores apply these orders
-        row = await articles.one(service.db, article_id)
-        if row is None:
-            raise Problem(404, "There is no notice or order on this article.")
+        row = existing(
+            await articles.one(service.db, article_id), "There is no notice or order on this article."
+        )
         return await _takedown(service, row)
 
     return router
@@ -172,9 +170,7 @@ def _records(service: Service) -> Router:
 
     @router.get("/runs/{run_id}", summary="One run, with the definition of each of its figures")
     async def one_run(_: Reader, run_id: UUID) -> RunExplained:
-        row = await runs.one(service.db, run_id)
-        if row is None:
-            raise Problem(404, "There is no such run.")
+        row = existing(await runs.one(service.db, run_id), "There is no such run.")
         return run_explained(row)
 
     @router.get("/holders", summary="Holders by name")

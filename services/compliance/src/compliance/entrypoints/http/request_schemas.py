@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from clawback_common.http.problem import Problem
+from clawback_common.http.problem import existing
 from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import ArticleId
 from compliance.domain import request as rules
@@ -97,9 +97,7 @@ async def answered(service: Service, request_id: UUID) -> RequestAnswer:
     Raises:
         Problem: 404.
     """
-    row = await requests.one(service.db, request_id)
-    if row is None:
-        raise Problem(404, "There is no such request.")
+    row = existing(await requests.one(service.db, request_id), "There is no such request.")
     state = rules.state(dict(row), service.clock.now())
     answer = RequestAnswer(request_id=request_id, state=state, articles=row["articles"])
     if state in {RequestState.WAITING, RequestState.EXPIRED}:

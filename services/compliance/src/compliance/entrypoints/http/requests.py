@@ -9,7 +9,7 @@ from fastapi import Header, Query, Request, Response
 
 from clawback_common.http.auth import Caller
 from clawback_common.http.paging import Cursor, Limit, Page, newest_first
-from clawback_common.http.problem import Problem, field_error
+from clawback_common.http.problem import Problem, existing, field_error
 from clawback_common.http.routing import Router
 from clawback_common.telemetry import traceparent
 from clawback_contracts.envelope import event_id
@@ -162,9 +162,7 @@ def _deciding(service: Service) -> Router:
 
     @router.get("/requests/{request_id}", summary="One request: its articles, reason, author and progress")
     async def one_request(_: Reader, request_id: UUID) -> RequestDetail:
-        row = await requests.one(service.db, request_id)
-        if row is None:
-            raise Problem(404, "There is no such request.")
+        row = existing(await requests.one(service.db, request_id), "There is no such request.")
         return RequestDetail.of(row, service.clock.now())
 
     _confirming(router, service)
@@ -208,9 +206,7 @@ async def _may_decide(service: Service, request_id: UUID, caller: Caller) -> Non
 
     On records of unknown senders an officer may decide too.
     """
-    row = await requests.one(service.db, request_id)
-    if row is None:
-        raise Problem(404, "There is no such request.")
+    row = existing(await requests.one(service.db, request_id), "There is no such request.")
     if "approver" not in caller.roles and not rules.of_unknown_sender(row["made_by"]):
         raise Problem(403, "This needs the role approver.")
     if row["made_by"] == caller.subject:

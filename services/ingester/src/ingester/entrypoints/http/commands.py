@@ -1,6 +1,6 @@
 """Write requests on feeds, by people and by compliance."""
 
-from clawback_common.http.problem import Problem
+from clawback_common.http.problem import Problem, existing
 from clawback_common.http.routing import Router
 from ingester.entrypoints.http.callers import Operator, Poller
 from ingester.entrypoints.http.schemas import PollAnswer
@@ -35,7 +35,4 @@ def commands(service: Service) -> list[Router]:
 
 
 def _feed(service: Service, name: str) -> Feed:
-    feed = service.feeds.get(name)
-    if feed is None:
-        raise Problem(404, "There is no such feed. GET /api/v1/feeds lists them.")
-    return feed
+    return existing(service.feeds.get(name), "There is no such feed. GET /api/v1/feeds lists them.")

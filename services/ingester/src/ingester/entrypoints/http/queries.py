@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from clawback_common.http.moments import Moment
 from clawback_common.http.paging import Cursor, Fields, Keyset, Limit, Page, page, project
-from clawback_common.http.problem import Problem, field_error
+from clawback_common.http.problem import Problem, existing, field_error
 from clawback_common.http.routing import Router
 from clawback_common.postgres.pool import Row
 from clawback_common.retention.purging import SENT_KEPT
@@ -87,9 +87,7 @@ def _texts(service: Service) -> Router:
         response_model=ArticleRead,
     )
     async def one_article(_: Reader, article_id: OneId) -> Response:
-        row = await articles.one(service.db, article_id)
-        if row is None:
-            raise Problem(404, "There is no such article.")
+        row = existing(await articles.one(service.db, article_id), "There is no such article.")
         if row["state"] == "live" and row["document"] is not None:
             return _json(_read(row))
         raise _not_readable(row)

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query
 
 from clawback_common.http.paging import Cursor, Limit, Page, newest_first
-from clawback_common.http.problem import Problem
+from clawback_common.http.problem import Problem, existing
 from clawback_common.http.routing import Router
 from retention.entrypoints.http.callers import Reader
 from retention.entrypoints.http.schemas import (
@@ -105,8 +105,6 @@ async def hold_detail(service: Service, hold_id: UUID) -> HoldDetail:
     Raises:
         Problem: 404.
     """
-    row = await holds.one(service.db, hold_id)
-    if row is None:
-        raise Problem(404, "There is no such hold.")
+    row = existing(await holds.one(service.db, hold_id), "There is no such hold.")
     history = [dict(change) for change in await holds.changes(service.db, hold_id)]
     return HoldDetail.model_validate({**row, "history": history})
