@@ -182,7 +182,7 @@ async def test_garbage_on_every_topic_is_quarantined_and_reported_and_valid_reco
     for record in await harness.broker.read("alerting.dlq.v1"):
         assert b"somebody else" not in record.value
     rows = await harness.db.fetch(
-        "SELECT labels ->> 'door' AS door FROM alert WHERE name = 'UnreadableAlertRecord'"
+        "SELECT labels ->> 'source' AS source FROM alert WHERE name = 'UnreadableAlertRecord'"
     )
     assert {row["source"] for row in rows} >= {"alerts.v1", "compliance-runs.v1"}
     code, output = await harness.job("replay-dlq")
