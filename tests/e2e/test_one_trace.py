@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 from aiokafka import ConsumerRecord
 
-from clawback_story import chapters, doors
+from clawback_story import chapters, sources
 from clawback_story.scanning import read_topics
 from clawback_story.world import METABASE, REVOKED_FEED, World
 from tests.e2e.collector import Collector
@@ -36,7 +36,7 @@ async def test_a_takedown_is_one_trace_from_the_page_to_the_last_receipt(
 ) -> None:
     revoked = (await world.simulator.revoke(count=1)).ids[0]
     article_id = f"{METABASE}:{revoked}"
-    await doors.poll_well(world, REVOKED_FEED)
+    await sources.poll_well(world, REVOKED_FEED)
 
     async def closed() -> bool:
         question = "SELECT count(*) FROM revocation WHERE article_id = $1 AND closed_at IS NOT NULL"
@@ -67,7 +67,7 @@ async def test_an_article_carries_its_page_s_trace_to_its_consumers(
 ) -> None:
     (published,) = (await world.simulator.publish(1, dated_days_ago=0)).ids
     article_id = f"{METABASE}:{published}"
-    await doors.poll_well(world)
+    await sources.poll_well(world)
     await chapters.until_held(world, "the article", within_s=30)
     (trace,) = await _trace_of(world, "articles.v1", article_id)
 

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from clawback_simulator.actions import FaultMode
-from clawback_story import chapters, doors, faults, garbage_provider, jobs
+from clawback_story import chapters, faults, garbage_provider, jobs, sources
 from clawback_story.world import METABASE, REVOKED_FEED, World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="session")]
@@ -24,7 +24,7 @@ async def test_every_answer_that_is_none_costs_one_more_try_and_no_article(world
         code = {"code": 9002} if mode == "failure" else {}
         await world.simulator.fail("articles", mode, **code)
         published |= set((await world.simulator.publish(2, dated_days_ago=0)).ids)
-        await doors.poll_well(world)
+        await sources.poll_well(world)
     truth = await world.simulator.truth()
     assert all(truth.calls["articles"].injected[mode] for mode in MODES)
     assert {name: one.hasty for name, one in truth.calls.items() if one.hasty} == {}
@@ -43,7 +43,7 @@ async def test_a_list_of_revocations_in_another_shape_is_a_failure_and_then_stil
     assert failed.state == "failing"
     assert failed.cursor_before == failed.cursor_after
     await world.simulator.set(revoked_shape="revokedArticles")
-    told = await doors.poll_well(world, REVOKED_FEED)
+    told = await sources.poll_well(world, REVOKED_FEED)
     assert told["noticed"] == len(revoked.ids)
     await faults.drained(world, "the provider is well again")
     _, problems = await faults.judged(world)
@@ -55,7 +55,7 @@ async def test_a_daily_run_is_complete_only_when_a_list_that_the_provider_cuts_i
     world: World,
 ) -> None:
     await world.simulator.publish(30, dated_days_ago=0)
-    await doors.poll_well(world)
+    await sources.poll_well(world)
     await world.simulator.set(limit_policy="clamp", max_revoked_limit=5)
     revoked = await world.simulator.revoke(count=23)
     seen = await jobs.daily_run(world, "a list that the provider cuts")

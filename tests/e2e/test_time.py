@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from clawback_story import chapters, doors, faults
+from clawback_story import chapters, faults, sources
 from clawback_story.evidence import Evidence
 from clawback_story.world import METABASE, World
 
@@ -17,7 +17,7 @@ WITHIN_S = 30.0
 @pytest.mark.usefixtures("evidence")
 async def test_an_article_under_embargo_is_nowhere_to_be_read_before_it_ends(world: World) -> None:
     ids = (await world.simulator.publish(3, embargo_s=SOON_S, dated_days_ago=0)).ids
-    await doors.poll_well(world)
+    await sources.poll_well(world)
     await asyncio.sleep(1)
     for one in ids:
         article_id = f"{METABASE}:{one}"
@@ -28,7 +28,7 @@ async def test_an_article_under_embargo_is_nowhere_to_be_read_before_it_ends(wor
 
 async def test_an_article_whose_licence_ends_is_removed_everywhere(world: World, evidence: Evidence) -> None:
     ids = (await world.simulator.publish(3, license_end_s=SOON_S, dated_days_ago=0)).ids
-    await doors.poll_well(world)
+    await sources.poll_well(world)
     articles = {f"{METABASE}:{one}" for one in ids}
     await world.until("the articles", lambda: _all_held(world, articles), within_s=SOON_S)
     world.history.revoked_by_officer |= articles

@@ -190,7 +190,7 @@ BREACHES: list[tuple[str, str, Plant]] = [
         lambda e: replace(e, topics=replace(e.topics, letters=e.topics.letters[:1])),
     ),
     ("no incident", "7", evidence(incidents_seen=1)),
-    ("a door that took garbage", "7", history(refusals=[Refusal("webhook", "a bad signature", (401,), 202)])),
+    ("a source that took garbage", "7", history(refusals=[Refusal("webhook", "a bad signature", (401,), 202)])),
     ("a spoilt article that vanished", "7", evidence(quarantined={})),
     ("a record that no model reads", "8", topics(unreadable=("articles.v1-0 3: value_invalid",))),
     ("HTML read as nothing revoked", "9", history(failed_polls=[FailedPoll("f", "HTML", 200, "5", "5", "ok")])),

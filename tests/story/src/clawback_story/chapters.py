@@ -9,7 +9,6 @@ import httpx
 
 from clawback_story import (
     counting,
-    doors,
     garbage_http,
     garbage_kafka,
     garbage_provider,
@@ -17,6 +16,7 @@ from clawback_story import (
     jobs,
     notifications,
     queries,
+    sources,
     sweeping,
 )
 from clawback_story.history import Served
@@ -69,7 +69,7 @@ async def articles_come_in(world: World, *, failing: bool = True) -> None:
     )
     await world.until(
         "the first poll of revocations",
-        lambda: doors.first_revocations_read(world),
+        lambda: sources.first_revocations_read(world),
         within_s=START_S,
     )
     aged = min(OLD_AT_LEAST, sizes.articles // 10)
@@ -82,10 +82,10 @@ async def articles_come_in(world: World, *, failing: bool = True) -> None:
         await garbage_provider.between_pages(world, *garbage_provider.WORTH_A_RETRY)
     async with asyncio.TaskGroup() as tasks:
         ticking = tasks.create_task(_count(world))
-        polling = tasks.create_task(doors.poll_well(world))
-        tasks.create_task(doors.push(world, pushed))
-        tasks.create_task(doors.submit_http(world, submitted[:over_http]))
-        tasks.create_task(doors.submit(world, submitted[over_http:]))
+        polling = tasks.create_task(sources.poll_well(world))
+        tasks.create_task(sources.push(world, pushed))
+        tasks.create_task(sources.submit_http(world, submitted[:over_http]))
+        tasks.create_task(sources.submit(world, submitted[over_http:]))
         if failing:
             tasks.create_task(a_run_that_fails(world))
         await polling
@@ -118,9 +118,9 @@ async def a_run_that_fails(world: World) -> None:
     """Runs the daily run while the provider answers HTML: it must fail, and not report "0 revoked"."""
     world.printer.line('a run while the provider answers HTML: it must fail, and not report "0 revoked"')
     await garbage_provider.in_a_row(world, "revokedArticles", "html", "html", "html", "html")
-    before = await doors.feed_row(world, REVOKED_FEED)
+    before = await sources.feed_row(world, REVOKED_FEED)
     seen = await jobs.daily_run(world, "the provider answers HTML", 1)
-    after = await doors.feed_row(world, REVOKED_FEED)
+    after = await sources.feed_row(world, REVOKED_FEED)
     garbage_provider.note(
         world, REVOKED_FEED, "HTML, four times", 502 if seen.exit_code else OK, before, after
     )
@@ -217,7 +217,7 @@ async def garbage_by_every_door(world: World) -> None:
     await garbage_kafka.on_topics(world, more, [f"{PARTNER}:{world.seed}-1"])
     await garbage_provider.spoilt_articles(world)
     await garbage_provider.in_a_row(world, "articles", *garbage_provider.WORTH_ANOTHER)
-    await doors.poll_well(world)
+    await sources.poll_well(world)
     refused = sum(1 for one in world.history.refusals if one.right)
     world.printer.line(
         f"garbage: {refused} requests answered as documented, {len(world.history.bad_records)} records on the topics, "
@@ -234,7 +234,7 @@ async def deliver_after_revocation(world: World, late: Sequence[str], again: Seq
     for text, ids in parts:
         if ids:
             await world.simulator.redeliver(ids=list(ids), text=text)
-    await doors.poll_well(world)
+    await sources.poll_well(world)
 
 
 async def a_reader(world: World, delivered: Sequence[str]) -> None:
@@ -264,9 +264,9 @@ async def one_is_reinstated(world: World, delivered: Sequence[str], old_text: st
         raise Broken(f"the reinstatement was rejected: {answer.status_code} {answer.text[:300]}")
     world.history.reinstated.add(article_id)
     await world.until("the answers of all holders", lambda: queries.quiet(world), within_s=ANSWERED_S)
-    await doors.publish_late(world, old_text.encode())
+    await sources.publish_late(world, old_text.encode())
     beacon = write_all(world.seed, UPSTREAM, 1, first=30_000)
-    await doors.submit(world, beacon)
+    await sources.submit(world, beacon)
     await world.until(
         "an article after the late copy",
         lambda: _held(world, beacon[0].article_id),
@@ -277,7 +277,7 @@ async def one_is_reinstated(world: World, delivered: Sequence[str], old_text: st
         return
     world.printer.line(f"{article_id} is reinstated; a late copy of its old text is rejected")
     await world.simulator.redeliver(ids=[number], text="new")
-    await doors.poll_well(world)
+    await sources.poll_well(world)
     world.history.back.add(article_id)
     await world.until(
         "the new text of the reinstated article", lambda: _held(world, article_id), within_s=ANSWERED_S

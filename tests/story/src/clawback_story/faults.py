@@ -17,12 +17,12 @@ from clawback_story import (
     chapters,
     checkers,
     counting,
-    doors,
     health,
     inspection,
     jobs,
     notifications,
     queries,
+    sources,
     sweeping,
 )
 from clawback_story.evidence import Evidence
@@ -56,16 +56,16 @@ async def articles(world: World, count: int, *, submitted: int = 0) -> None:
     """Adds articles on the feed and on the submission topic, without waiting for them."""
     await world.simulator.publish(count)
     if submitted:
-        await doors.submit(
+        await sources.submit(
             world, write_all(world.seed, UPSTREAM, submitted, first=100_000 + len(world.written))
         )
-    await doors.poll_well(world, FEED)
+    await sources.poll_well(world, FEED)
 
 
 async def revoke(world: World, count: int) -> list[str]:
     """Revokes articles at the provider and polls its list, so that notices are in flight. Returns the ids."""
     revoked = await world.simulator.revoke(count=count)
-    await doors.poll_well(world, REVOKED_FEED)
+    await sources.poll_well(world, REVOKED_FEED)
     return revoked.ids
 
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import orjson
 
-from clawback_story import doors
+from clawback_story import sources
 from clawback_story.history import Refusal
 from clawback_story.texts import Written, write
 from clawback_story.world import NO_KEY, PARTNER, UPSTREAM, World
@@ -25,8 +25,8 @@ Asking = Callable[[], Awaitable[httpx.Response]]
 class Doors:
     """Records the answers to garbage."""
 
-    def __init__(self, world: World, door: str) -> None:
-        self._world, self._door = world, door
+    def __init__(self, world: World, source: str) -> None:
+        self._world, self._source = world, source
 
     async def expect(self, what: str, ask: Asking, *expected: int) -> httpx.Response | None:
         """Sends a request and records the answer."""
@@ -35,7 +35,7 @@ class Doors:
         except httpx.TransportError:
             answer = None
         got = CUT if answer is None else answer.status_code
-        self._world.history.refusals.append(Refusal(self._door, what, expected, got))
+        self._world.history.refusals.append(Refusal(self._source, what, expected, got))
         return answer
 
 
@@ -61,7 +61,7 @@ async def by_webhook(world: World, good: list[Written]) -> None:
     bad_signature = "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
     def hook(raw: bytes, **options: object) -> Asking:
-        return lambda: doors.webhook(world, raw, **options)  # type: ignore[arg-type]
+        return lambda: sources.webhook(world, raw, **options)  # type: ignore[arg-type]
 
     await doors_.expect("a bad signature", hook(body, signed=bad_signature), UNAUTHORISED)
     old = int(time.time()) - LATE_S
@@ -70,7 +70,7 @@ async def by_webhook(world: World, good: list[Written]) -> None:
     await doors_.expect("a webhook", hook(body, webhook_id=repeated), ACCEPTED)
     await doors_.expect("the same once more", hook(body, webhook_id=repeated), OK)
     await doors_.expect("the same id with another body", hook(other, webhook_id=repeated), CONFLICT)
-    doors.remember(world, good[:1])
+    sources.remember(world, good[:1])
     await _hostile(doors_, hook)
     missing = spoilt(world, f"{PARTNER}:{world.seed}-untitled", title=None)
     answer = await doors_.expect("a missing field", hook(missing), UNPROCESSABLE)
@@ -80,7 +80,7 @@ async def by_webhook(world: World, good: list[Written]) -> None:
         "one bad article among good ones", hook(b'{"items":[' + b",".join(mixed) + b"]}"), ACCEPTED
     )
     if answer is not None and [one["index"] for one in answer.json()["refused"]] == [len(mixed) - 1]:
-        doors.remember(world, good[1:])
+        sources.remember(world, good[1:])
 
 
 async def by_submission(world: World, good: list[Written]) -> None:
@@ -108,7 +108,7 @@ async def by_submission(world: World, good: list[Written]) -> None:
         f"one bad of {len(mixed)}", hand_in(b'{"items":[' + b",".join(mixed) + b"]}"), ACCEPTED
     )
     if answer is not None and [one["index"] for one in answer.json()["refused"]] == [0]:
-        doors.remember(world, good)
+        sources.remember(world, good)
 
 
 async def _hostile(doors_: Doors, ask: Callable[[bytes], Asking]) -> None:

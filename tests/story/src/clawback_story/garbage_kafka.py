@@ -15,7 +15,7 @@ from clawback_contracts.run.v1 import RunCompleted
 from clawback_contracts.sweep.v1 import SweepCompleted, SweepRequested
 from clawback_local.config import DATABASES
 from clawback_local.parts import SUBMISSIONS
-from clawback_story import doors
+from clawback_story import sources
 from clawback_story.garbage_http import spoilt
 from clawback_story.history import BadRecord
 from clawback_story.texts import Written
@@ -112,7 +112,7 @@ async def on_topics(world: World, good: Sequence[Written], withheld: Sequence[st
     """
     producer = await world.producer()
     half = len(good) // 2
-    await doors.submit(world, good[:half])
+    await sources.submit(world, good[:half])
     waiting = []
     for lane in LANES:
         named = withheld[0] if lane.event is ArticleRevoked and withheld else None
@@ -127,4 +127,4 @@ async def on_topics(world: World, good: Sequence[Written], withheld: Sequence[st
             BadRecord(service, place.topic, place.partition, place.offset, piece.what, lane.incident)
             for service in lane.services
         ]
-    await doors.submit(world, good[half:])
+    await sources.submit(world, good[half:])

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from clawback_simulator.actions import EndpointName, FaultMode
-from clawback_story import doors
+from clawback_story import sources
 from clawback_story.history import FailedPoll
 from clawback_story.world import FEED, World
 
@@ -53,9 +53,9 @@ async def refused(world: World, feed: str = FEED) -> None:
 
 async def failing_poll(world: World, feed: str, what: str) -> httpx.Response:
     """Polls while the provider fails; records the cursor and the state of the feed."""
-    before = await doors.feed_row(world, feed)
-    answer = await doors.poll(world, feed)
-    note(world, feed, what, answer.status_code, before, await doors.feed_row(world, feed))
+    before = await sources.feed_row(world, feed)
+    answer = await sources.poll(world, feed)
+    note(world, feed, what, answer.status_code, before, await sources.feed_row(world, feed))
     return answer
 
 

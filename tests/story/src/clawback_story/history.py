@@ -19,7 +19,7 @@ class Fault:
 class Refusal:
     """Garbage sent to an interface that answers, and the answer."""
 
-    door: str
+    source: str
     what: str
     expected: tuple[int, ...]
     got: int

@@ -167,7 +167,7 @@ def _one_bad_record(evidence: Evidence) -> Line:
     problems = [f"no dead letter of {one.group} for {one.what} on {one.topic}" for one in silent]
     problems += checkers.c6_doubled(evidence)
     problems += [
-        f"{one.door} answered {one.what} with {one.got}, not {' or '.join(map(str, one.expected))}"
+        f"{one.source} answered {one.what} with {one.got}, not {' or '.join(map(str, one.expected))}"
         for one in history.refusals
         if not one.right
     ]
@@ -178,7 +178,7 @@ def _one_bad_record(evidence: Evidence) -> Line:
         )
     if evidence.incidents_open:
         problems.append(f"{evidence.incidents_open} incidents are still open")
-    feed = sum(count for door, count in evidence.quarantined.items() if door.startswith("feed:"))
+    feed = sum(count for source, count in evidence.quarantined.items() if source.startswith("feed:"))
     if feed != history.spoilt:
         problems.append(f"{feed} of {history.spoilt} invalid articles of the feed are in quarantine")
     shown = (

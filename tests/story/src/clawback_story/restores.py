@@ -20,13 +20,13 @@ from clawback_simulator.actions import EndpointName
 from clawback_story import (
     checkers,
     counting,
-    doors,
     faults,
     inspection,
     jobs,
     operation_checkers,
     queries,
     scanning,
+    sources,
     sweeping,
 )
 from clawback_story.problems import Problems
@@ -121,8 +121,8 @@ async def _before(world: World) -> _Before:
     submitted = _write(world, SUBMITTED)
     await world.simulator.publish(NEW)
     old = await world.simulator.publish(OLD, dated_days_ago=OLD_DAYS)
-    await doors.submit(world, submitted)
-    await doors.poll_well(world, FEED)
+    await sources.submit(world, submitted)
+    await sources.poll_well(world, FEED)
     await faults.drained(world, "articles before the backups")
     await revoke_by_officer(world, submitted[0].article_id)
     await faults.drained(world, "a revocation before the backups")
@@ -133,13 +133,13 @@ async def _go_on(world: World, before: _Before) -> Done:
     """New articles and texts, takedowns by feed and by HTTP, a reinstatement, a hold, a sweep."""
     submitted, (held, *old) = _write(world, SUBMITTED), before.old
     published = await world.simulator.publish(NEW)
-    await doors.submit(world, submitted)
-    await doors.poll_well(world, FEED)
+    await sources.submit(world, submitted)
+    await sources.poll_well(world, FEED)
     await world.simulator.update(ids=published.ids[:UPDATED])
-    await doors.poll_well(world, FEED)
+    await sources.poll_well(world, FEED)
     await faults.drained(world, "articles after the backups")
     revoked = {f"{METABASE}:{one}" for one in await _revoke(world)}
-    await doors.poll_well(world, REVOKED_FEED)
+    await sources.poll_well(world, REVOKED_FEED)
     by_officer = {submitted[0].article_id, submitted[1].article_id}
     for article_id in sorted(by_officer):
         await revoke_by_officer(world, article_id)
@@ -258,7 +258,7 @@ async def stop_feeds(world: World) -> None:
     began = datetime.now(UTC)
     for feed, endpoint in ENDPOINTS.items():
         await world.simulator.fail(endpoint, "failure", code=REFUSED_CODE, times=ALWAYS)
-        await doors.poll(world, feed)
+        await sources.poll(world, feed)
     await _until_stopped(world, list(ENDPOINTS), began)
 
 
@@ -273,7 +273,7 @@ async def _until_stopped(world: World, feeds: list[str], since: datetime) -> Non
 
 async def alert_is_known(world: World, since: datetime) -> None:
     """The feed of articles is still rejected; hours later its alert is raised again."""
-    await doors.poll(world, FEED)
+    await sources.poll(world, FEED)
 
     async def known() -> bool:
         await world.databases["ingester"].execute(AN_HOUR_LATER)
@@ -287,7 +287,7 @@ async def resume_feed(world: World) -> None:
     await world.simulator.heal("articles")
     answer = await world.ingester.post(f"/feeds/{FEED}/resume", headers=world.key("operator"))
     _expect(answer, NO_CONTENT, "to resume the feed")
-    await doors.poll_well(world, FEED)
+    await sources.poll_well(world, FEED)
 
 
 async def alerts_end(world: World, changed_at: datetime) -> list[str]:
@@ -433,7 +433,7 @@ async def come_back(world: World, service: str, done: Done, wiped_at: datetime |
     if wiped_at:
         await world.downstream.start()
         if service == "ingester":
-            await doors.submit(world, done.submitted[2:])
+            await sources.submit(world, done.submitted[2:])
         if service == "compliance":
             # Only what is revoked now is known again, with an order above that of the reinstatement.
             world.history.reinstated.discard(done.reinstated)
@@ -452,7 +452,7 @@ async def _until_loss_is_seen(world: World, since: datetime) -> None:
 
 async def catch_up(world: World) -> None:
     """Does what an operator would do: polls the revocations that were missed, and sweeps again."""
-    await doors.poll_well(world, REVOKED_FEED)
+    await sources.poll_well(world, REVOKED_FEED)
     await sweep(world)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from clawback_story import doors, jobs, queries
+from clawback_story import jobs, queries, sources
 from clawback_story.texts import write_all
 from clawback_story.world import METABASE, UPSTREAM, Broken, World
 
@@ -118,12 +118,12 @@ async def _what_comes_again(world: World, swept: str, revoked: str, published: s
     await world.simulator.update(ids=[swept])
     world.history.came_late.add(article_id)
     await world.simulator.redeliver(ids=[revoked], text="same")
-    await doors.poll_well(world)
+    await sources.poll_well(world)
     if published is None:
         raise Broken(f"the consumer does not hold {article_id}, which was delivered to it")
-    await doors.publish_late(world, published.encode())
+    await sources.publish_late(world, published.encode())
     beacon = write_all(world.seed, UPSTREAM, 1, first=40_000)
-    await doors.submit(world, beacon)
+    await sources.submit(world, beacon)
 
     async def counted() -> bool:
         question = "SELECT count(*) FROM facet WHERE article_id = $1 AND day IS NOT NULL"
