@@ -68,7 +68,7 @@ SERVICES = {
             "feed_cursor_change": "one row a cursor that was set by hand; the record of it",
             "feed_gap": "one row a gap that a feed ever had; the record of it",
             "key_pace": "one row a key",
-            "floor": ONE_ROW,
+            "retention_floor": ONE_ROW,
         },
     ),
     "compliance": Service(

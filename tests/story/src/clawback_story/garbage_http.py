@@ -22,7 +22,7 @@ LATE_S = 600
 Asking = Callable[[], Awaitable[httpx.Response]]
 
 
-class Doors:
+class Sources:
     """Records the answers to garbage."""
 
     def __init__(self, world: World, source: str) -> None:
@@ -54,7 +54,7 @@ async def by_webhook(world: World, good: list[Written]) -> None:
         world: the running system.
         good: at least two new articles.
     """
-    doors_ = Doors(world, "webhook")
+    sources_ = Sources(world, "webhook")
     body = orjson.dumps(good[0].body)
     other = orjson.dumps(good[1].body)
     repeated = f"msg_{uuid4().hex}"
@@ -63,20 +63,20 @@ async def by_webhook(world: World, good: list[Written]) -> None:
     def hook(raw: bytes, **options: object) -> Asking:
         return lambda: sources.webhook(world, raw, **options)  # type: ignore[arg-type]
 
-    await doors_.expect("a bad signature", hook(body, signed=bad_signature), UNAUTHORISED)
+    await sources_.expect("a bad signature", hook(body, signed=bad_signature), UNAUTHORISED)
     old = int(time.time()) - LATE_S
-    await doors_.expect("a stamp ten minutes old", hook(body, stamp=old), UNAUTHORISED)
-    await doors_.expect("an unknown provider", hook(body, provider="nobody"), UNAUTHORISED)
-    await doors_.expect("a webhook", hook(body, webhook_id=repeated), ACCEPTED)
-    await doors_.expect("the same once more", hook(body, webhook_id=repeated), OK)
-    await doors_.expect("the same id with another body", hook(other, webhook_id=repeated), CONFLICT)
+    await sources_.expect("a stamp ten minutes old", hook(body, stamp=old), UNAUTHORISED)
+    await sources_.expect("an unknown provider", hook(body, provider="nobody"), UNAUTHORISED)
+    await sources_.expect("a webhook", hook(body, webhook_id=repeated), ACCEPTED)
+    await sources_.expect("the same once more", hook(body, webhook_id=repeated), OK)
+    await sources_.expect("the same id with another body", hook(other, webhook_id=repeated), CONFLICT)
     sources.remember(world, good[:1])
-    await _hostile(doors_, hook)
+    await _hostile(sources_, hook)
     missing = spoilt(world, f"{PARTNER}:{world.seed}-untitled", title=None)
-    answer = await doors_.expect("a missing field", hook(missing), UNPROCESSABLE)
+    answer = await sources_.expect("a missing field", hook(missing), UNPROCESSABLE)
     _names_the_field(world, answer, "title")
     mixed = [*(orjson.dumps(one.body) for one in good[1:]), missing]
-    answer = await doors_.expect(
+    answer = await sources_.expect(
         "one bad article among good ones", hook(b'{"items":[' + b",".join(mixed) + b"]}"), ACCEPTED
     )
     if answer is not None and [one["index"] for one in answer.json()["refused"]] == [len(mixed) - 1]:
@@ -85,7 +85,7 @@ async def by_webhook(world: World, good: list[Written]) -> None:
 
 async def by_submission(world: World, good: list[Written]) -> None:
     """Sends everything that the submission endpoint must reject; valid articles of a mixed body must be accepted."""
-    doors_ = Doors(world, "submissions over HTTP")
+    sources_ = Sources(world, "submissions over HTTP")
     upstream = world.key("upstream")
 
     def hand_in(raw: bytes, headers: dict[str, str] | None = None) -> Asking:
@@ -93,30 +93,30 @@ async def by_submission(world: World, good: list[Written]) -> None:
         return lambda: world.ingester.post("/submissions", content=raw, headers=shown, auth=NO_KEY)
 
     body = orjson.dumps(good[0].body)
-    await doors_.expect("no key", hand_in(body, {}), UNAUTHORISED)
-    await doors_.expect("the key of another role", hand_in(body, world.key("holder")), 403)
-    await _hostile(doors_, hand_in)
+    await sources_.expect("no key", hand_in(body, {}), UNAUTHORISED)
+    await sources_.expect("the key of another role", hand_in(body, world.key("holder")), 403)
+    await _hostile(sources_, hand_in)
     foreign = spoilt(world, f"metabase:{world.seed}999999999")
-    await doors_.expect("an id of another provider", hand_in(foreign), UNPROCESSABLE)
+    await sources_.expect("an id of another provider", hand_in(foreign), UNPROCESSABLE)
     huge = spoilt(world, f"{UPSTREAM}:{world.seed}-huge", body="x" * 1_000_000)
-    await doors_.expect("an article over 900 KB", hand_in(huge), UNPROCESSABLE)
+    await sources_.expect("an article over 900 KB", hand_in(huge), UNPROCESSABLE)
     bad_date = spoilt(world, f"{UPSTREAM}:{world.seed}-dateless", published_at="yesterday")
-    answer = await doors_.expect("an invalid date", hand_in(bad_date), UNPROCESSABLE)
+    answer = await sources_.expect("an invalid date", hand_in(bad_date), UNPROCESSABLE)
     _names_the_field(world, answer, "published_at")
     mixed = [bad_date, *(orjson.dumps(one.body) for one in good)]
-    answer = await doors_.expect(
+    answer = await sources_.expect(
         f"one bad of {len(mixed)}", hand_in(b'{"items":[' + b",".join(mixed) + b"]}"), ACCEPTED
     )
     if answer is not None and [one["index"] for one in answer.json()["refused"]] == [0]:
         sources.remember(world, good)
 
 
-async def _hostile(doors_: Doors, ask: Callable[[bytes], Asking]) -> None:
+async def _hostile(sources_: Sources, ask: Callable[[bytes], Asking]) -> None:
     """Bodies that attack the parser."""
-    await doors_.expect("a body of 10 MB", ask(b" " * BODY_BYTES), TOO_LARGE, CUT)
-    await doors_.expect("a depth bomb", ask(b"[" * DEPTH + b"]" * DEPTH), UNPROCESSABLE)
-    await doors_.expect("a body that is not UTF-8", ask(b'{"article_id": "\xff\xfe"}'), UNPROCESSABLE)
-    await doors_.expect("a body that is not JSON", ask(b"<article/>"), UNPROCESSABLE)
+    await sources_.expect("a body of 10 MB", ask(b" " * BODY_BYTES), TOO_LARGE, CUT)
+    await sources_.expect("a depth bomb", ask(b"[" * DEPTH + b"]" * DEPTH), UNPROCESSABLE)
+    await sources_.expect("a body that is not UTF-8", ask(b'{"article_id": "\xff\xfe"}'), UNPROCESSABLE)
+    await sources_.expect("a body that is not JSON", ask(b"<article/>"), UNPROCESSABLE)
 
 
 def _names_the_field(world: World, answer: httpx.Response | None, field: str) -> None:
