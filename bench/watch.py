@@ -19,7 +19,7 @@ from clawback_local.processes import tied
 LOOK_S = 0.01
 GIVE_UP_S = 240.0
 END_S = 25.0
-BEGUN = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_news_id_seq"
+BEGUN = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_bulk_id_seq"
 """A cheap query that is ahead of the committed rows by what is in flight."""
 STORED = "SELECT least((SELECT count(*) FROM article_content), (SELECT count(*) FROM outbox_bulk))"
 

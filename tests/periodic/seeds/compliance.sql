@@ -38,7 +38,7 @@ SELECT lpad(to_hex(n), 32, '0')::uuid, CASE n WHEN 2 THEN 'reinstate' ELSE 'revo
        'q', CASE WHEN n = 3 THEN now() END, now() + interval '7 days', CASE WHEN n > 5 THEN now() END
 FROM generate_series(1, 200000) AS n
 
--- name: watch
+-- name: alert_state
 INSERT INTO alert_state (fingerprint, watcher, name, labels, severity, summary, occurrence, raised_at, sent_at,
                    resolved_at)
 SELECT n::text, 'w', 'n', '{}', 'info', 's', 1, now() - n * interval '1 minute', now() - n * interval '1 minute', CASE WHEN n > 5 THEN now() - n * interval '1 minute' END FROM generate_series(1, 200000) AS n

@@ -15,7 +15,7 @@ SELECT lpad(to_hex(n), 32, '0')::uuid, 'ingester', 1, 'completed', now() - n * i
 INSERT INTO hold (hold_id, data_class, reason, state, placed_by, placed_at, lift_requested_by, ended_by, ended_at)
 SELECT lpad(to_hex(n), 32, '0')::uuid, 'articles', 'r', 'lifted', 'p', now() - n * interval '1 hour', 'p', 'q', now() - n * interval '1 hour' FROM generate_series(1, 200000) AS n
 
--- name: watch
+-- name: alert_state
 INSERT INTO alert_state (fingerprint, watcher, name, labels, severity, summary, occurrence, raised_at, sent_at,
                    resolved_at)
 SELECT n::text, 'w', 'n', '{}', 'info', 's', 1, now() - n * interval '1 minute', now() - n * interval '1 minute', CASE WHEN n > 5 THEN now() - n * interval '1 minute' END FROM generate_series(1, 200000) AS n
