@@ -53,7 +53,7 @@ def hold(store: sqlite3.Connection, new: ArticlePublished, body: bytes) -> None:
         save(store, with_version(state, new), body.decode())
 
 
-def obey(store: sqlite3.Connection, new: AnyOrder) -> Outcome:
+def apply_order(store: sqlite3.Connection, new: AnyOrder) -> Outcome:
     """Applies an order, and says what became of the copy."""
     state, content = load(store, new.key)
     after, outcome = with_order(state, new)
@@ -86,9 +86,9 @@ async def follow(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, store: 
                 if isinstance(event, ArticlePublished):
                     hold(store, event, record.value)
                 elif isinstance(event, ORDERS):
-                    outcomes, now = {"content": obey(store, event)}, datetime.now(UTC)
-                    if said := receipt_for(event, HOLDER, outcomes, now, record.headers, SIGNER):
-                        answers.append(said)
+                    outcomes, now = {"content": apply_order(store, event)}, datetime.now(UTC)
+                    if answer := receipt_for(event, HOLDER, outcomes, now, record.headers, SIGNER):
+                        answers.append(answer)
         await asyncio.gather(*[await producer.send(**answer) for answer in answers])
         with suppress(CommitFailedError, IllegalStateError):  # rebalanced away: the next owner folds it again
             await consumer.commit()

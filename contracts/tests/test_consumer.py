@@ -124,7 +124,7 @@ def fold(store: sqlite3.Connection, *events: Event) -> list[str]:
         if isinstance(event, ArticlePublished):
             consumer.hold(store, event, event.model_dump_json().encode())
         else:
-            answers.append(consumer.obey(store, event).value)
+            answers.append(consumer.apply_order(store, event).value)
     return answers
 
 

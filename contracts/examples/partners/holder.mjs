@@ -25,7 +25,7 @@ function hold(article) {
   if (accepts(state, article)) save(article.article_id, withVersion(state, article), article);
 }
 
-function obey(type, order) {
+function applyOrder(type, order) {
   const { state: before, content } = load(order.article_id);
   const { state, outcome } = withOrder(before, type, order);
   save(order.article_id, state, content);
@@ -53,7 +53,7 @@ function take({ headers, value, offset }) {
     if (type === "clawback.article.published.v1") hold(JSON.parse(value));
     if (!isOrder(type)) return [];
     const order = JSON.parse(value);
-    const outcome = obey(type, order);
+    const outcome = applyOrder(type, order);
     const addressed = !order.holders || order.holders.includes(HOLDER);
     return addressed ? [receipt(order, outcome, headers.traceparent && String(headers.traceparent))] : [];
   } catch (error) {

@@ -4,7 +4,7 @@ from tests.mutants.mutant import Change, Mutant, at
 
 INGESTER_TESTS = "services/ingester/tests"
 RULES = f"{INGESTER_TESTS}/integration/test_rules.py"
-INGESTER_TESTS_2 = "services/ingester/tests/integration"
+INGESTER_INTEGRATION = "services/ingester/tests/integration"
 TESTS = "services/compliance/tests/integration"
 HOLDERS = f"{TESTS}/test_holders.py"
 CONTRACTS = "contracts/src/clawback_contracts"
@@ -31,7 +31,7 @@ MUTANTS = (
             ),
         ),
         at(
-            f"{INGESTER_TESTS_2}/test_unconfirmed.py",
+            f"{INGESTER_INTEGRATION}/test_unconfirmed.py",
             "test_a_forged_revocation_with_a_jump_withholds_is_reported_and_changes_nothing",
         ),
     ),
@@ -45,7 +45,7 @@ MUTANTS = (
             ),
         ),
         at(
-            f"{INGESTER_TESTS_2}/test_unconfirmed.py",
+            f"{INGESTER_INTEGRATION}/test_unconfirmed.py",
             "test_a_forged_reinstatement_does_not_make_a_revoked_article_readable",
         ),
     ),

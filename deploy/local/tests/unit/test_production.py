@@ -48,8 +48,8 @@ async def test_a_service_accepts_its_settings(
 
 async def test_no_service_shares_a_password_a_certificate_or_a_signing_key(config: Config) -> None:
     for variable in ("KAFKA_SASL_PASSWORD", "DATABASE_URL", "HTTP_TLS_KEYFILE", "SIGNING_KEY_FILE"):
-        told = {config.fill(PARTS[f"{name}-worker"].env[variable]) for name in DATABASES}
-        assert len(told) == len(DATABASES), variable
+        filled = {config.fill(PARTS[f"{name}-worker"].env[variable]) for name in DATABASES}
+        assert len(filled) == len(DATABASES), variable
 
 
 async def test_no_address_between_processes_is_without_tls(config: Config) -> None:
@@ -123,9 +123,9 @@ def test_the_passwords_of_kafkas_users_are_passed_as_hashes(tmp_path: Path) -> N
     assert "super.users=User:ANONYMOUS;User:broker;User:topics;User:operator\n" in text
     assert stat.S_IMODE(properties.stat().st_mode) == 0o600
     assert not (tmp_path / "kafka/data/meta.properties").exists(), "it is formatted with its users"
-    told = kafka._scram("other", "two")
-    assert told.startswith("SCRAM-SHA-512=[name=other,iterations=4096,")
-    assert "two" not in told.replace("other", "")
+    filled = kafka._scram("other", "two")
+    assert filled.startswith("SCRAM-SHA-512=[name=other,iterations=4096,")
+    assert "two" not in filled.replace("other", "")
 
 
 async def test_clients_get_the_settings_of_the_broker(config: Config, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ async def test_a_store_that_keeps_another_byte_than_was_written_is_found(s3: S3,
 
 
 @pytest.mark.parametrize(
-    ("method", "trouble", "said"),
+    ("method", "trouble", "cause"),
     [
         ("PUT", "away", r"written \(503 Service Unavailable\)"),
         ("PUT", "denied", r"written \(403 Forbidden\)"),
@@ -95,11 +95,11 @@ async def test_a_store_that_keeps_another_byte_than_was_written_is_found(s3: S3,
     ],
 )
 async def test_a_store_that_is_away_refuses_or_is_slow_is_tried_again_later_and_soon_given_up(
-    s3: S3, store: ArchiveStore, method: str, trouble: Trouble, said: str
+    s3: S3, store: ArchiveStore, method: str, trouble: Trouble, cause: str
 ) -> None:
     s3.trouble[method] = trouble
     began = time.monotonic()
-    with pytest.raises(Transient, match=f"the archive cannot be {said}") as failed:
+    with pytest.raises(Transient, match=f"the archive cannot be {cause}") as failed:
         await write(store)
     assert time.monotonic() - began < BOUND_S
     for secret in (KEY_ID, SECRET, "http", "127.0.0.1"):

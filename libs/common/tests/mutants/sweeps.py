@@ -104,8 +104,8 @@ MUTANTS = (
         (
             Change(
                 f"{SWEEPING}/objects.py",
-                'raise Transient(f"the archive cannot be {done} ({said})") from None',
-                'raise Poison("archive_damaged", f"the archive cannot be {done} ({said})") from None',
+                'raise Transient(f"the archive cannot be {done} ({cause})") from None',
+                'raise Poison("archive_damaged", f"the archive cannot be {done} ({cause})") from None',
             ),
         ),
         at(SWEEP, "test_a_bucket_that_is_away_refuses_hangs_or_damages_removes_nothing"),

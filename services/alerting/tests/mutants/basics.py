@@ -4,7 +4,7 @@ from tests.mutants.mutant import Change, Mutant, at
 
 ALERTING = "services/alerting/src/alerting"
 ALERTING_TESTS = "services/alerting/tests/integration"
-ALERTING_TESTS_2 = "services/alerting/tests"
+ALERTING_FOLDER = "services/alerting/tests"
 
 MUTANTS = (
     Mutant(
@@ -83,7 +83,7 @@ MUTANTS = (
             ),
         ),
         at(
-            f"{ALERTING_TESTS_2}/unit/test_matcher.py",
+            f"{ALERTING_FOLDER}/unit/test_matcher.py",
             "test_a_regular_expression_takes_linear_time",
         ),
     ),

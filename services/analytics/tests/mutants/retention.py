@@ -1,4 +1,4 @@
-"""Known mistakes about what is counted, told, swept and held."""
+"""Known mistakes about what is counted, notified, swept and held."""
 
 from tests.mutants.mutant import Change, Mutant, at
 

@@ -5,7 +5,7 @@ from tests.mutants.mutant import Change, Mutant, at
 COMPLIANCE = "services/compliance/src/compliance"
 COMPLIANCE_TESTS = "services/compliance/tests/integration"
 CHECKS = f"{COMPLIANCE_TESTS}/test_checks.py"
-COMPLIANCE_TESTS_2 = "services/compliance/tests"
+COMPLIANCE_FOLDER = "services/compliance/tests"
 HOLDINGS = "tests/pairs/test_holdings.py"
 
 MUTANTS = (
@@ -59,7 +59,7 @@ MUTANTS = (
             ),
         ),
         at(
-            f"{COMPLIANCE_TESTS_2}/integration/test_receipts.py",
+            f"{COMPLIANCE_FOLDER}/integration/test_receipts.py",
             "test_the_receipt_that_closes_an_obligation_is_listed_with_the_article",
             "test_a_receipt_completed_under_the_same_id_is_recorded_in_both_versions",
         ),
@@ -74,7 +74,7 @@ MUTANTS = (
             ),
         ),
         at(
-            f"{COMPLIANCE_TESTS_2}/integration/test_notice_status.py",
+            f"{COMPLIANCE_FOLDER}/integration/test_notice_status.py",
             "test_what_one_sender_sent_is_unknown_to_another",
         ),
     ),
@@ -114,7 +114,7 @@ MUTANTS = (
             ),
         ),
         at(
-            f"{COMPLIANCE_TESTS_2}/integration/test_receipts.py",
+            f"{COMPLIANCE_FOLDER}/integration/test_receipts.py",
             "test_a_receipt_in_another_holders_name_closes_nothing_and_is_recorded_as_unauthenticated",
             "test_a_replaced_signing_key_is_no_longer_accepted",
         ),

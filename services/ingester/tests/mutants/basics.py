@@ -13,7 +13,7 @@ LOST = at(
     "test_a_lost_node_is_replaced_within_30_seconds_and_changes_nothing_when_it_is_back",
 )
 FEEDS = "services/ingester/src/ingester/storage/feeds.sql"
-INGESTER_TESTS_2 = "services/ingester/tests/integration"
+INGESTER_INTEGRATION = "services/ingester/tests/integration"
 
 MUTANTS = (
     Mutant(
@@ -177,7 +177,7 @@ MUTANTS = (
             ),
         ),
         at(
-            f"{INGESTER_TESTS_2}/test_rules.py",
+            f"{INGESTER_INTEGRATION}/test_rules.py",
             "test_a_version_that_a_restored_database_lost_is_not_assigned_again",
         ),
     ),
@@ -191,7 +191,7 @@ MUTANTS = (
             ),
         ),
         at(
-            f"{INGESTER_TESTS_2}/test_worker.py",
+            f"{INGESTER_INTEGRATION}/test_worker.py",
             "test_nothing_is_published_before_the_orders_of_all_partitions_are_applied",
         ),
     ),

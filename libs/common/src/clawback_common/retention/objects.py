@@ -108,5 +108,5 @@ def _reported(done: str) -> Iterator[None]:
         yield
     except (BaseError, OSError, ValueError) as error:
         reason = _REASON.search(str(error))
-        said = reason.group() if reason else type(error).__name__
-        raise Transient(f"the archive cannot be {done} ({said})") from None
+        cause = reason.group() if reason else type(error).__name__
+        raise Transient(f"the archive cannot be {done} ({cause})") from None
