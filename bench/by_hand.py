@@ -43,8 +43,8 @@ async def store(connection: Any, batch: Sequence[Submitted]) -> None:
         )
         await connection.execute(
             submitted.SQL["save"],
+            TOPIC,
             [row["article_id"] for row in rows],
-            [TOPIC] * len(rows),
             [row["article_id"] for row in rows],
             ["stored" if row["stored"] else "not_newer" for row in rows],
             [row["version"] for row in rows],

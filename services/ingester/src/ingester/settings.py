@@ -129,8 +129,8 @@ class Settings(ServiceSettings):
     """With ``COMPLIANCE=required``: if revocations are unread for longer, nothing is published."""
     store_subscribers: int = Field(3, ge=1, le=16)
     """Batches of submissions that are processed at the same time."""
-    store_batch_max: int = Field(300, ge=1, le=500)
-    """Submissions per transaction. More are hardly faster, and three batches are in memory at the same time."""
+    store_batch_max: int = Field(500, ge=1, le=500)
+    """Submissions per transaction."""
 
     @cached_property
     def feed_list(self) -> tuple[FeedSettings, ...]:

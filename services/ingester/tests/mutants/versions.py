@@ -46,8 +46,8 @@ MUTANTS = (
         (
             Change(
                 f"{INGESTER}/domain/article.py",
-                "        Delivery.of(article, Arrival(at_us, n), traceparent, origin)\n",
-                "        Delivery.of(article, Arrival(at_us + n), traceparent, origin)\n",
+                "        Delivery.of(article, Arrival(at_us, n), traceparent, event_id)\n",
+                "        Delivery.of(article, Arrival(at_us + n), traceparent, event_id)\n",
             ),
         ),
         at(NEWEST, "test_a_body_is_not_newer_than_one_that_came_after_it_however_many_items_it_has"),

@@ -117,7 +117,8 @@ class Decoder:
             raise Poison("value_invalid", describe(error).partition(": ")[2][:500]) from None
         if record.key is None or record.key != value.key.encode():
             raise Poison("key_mismatch", f"the record's key is not the event's {value.KEY}")
-        if b"\\u0000" in record.value and _holds_nul(orjson.loads(record.value)):
+        # A single byte is found much faster than six, and many events contain no backslash.
+        if b"\\" in record.value and b"\\u0000" in record.value and _holds_nul(orjson.loads(record.value)):
             raise Poison("nul_character", "a text holds the character NUL")
         return value
 

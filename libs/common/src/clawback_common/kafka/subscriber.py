@@ -65,6 +65,7 @@ class Subscriber:
             batch=True,
             max_records=subscription.records_max,
             max_partition_fetch_bytes=subscription.fetch_bytes_max,
+            fetch_max_bytes=subscription.response_bytes_max,
             ack_policy=AckPolicy.NACK_ON_ERROR,
             auto_offset_reset="earliest",
             session_timeout_ms=settings.kafka_session_timeout_ms,

@@ -36,6 +36,8 @@ class Subscription:
     records_max: int = 200
     fetch_bytes_max: int = 1_048_576
     """Bytes of one partition that are fetched, and kept in memory, at once: enough for ``records_max`` records."""
+    response_bytes_max: int = 52_428_800
+    """Bytes of all partitions in one response. Each response is copied several times before its records are read."""
     value_bytes_max: int = VALUE_BYTES_MAX
     own_offsets: bool = False
     """The handler stores the offsets in the database; consumption starts from the smaller of those and the group's."""

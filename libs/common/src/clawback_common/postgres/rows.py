@@ -13,11 +13,14 @@ T = TypeVar("T")
 def columns(rows: Collection[object], names: str) -> list[list[Any]]:
     """Return the values of each attribute of the rows, as the arrays that ``unnest`` takes.
 
+    A column of NULLs is an empty array, which ``unnest`` fills up to the length of the others.
+
     Args:
         rows: the batch.
         names: separated by spaces, in the order of the columns; ``a.b`` is an attribute of an attribute.
     """
-    return [[value(row) for row in rows] for value in map(attrgetter, names.split())]
+    values = ([value(row) for row in rows] for value in map(attrgetter, names.split()))
+    return [[] if column.count(None) == len(column) else column for column in values]
 
 
 def build(model: type[T], row: Row, /, **others: Any) -> T:

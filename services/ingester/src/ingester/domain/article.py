@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
 from typing import NamedTuple
 
+from pydantic import TypeAdapter
+
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-UTF8_BYTES_MAX = 4
-"""The maximum per character."""
+_ARTICLE = TypeAdapter(ArticleSubmitted)
 
 
 class Arrival(NamedTuple):
@@ -21,15 +22,6 @@ class Arrival(NamedTuple):
     """Microseconds since the epoch."""
     position: int = 0
     """The offset of a record, or the index in a body; unbounded."""
-
-
-class Origin(NamedTuple):
-    """The record or item that delivered an article, so that its sender can query the outcome."""
-
-    source: str
-    """The topic, ``http:<subject>`` or ``webhook:<provider>``."""
-    event_id: str
-    """``ce_id``; for an item of a body, the body's id and the item's index."""
 
 
 class Delivery(NamedTuple):
@@ -44,8 +36,11 @@ class Delivery(NamedTuple):
     traceparent: str | None
     document: str
     """The stored and published form: the article without the sender's number."""
-    origin: Origin | None = None
-    """None: a provider's feed, which queries no outcome."""
+    document_bytes: int
+    document_hash: int
+    """64 bits of the document's SHA-256: the same content again is not a new version."""
+    event_id: str | None = None
+    """By which its sender can query the outcome: ``ce_id``, or the id of a body with the item's index."""
 
     @classmethod
     def of(
@@ -53,7 +48,7 @@ class Delivery(NamedTuple):
         article: ArticleSubmitted,
         arrived: Arrival,
         traceparent: str | None,
-        origin: Origin | None = None,
+        event_id: str | None = None,
     ) -> "Delivery":
         """Creates a delivery, numbered by its sender, else by its time of arrival, never by that of processing.
 
@@ -63,32 +58,36 @@ class Delivery(NamedTuple):
         order, position = arrived if article.source_order is None else (article.source_order, 0)
         if article.word_count is None and article.body is not None:
             article = article.model_copy(update={"word_count": len(article.body.split())})
-        document = article.model_dump_json(exclude_none=True, exclude={"source_order"})
-        return cls(article.article_id, article, order, position, traceparent, document, origin)
-
-    @property
-    def document_hash(self) -> int:
-        """Returns 64 bits of the document's SHA-256: the same content again is not a new version."""
-        return int.from_bytes(hashlib.sha256(self.document.encode()).digest()[:8], signed=True)
+        document = _ARTICLE.dump_json(article, exclude_none=True, exclude={"source_order"})
+        return cls(
+            article.article_id,
+            article,
+            order,
+            position,
+            traceparent,
+            document.decode(),
+            len(document),
+            int.from_bytes(hashlib.sha256(document).digest()[:8], signed=True),
+            event_id,
+        )
 
     @property
     def too_large(self) -> bool:
         """Returns whether the document exceeds the limit: a number such as 1e9 is longer when serialized again."""
-        chars = len(self.document)
-        return chars * UTF8_BYTES_MAX > CONTENT_BYTES_MAX and len(self.document.encode()) > CONTENT_BYTES_MAX
+        return self.document_bytes > CONTENT_BYTES_MAX
 
 
 def deliveries(
     articles: Iterable[tuple[ArticleSubmitted, str | None]],
     received_at: datetime,
-    origins: Iterable[Origin | None] = (),
+    event_ids: Iterable[str | None] = (),
 ) -> list[Delivery]:
-    """Returns the deliveries of one body or page, which arrived together in this order, each with its origin."""
+    """Returns the deliveries of one body or page, which arrived together in this order."""
     at_us = (received_at - EPOCH) // MICROSECOND
     return [
-        Delivery.of(article, Arrival(at_us, n), traceparent, origin)
-        for n, ((article, traceparent), origin) in enumerate(
-            zip(articles, chain(origins, repeat(None)), strict=False)
+        Delivery.of(article, Arrival(at_us, n), traceparent, event_id)
+        for n, ((article, traceparent), event_id) in enumerate(
+            zip(articles, chain(event_ids, repeat(None)), strict=False)
         )
     ]
 

@@ -9,6 +9,9 @@ from clawback_contracts.revocation.v1 import ArticleRevoked
 from ingester.use_cases import orders, storing
 from ingester.use_cases.service import Service
 
+RESPONSE_BYTES_MAX = 1_700_000
+"""About 400 articles of average size, so that three subscribers need few copies of large responses in memory."""
+
 
 def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
     """Returns the subscriptions: submissions, orders and sweeps, in separate lanes.
@@ -28,6 +31,7 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
                 value_bytes_max=CONTENT_BYTES_MAX,
                 parallel=service.settings.store_subscribers,
                 records_max=service.settings.store_batch_max,
+                response_bytes_max=RESPONSE_BYTES_MAX,
                 own_offsets=True,
                 must_catch_up=False,
                 forbidden=storing.forbidden_ids(providers),

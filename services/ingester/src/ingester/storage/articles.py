@@ -56,8 +56,7 @@ async def upsert(tx: Transaction, batch: Sequence[Delivery], now: datetime) -> l
             "article_id article.published_at source_order article.embargoed_until article.licence_ends_at",
         ),
         now,
-        [d.document_hash for d in batch],
-        [d.source_position for d in batch],
+        *columns(batch, "document_hash source_position"),
     )
     return [Upserted._make(row) for row in rows]
 

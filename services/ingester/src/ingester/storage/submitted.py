@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.postgres.rows import columns
-from ingester.domain.article import Origin
 from ingester.domain.submission import Outcome, SubmissionStanding
 
 SQL = Queries.load(__package__, "submitted")
@@ -15,7 +14,7 @@ SQL = Queries.load(__package__, "submitted")
 class Submitted(NamedTuple):
     """A record with its outcome."""
 
-    origin: Origin
+    event_id: str
     article_id: str
     outcome: Outcome
     version: int | None
@@ -34,20 +33,23 @@ class Found(NamedTuple):
     """None: the article has no row, because it was too old."""
 
 
-async def save(tx: Transaction, records: Sequence[Submitted], now: datetime) -> None:
-    """Records the outcome of each record; of a record that occurs twice, that it was stored."""
+async def save(tx: Transaction, source: str, records: Sequence[Submitted], now: datetime) -> None:
+    """Records the outcome of each record; of a record that occurs twice, that it was stored.
+
+    Args:
+        tx: The transaction.
+        source: The topic, ``http:<subject>`` or ``webhook:<provider>`` from which all of them came.
+        records: The records.
+        now: The time.
+    """
     if not records:
         return
-    by_origin: dict[Origin, Submitted] = {}
+    by_id: dict[str, Submitted] = {}
     for one in records:
-        if one.origin not in by_origin or one.outcome is Outcome.STORED:
-            by_origin[one.origin] = one
-    rows = list(by_origin.values())
-    await tx.execute(
-        SQL["save"],
-        *columns(rows, "origin.event_id origin.source article_id outcome version"),
-        now,
-    )
+        if one.event_id not in by_id or one.outcome is Outcome.STORED:
+            by_id[one.event_id] = one
+    rows = columns(by_id.values(), "event_id article_id outcome version")
+    await tx.execute(SQL["save"], source, *rows, now)
 
 
 async def find(db: Querier, event_id: str) -> list[Found]:

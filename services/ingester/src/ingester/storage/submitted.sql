@@ -1,9 +1,9 @@
 -- name: save
 -- A repeated record keeps its outcome, unless it is stored only now.
-INSERT INTO submitted AS s (event_id, source, article_id, outcome, version, received_at)
-SELECT n.*, $6
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[]) AS n
-ORDER BY 1, 2
+INSERT INTO submitted AS s (source, event_id, article_id, outcome, version, received_at)
+SELECT $1, n.*, $6
+FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[]) AS n
+ORDER BY 2
 ON CONFLICT (event_id, source) DO UPDATE
 SET outcome = excluded.outcome, version = excluded.version, received_at = excluded.received_at
 WHERE s.outcome <> 'stored' AND excluded.outcome = 'stored'

@@ -12,7 +12,7 @@ from clawback_common.messaging import quarantine
 from clawback_common.messaging.quarantine import Bad, ForbiddenIds
 from clawback_common.postgres import Transaction
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX, ArticleSubmitted
-from ingester.domain.article import Delivery, Origin, is_allowed, newest, record_arrival
+from ingester.domain.article import Delivery, is_allowed, newest, record_arrival
 from ingester.domain.submission import Outcome
 from ingester.gateways import metrics
 from ingester.storage import articles, contents, submitted
@@ -22,7 +22,6 @@ from ingester.use_cases.service import GROUP, Service
 
 Step = Callable[[Transaction], Awaitable[None]]
 """A function that runs in the transaction of the stored articles."""
-SUBMISSIONS = "submissions"
 
 
 class Stored(NamedTuple):
@@ -41,17 +40,17 @@ async def on_submissions(batch: Batch[ArticleSubmitted], service: Service, *, po
         service: The service.
         positions: Whether to store positions on the topic; False for a retry of old records.
     """
-    providers = service.settings.topics_of_submissions
-    for one in batch:
-        if not is_allowed(one.value.article_id, providers.get(one.topic, ())):
-            raise Poison("provider_not_allowed", "article_id")
+    topic = batch[0].topic
+    providers = service.settings.topics_of_submissions.get(topic, ())
+    if not all(is_allowed(one.value.article_id, providers) for one in batch):
+        raise Poison("provider_not_allowed", "article_id")
     now = service.clock.now()
     incoming = [
         Delivery.of(
             one.value,
             record_arrival(one.timestamp_ms, one.offset, now),
             one.traceparent,
-            Origin(one.topic, one.event_id),
+            one.event_id,
         )
         for one in batch
     ]
@@ -60,7 +59,7 @@ async def on_submissions(batch: Batch[ArticleSubmitted], service: Service, *, po
             "too_large", f"an article has at most {CONTENT_BYTES_MAX} bytes when it is serialized again"
         )
     keep = [partial(offsets.keep, group=GROUP, batch=batch)] if positions else []
-    await store(service, incoming, source=SUBMISSIONS, steps=keep)
+    await store(service, incoming, source=topic, steps=keep)
 
 
 async def store(
@@ -77,7 +76,7 @@ async def store(
     Args:
         service: The service.
         incoming: The deliveries.
-        source: The source, for metrics.
+        source: The topic, ``http:<subject>``, ``webhook:<provider>`` or the name of the feed.
         bad: The records to quarantine.
         providers: The providers whose ids the sender may use; None: any.
         steps: Functions to run in the same transaction.
@@ -86,7 +85,7 @@ async def store(
     chosen = newest(incoming)
     await service.months.make(min(d.article.published_at, now) for d in chosen)
     async with service.db.transaction() as tx:
-        result = await _store(tx, service, chosen, incoming, now)
+        result = await _store(tx, service, chosen, incoming, source, now)
         if bad:
             await quarantine.put(tx, service.outbox, bad, now, forbidden_ids(providers))
         for step in steps:
@@ -115,13 +114,14 @@ async def _store(
     service: Service,
     chosen: Sequence[Delivery],
     incoming: Sequence[Delivery],
+    source: str,
     now: datetime,
 ) -> Stored:
     if not chosen:
         return Stored()
     by_id = {delivery.article_id: delivery for delivery in chosen}
     rows = await articles.upsert(tx, chosen, now)
-    await submitted.save(tx, _outcomes(incoming, by_id, rows), now)
+    await submitted.save(tx, source, _outcomes(incoming, by_id, rows), now)
     stored = [row for row in rows if row.stored]
     await contents.save(tx, stored, by_id)
     live = [row for row in stored if row.state == "live"]
@@ -138,11 +138,11 @@ async def _store(
 def _outcomes(
     incoming: Sequence[Delivery], by_id: Mapping[str, Delivery], rows: Sequence[Upserted]
 ) -> list[Submitted]:
-    """Returns the outcome of each delivery with an origin: of several on one article, the newest was stored."""
+    """Returns the outcome of each delivery with an event id: of several on one article, the newest was stored."""
     found = {row.article_id: row for row in rows}
     outcomes = []
     for one in incoming:
-        if one.origin is None:
+        if one.event_id is None:
             continue
         row = found.get(one.article_id)
         if row is None:
@@ -151,5 +151,5 @@ def _outcomes(
             outcome = Outcome.STORED
         else:
             outcome = Outcome.REVOKED if row.state == "revoked" else Outcome.NOT_NEWER
-        outcomes.append(Submitted(one.origin, one.article_id, outcome, row.version if row else None))
+        outcomes.append(Submitted(one.event_id, one.article_id, outcome, row.version if row else None))
     return outcomes

@@ -12,7 +12,7 @@ from clawback_common.postgres import Transaction
 from clawback_common.postgres.pool import Row
 from clawback_common.subjects import subjects_of
 from clawback_common.telemetry import span, traceparent
-from ingester.domain.article import Origin, deliveries
+from ingester.domain.article import deliveries
 from ingester.entrypoints.http.bodies import (
     REVOKED,
     TOO_OLD,
@@ -71,14 +71,14 @@ async def _process(service: Service, row: Row) -> None:
     incoming = deliveries(
         ((article, traceparent()) for article in validated.accepted),
         arrived_at,
-        [Origin(source, one) for one in validated.event_ids(row["webhook_id"])],
+        validated.event_ids(row["webhook_id"]),
     )
     done = partial(_done, service, row)
     bad = [refused_as_bad(source, row["webhook_id"], one, arrived_at) for one in validated.refused]
     await storing.store(
         service,
         incoming,
-        source=f"webhook:{row['provider']}",
+        source=source,
         bad=bad,
         providers=(row["provider"],),
         steps=[done],

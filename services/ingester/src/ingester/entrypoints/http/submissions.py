@@ -15,7 +15,6 @@ from clawback_common.messaging import quarantine
 from clawback_common.telemetry import traceparent
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.topics import topic_named
-from ingester.domain.article import Origin
 from ingester.domain.article import deliveries as numbered
 from ingester.domain.submission import REFUSALS, Outcome, SubmissionState, state_of
 from ingester.entrypoints.http import deliveries
@@ -35,7 +34,6 @@ from ingester.storage import deliveries as stored_answers
 from ingester.storage.submitted import Found
 from ingester.use_cases import storing
 from ingester.use_cases.service import Service
-from ingester.use_cases.storing import SUBMISSIONS
 
 Key = Annotated[str | None, Header(max_length=200)]
 EventId = Annotated[
@@ -152,9 +150,9 @@ async def _take(
         numbered(
             ((article, traceparent()) for article in validated.accepted),
             now,
-            [Origin(source, one) for one in validated.event_ids(body_id)],
+            validated.event_ids(body_id),
         ),
-        source=SUBMISSIONS,
+        source=source,
         bad=_refused(validated, source, body_id),
         providers=providers,
         steps=[remember],
