@@ -85,7 +85,13 @@ MUTANTS = (
     ),
     Mutant(
         "hold ignored by analytics",
-        (Change(f"{ANALYTICS}/storage/facets.sql", " AND article_id <> ALL ($2::text[])\n", "\n"),),
+        (
+            Change(
+                f"{ANALYTICS}/storage/facets.sql",
+                " AND NOT is_held(article_id, retention_date, $2, $3)\n",
+                "\n",
+            ),
+        ),
         at(ANALYTICS_SWEEPS, "test_old_articles_are_removed_and_held_ones_stay"),
     ),
 )

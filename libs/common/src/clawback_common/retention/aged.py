@@ -1,12 +1,11 @@
 """A class of data in a single table, whose old rows are deleted in slices."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from clawback_common.postgres import Database, Transaction
 from clawback_common.retention.classes import AGE_MIN, Progress, SweepCounts, require_action
-from clawback_common.retention.holds import LegalHolds
+from clawback_common.retention.holds import SweepLimit
 from clawback_contracts.sweep.v1 import Action, SweepRequested
 
 SLICE = 1_000
@@ -38,7 +37,7 @@ class AgedTableClass:
 
     async def count(self, request: SweepRequested) -> SweepCounts:
         """Count the old rows, and how many of them are held."""
-        row = await self.db.fetchrow(self._count_sql, request.before, *_arrays(request))
+        row = await self.db.fetchrow(self._count_sql, *SweepLimit.of(request).parameters)
         found, held = (row["found"], row["held"]) if row else (0, 0)
         return SweepCounts(found, found - held, held)
 
@@ -57,16 +56,13 @@ class AgedTableClass:
         return removed
 
     async def _remove_some(self, tx: Transaction, request: SweepRequested) -> int:
-        return int((await tx.execute(self._remove_sql, request.before, *_arrays(request), SLICE)).split()[-1])
+        return int(
+            (await tx.execute(self._remove_sql, *SweepLimit.of(request).parameters, SLICE)).split()[-1]
+        )
 
     @property
     def _held_sql(self) -> str:
-        by_id = f"coalesce({self.held_by or 'NULL::text'} = ANY ($2::text[]), false)"
-        return (
-            f"({by_id} OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[])"
-            f" AS h (dated_from, dated_until) WHERE coalesce({self.dated_by} >= h.dated_from, true)"
-            f" AND coalesce({self.dated_by} < h.dated_until, true)))"
-        )
+        return f"is_held({self.held_by or 'NULL'}, {self.dated_by}, $2, $3)"
 
     @property
     def _count_sql(self) -> str:
@@ -80,10 +76,5 @@ class AgedTableClass:
         return (
             f"DELETE FROM {self.table} WHERE {self.key} IN (SELECT {self.key} FROM {self.table} "  # noqa: S608
             f"WHERE {self.dated_by} < $1 AND ({self.only}) AND NOT {self._held_sql} "
-            f"ORDER BY {self.key} LIMIT $5 FOR UPDATE)"
+            f"ORDER BY {self.key} LIMIT $4 FOR UPDATE)"
         )
-
-
-def _arrays(request: SweepRequested) -> Sequence[object]:
-    held = LegalHolds.of(request.holds)
-    return held.ids, held.froms, held.untils

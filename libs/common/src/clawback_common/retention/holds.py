@@ -1,14 +1,13 @@
-"""Legal holds in the form that a sweep needs: a check of one record, or arrays for SQL."""
+"""Legal holds in the form that a sweep needs: the parameters of the SQL function ``is_held``."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from asyncpg import Range
+
 from clawback_common.errors import Poison
 from clawback_contracts.sweep.v1 import Hold, SweepRequested
-
-Span = tuple[datetime | None, datetime | None]
-"""Start, and end (exclusive); None: unlimited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,34 +15,24 @@ class LegalHolds:
     """All holds of one request, combined. An id that a hold names is held whatever its date."""
 
     ids: tuple[str, ...]
-    """Sorted; for ``= ANY ($n::text[])``."""
-    spans: tuple[Span, ...]
+    """Sorted."""
+    spans: tuple[Range[datetime], ...]
+    """A ``tstzmultirange``; the end of a span is not held, and None is unlimited."""
 
     @classmethod
     def of(cls, holds: Iterable[Hold]) -> "LegalHolds":
         """Combine holds: the ids of those that name any, the spans of those that name none."""
-        every = tuple(holds)
+        every = [hold for hold in holds if not is_empty_span(hold)]
         ids = sorted({one for hold in every for one in hold.article_ids})
-        spans = {(hold.dated_from, hold.dated_until) for hold in every if not hold.article_ids}
-        return cls(tuple(ids), tuple(sorted(spans, key=repr)))
+        spans = dict.fromkeys((hold.dated_from, hold.dated_until) for hold in every if not hold.article_ids)
+        return cls(tuple(ids), tuple(Range(*span) for span in spans))
 
-    @property
-    def froms(self) -> list[datetime | None]:
-        """Starts of the spans, parallel to ``untils``, for ``unnest``; NULL: unlimited."""
-        return [span[0] for span in self.spans]
 
-    @property
-    def untils(self) -> list[datetime | None]:
-        """Ends of the spans; NULL: unlimited."""
-        return [span[1] for span in self.spans]
-
-    def covers(self, record_id: str | None = None, dated: datetime | None = None) -> bool:
-        """Return whether a record with this id and date is held."""
-        if record_id is not None and record_id in self.ids:
-            return True
-        return dated is not None and any(
-            (start is None or start <= dated) and (end is None or dated < end) for start, end in self.spans
-        )
+def is_empty_span(hold: Hold) -> bool:
+    """Return whether its span ends before it starts; no person can have placed such a hold."""
+    return (
+        hold.dated_from is not None and hold.dated_until is not None and hold.dated_from >= hold.dated_until
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +54,6 @@ class SweepLimit:
         return cls(request.before, LegalHolds.of(request.holds))
 
     @property
-    def arrays(self) -> tuple[object, ...]:
-        """The parameters of a query: the limit, held ids, and starts and ends of held spans."""
-        return (self.before, self.held.ids, self.held.froms, self.held.untils)
+    def parameters(self) -> tuple[object, ...]:
+        """The parameters of a query: the limit, held ids, and held spans."""
+        return (self.before, self.held.ids, self.held.spans)

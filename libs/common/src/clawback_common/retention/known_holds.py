@@ -6,6 +6,7 @@ from datetime import datetime
 import orjson
 
 from clawback_common.postgres import Querier, Queries, Transaction
+from clawback_common.retention.holds import is_empty_span
 from clawback_contracts.sweep.v1 import EndedHold, Hold
 
 SQL = Queries.load(__package__, "known_holds")
@@ -16,7 +17,7 @@ async def update(
     tx: Transaction, data_class: str, holds: Sequence[Hold], ended: Sequence[EndedHold], now: datetime
 ) -> None:
     """Store the holds of a class, and end those that two people ended."""
-    sound = [one for one in holds if not _is_empty_span(one)]
+    sound = [one for one in holds if not is_empty_span(one)]
     if sound and await _save(tx, data_class, sound, now):
         await tx.execute(SQL["release"], data_class)
     if ended:
@@ -58,13 +59,6 @@ async def omitted(db: Querier, data_class: str, holds: Iterable[Hold]) -> list[H
         for row in await db.fetch(SQL["in_force"], data_class)
     ]
     return [one for one in known if one.hold_id not in named or _scope(named[one.hold_id]) != _scope(one)]
-
-
-def _is_empty_span(hold: Hold) -> bool:
-    """Return whether its span ends before it starts; no person can have placed such a hold."""
-    return (
-        hold.dated_from is not None and hold.dated_until is not None and hold.dated_from >= hold.dated_until
-    )
 
 
 def _scope(hold: Hold) -> tuple[object, ...]:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from analytics.domain.facets import ArticleFacts, Facets
 from clawback_common.postgres import Querier, Queries, Transaction, estimates
 from clawback_common.postgres.pool import Row
-from clawback_common.retention import LegalHolds
 from clawback_common.retention.floor import require_not_in_future
+from clawback_common.retention.holds import SweepLimit
 from clawback_contracts.revocation.folding import Folded, OrderHead, Status
 
 SQL = Queries.load(__package__, "facets")
@@ -172,20 +172,20 @@ async def raise_floor(db: Querier, before: datetime, now: datetime) -> None:
     await db.execute(SQL["raise_floor"], before)
 
 
-async def old(db: Querier, before: datetime, spared: LegalHolds) -> tuple[int, int]:
+async def old(db: Querier, limit: SweepLimit) -> tuple[int, int]:
     """Returns how many articles are older, and how many of these are under a legal hold."""
-    row = await db.fetchrow(SQL["old"], before, spared.ids, spared.froms, spared.untils)
+    row = await db.fetchrow(SQL["old"], *limit.parameters)
     return (row["found"], row["held"]) if row else (0, 0)
 
 
-async def empty_old(tx: Transaction, before: datetime, spared: LegalHolds, rows_max: int) -> list[Facets]:
+async def empty_old(tx: Transaction, limit: SweepLimit, rows_max: int) -> list[Facets]:
     """Empties up to `rows_max` older rows that are not under a legal hold.
 
     Returns:
         What they were counted under.
     """
-    taken = await tx.fetch(SQL["lock_old"], before, spared.ids, spared.froms, spared.untils, rows_max)
-    rows = await tx.fetch(SQL["empty_locked"], [row["article_id"] for row in taken], before)
+    taken = await tx.fetch(SQL["lock_old"], *limit.parameters, rows_max)
+    rows = await tx.fetch(SQL["empty_locked"], [row["article_id"] for row in taken], limit.before)
     return [found for row in rows if (found := _before(row, withheld=row["withheld"]))]
 
 

@@ -106,9 +106,7 @@ UPDATE retention_floor SET before = $1 WHERE before < $1
 -- What a sweep finds, and how much of it is under a legal hold: by these ids, or by dates in these spans.
 SELECT count(*) AS found,
        count(*) FILTER (
-           WHERE article_id = ANY ($2::text[])
-              OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS s (since, until)
-                         WHERE coalesce(retention_date >= since, true) AND coalesce(retention_date < until, true))
+           WHERE is_held(article_id, retention_date, $2, $3)
        ) AS held
 FROM facet
 WHERE day IS NOT NULL AND retention_date < $1
@@ -118,10 +116,8 @@ WHERE day IS NOT NULL AND retention_date < $1
 SELECT article_id FROM facet
 WHERE article_id IN (
     SELECT article_id FROM facet
-    WHERE day IS NOT NULL AND retention_date < $1 AND article_id <> ALL ($2::text[])
-      AND NOT EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS s (since, until)
-                      WHERE coalesce(retention_date >= since, true) AND coalesce(retention_date < until, true))
-    ORDER BY retention_date LIMIT $5
+    WHERE day IS NOT NULL AND retention_date < $1 AND NOT is_held(article_id, retention_date, $2, $3)
+    ORDER BY retention_date LIMIT $4
 )
 ORDER BY article_id
 FOR UPDATE

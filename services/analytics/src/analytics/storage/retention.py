@@ -8,7 +8,8 @@ from analytics.domain.counting import Delta
 from analytics.storage import facets, rollups
 from clawback_common.clock import Clock
 from clawback_common.postgres import Database
-from clawback_common.retention import AGE_MIN, LegalHolds, Progress, SweepCounts, require_action
+from clawback_common.retention import AGE_MIN, Progress, SweepCounts, require_action
+from clawback_common.retention.holds import SweepLimit
 from clawback_common.retention.partitions import wait_for_writers
 from clawback_contracts.sweep.v1 import Action, SweepRequested
 
@@ -29,9 +30,7 @@ class Articles:
 
     async def count(self, request: SweepRequested) -> SweepCounts:
         """Counts the old articles, and how many of them are under a legal hold."""
-        if request.before is None:
-            return SweepCounts(0, 0)
-        found, held = await facets.old(self.db, request.before, LegalHolds.of(request.holds))
+        found, held = await facets.old(self.db, SweepLimit.of(request))
         return SweepCounts(found, found - held, held, found - held)
 
     async def remove(self, request: SweepRequested, progress: Progress) -> SweepCounts:
@@ -46,9 +45,8 @@ class Articles:
 
     async def raise_floor(self, request: SweepRequested) -> None:
         """Raises the floor and waits for running transactions, so that none saves what this sweep removes."""
-        if request.before is not None:
-            await facets.raise_floor(self.db, request.before, self.clock.now())
-            await wait_for_writers(self.db, "facet")
+        await facets.raise_floor(self.db, SweepLimit.of(request).before, self.clock.now())
+        await wait_for_writers(self.db, "facet")
 
     async def slice(self, request: SweepRequested, progress: Progress) -> int:
         """Empties one slice of old articles that are not under a legal hold, and subtracts their counts.
@@ -56,10 +54,8 @@ class Articles:
         Returns:
             The number of articles.
         """
-        if request.before is None:
-            return 0
         async with self.db.transaction() as tx:
-            emptied = await facets.empty_old(tx, request.before, LegalHolds.of(request.holds), SLICE)
+            emptied = await facets.empty_old(tx, SweepLimit.of(request), SLICE)
             await progress.note(tx, removed=len(emptied), kept=len(emptied))
             delta = Delta()
             for one in emptied:

@@ -27,13 +27,13 @@ class Slice:
 
 async def tally(db: Querier, limit: SweepLimit) -> tuple[int, int, int]:
     """Returns the number of records to delete, of held orders, and of orders in force, which are kept."""
-    row = await db.fetchrow(SQL["tally"], *limit.arrays)
+    row = await db.fetchrow(SQL["tally"], *limit.parameters)
     return (row["going"], row["held"], row["kept"]) if row else (0, 0, 0)
 
 
 async def lock_orders(tx: Transaction, limit: SweepLimit) -> Slice:
     """Locks orders and returns them with their notices, obligations and receipts."""
-    rows = await tx.fetch(SQL["lock_orders"], *limit.arrays, SLICE)
+    rows = await tx.fetch(SQL["lock_orders"], *limit.parameters, SLICE)
     keys = (
         [row["revocation_id"] for row in rows],
         [row["article_id"] for row in rows],
@@ -49,7 +49,7 @@ async def delete_orders(tx: Transaction, taken: Slice) -> int:
 
 async def lock_alone(tx: Transaction, kind: str, limit: SweepLimit) -> Slice:
     """Locks records of one of the kinds in ``ALONE``."""
-    rows = await tx.fetch(SQL[f"lock_{kind}"], *limit.arrays, SLICE)
+    rows = await tx.fetch(SQL[f"lock_{kind}"], *limit.parameters, SLICE)
     return Slice(_records(rows), ([row["key"] for row in rows],))
 
 

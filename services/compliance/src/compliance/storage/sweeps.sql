@@ -4,16 +4,14 @@
 SELECT r.revocation_id, r.article_id, r.order_no
 FROM revocation AS r
 WHERE r.closed_at < $1
-  AND NOT (r.article_id = ANY ($2::text[])
-       OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
-                  WHERE coalesce(r.closed_at >= h.dated_from, true) AND coalesce(r.closed_at < h.dated_until, true)))
+  AND NOT is_held(r.article_id, r.closed_at, $2, $3)
   AND NOT EXISTS (SELECT FROM article AS a
                   WHERE a.article_id = r.article_id AND a.state <> 'live' AND a.revocation_id = r.revocation_id)
   AND NOT EXISTS (SELECT FROM obligation AS o
                   WHERE o.revocation_id = r.revocation_id AND o.state IN ('open', 'notified', 'removed'))
   AND NOT EXISTS (SELECT FROM revocation AS later WHERE later.reinstates = r.revocation_id)
 ORDER BY r.revocation_id
-LIMIT $5
+LIMIT $4
 FOR UPDATE OF r
 
 -- name: records_of_orders
@@ -57,14 +55,12 @@ SELECT (SELECT count(*) FROM noticed) + (SELECT count(*) FROM polled) + (SELECT 
 SELECT 'receipt' AS schema, t.id::text AS key, to_jsonb(t) AS record
 FROM receipt AS t
 WHERE t.received_at < $1
-  AND NOT (t.article_id = ANY ($2::text[])
-       OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
-                  WHERE coalesce(t.received_at >= h.dated_from, true) AND coalesce(t.received_at < h.dated_until, true)))
+  AND NOT is_held(t.article_id, t.received_at, $2, $3)
   AND NOT EXISTS (SELECT FROM revocation AS r
                   WHERE r.article_id = t.article_id AND r.order_no = t.order_no
                     AND (r.closed_at IS NULL OR r.closed_at >= $1))
 ORDER BY t.id
-LIMIT $5
+LIMIT $4
 FOR UPDATE OF t
 
 -- name: delete_receipts
@@ -75,11 +71,10 @@ DELETE FROM receipt WHERE id = ANY ($1::text[]::bigint[])
 SELECT 'run' AS schema, run_id::text AS key, to_jsonb(u) AS record
 FROM run AS u
 WHERE u.ended_at < $1 AND u.state IN ('completed', 'failed')
-  AND ($2::text[] IS NULL OR NOT EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
-               WHERE coalesce(u.ended_at >= h.dated_from, true) AND coalesce(u.ended_at < h.dated_until, true)))
+  AND NOT is_held(NULL, u.ended_at, $2, $3)
   AND u.run_id IS DISTINCT FROM (SELECT run_id FROM run WHERE state = 'completed' ORDER BY ended_at DESC, run_id LIMIT 1)
 ORDER BY u.run_id
-LIMIT $5
+LIMIT $4
 FOR UPDATE OF u
 
 -- name: delete_runs
@@ -90,11 +85,10 @@ DELETE FROM run WHERE run_id = ANY ($1::text[]::uuid[])
 SELECT 'holder_change' AS schema, c.id::text AS key, to_jsonb(c) AS record
 FROM holder_change AS c
 WHERE c.changed_at < $1
-  AND ($2::text[] IS NULL OR NOT EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
-               WHERE coalesce(c.changed_at >= h.dated_from, true) AND coalesce(c.changed_at < h.dated_until, true)))
+  AND NOT is_held(NULL, c.changed_at, $2, $3)
   AND EXISTS (SELECT FROM holder_change AS later WHERE later.name = c.name AND later.id > c.id)
 ORDER BY c.id
-LIMIT $5
+LIMIT $4
 FOR UPDATE OF c
 
 -- name: delete_holder_changes
@@ -105,10 +99,9 @@ SELECT 'notice_request' AS schema, q.request_id::text AS key, to_jsonb(q) AS rec
 FROM notice_request AS q
 WHERE q.made_at < $1 AND q.executed_at IS NOT NULL
   AND NOT (q.article_ids && $2::text[]
-           OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
-               WHERE coalesce(q.made_at >= h.dated_from, true) AND coalesce(q.made_at < h.dated_until, true)))
+           OR is_held(NULL, q.made_at, $2, $3))
 ORDER BY q.request_id
-LIMIT $5
+LIMIT $4
 FOR UPDATE OF q
 
 -- name: delete_notice_requests
@@ -118,9 +111,7 @@ DELETE FROM notice_request WHERE request_id = ANY ($1::text[]::uuid[])
 -- Closed records older than the limit, those that a hold protects, and those that are kept because they are in force.
 WITH old AS (
     SELECT r.revocation_id, r.article_id, r.order_no,
-           (r.article_id = ANY ($2::text[])
-       OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
-                  WHERE coalesce(r.closed_at >= h.dated_from, true) AND coalesce(r.closed_at < h.dated_until, true))) AS held,
+           is_held(r.article_id, r.closed_at, $2, $3) AS held,
            EXISTS (SELECT FROM article AS a
                    WHERE a.article_id = r.article_id AND a.state <> 'live' AND a.revocation_id = r.revocation_id) AS in_force
     FROM revocation AS r
@@ -140,27 +131,22 @@ SELECT (SELECT count(*) FROM removable)
        + (SELECT count(*) FROM obligation JOIN removable USING (revocation_id))
        + (SELECT count(*) FROM receipt AS t JOIN removable AS g ON t.article_id = g.article_id AND t.order_no = g.order_no)
        + (SELECT count(*) FROM receipt AS t
-          WHERE t.received_at < $1 AND NOT (t.article_id = ANY ($2::text[])
-       OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
-                  WHERE coalesce(t.received_at >= h.dated_from, true) AND coalesce(t.received_at < h.dated_until, true)))
+          WHERE t.received_at < $1 AND NOT is_held(t.article_id, t.received_at, $2, $3)
             AND NOT EXISTS (SELECT FROM removable AS g WHERE t.article_id = g.article_id AND t.order_no = g.order_no)
             AND NOT EXISTS (SELECT FROM revocation AS r
                             WHERE r.article_id = t.article_id AND r.order_no = t.order_no
                               AND (r.closed_at IS NULL OR r.closed_at >= $1)))
        + (SELECT count(*) FROM run AS u
           WHERE u.ended_at < $1 AND u.state IN ('completed', 'failed')
-            AND NOT EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
-               WHERE coalesce(u.ended_at >= h.dated_from, true) AND coalesce(u.ended_at < h.dated_until, true))
+            AND NOT is_held(NULL, u.ended_at, $2, $3)
             AND u.run_id IS DISTINCT FROM
                 (SELECT run_id FROM run WHERE state = 'completed' ORDER BY ended_at DESC, run_id LIMIT 1))
        + (SELECT count(*) FROM holder_change AS c
-          WHERE c.changed_at < $1 AND NOT EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
-               WHERE coalesce(c.changed_at >= h.dated_from, true) AND coalesce(c.changed_at < h.dated_until, true))
+          WHERE c.changed_at < $1 AND NOT is_held(NULL, c.changed_at, $2, $3)
             AND EXISTS (SELECT FROM holder_change AS later WHERE later.name = c.name AND later.id > c.id))
        + (SELECT count(*) FROM notice_request AS q
           WHERE q.made_at < $1 AND q.executed_at IS NOT NULL
-            AND NOT (q.article_ids && $2::text[] OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
-               WHERE coalesce(q.made_at >= h.dated_from, true) AND coalesce(q.made_at < h.dated_until, true))))
+            AND NOT (q.article_ids && $2::text[] OR is_held(NULL, q.made_at, $2, $3)))
        AS going,
        (SELECT count(*) FROM old WHERE held AND NOT in_force) AS held,
        (SELECT count(*) FROM old WHERE in_force) AS kept

@@ -49,7 +49,7 @@ async def reopen(db: Querier, since: datetime, after: str) -> tuple[int, str | N
 
 async def tally(db: Querier, limit: SweepLimit) -> tuple[int, int]:
     """Returns the number of old documents, and how many of them are held."""
-    row = await db.fetchrow(SQL["tally"], *limit.arrays)
+    row = await db.fetchrow(SQL["tally"], *limit.parameters)
     return (row["found"], row["held"]) if row else (0, 0)
 
 
@@ -63,9 +63,7 @@ async def held_in(
 ) -> list[Place]:
     """Returns a slice of the held documents of a time span, after a key."""
     at, article_id = after or (start, "")
-    rows = await db.fetch(
-        SQL["held_in"], start, end, at, article_id, held.ids, held.froms, held.untils, SLICE
-    )
+    rows = await db.fetch(SQL["held_in"], start, end, at, article_id, held.ids, held.spans, SLICE)
     return [(row["retention_date"], row["article_id"]) for row in rows]
 
 
@@ -84,7 +82,7 @@ async def count_month(tx: Transaction, start: datetime, end: datetime) -> tuple[
 
 async def remove(tx: Transaction, limit: SweepLimit) -> tuple[int, int]:
     """Deletes a slice of old documents in a month that is kept. Returns how many, and how many were copied as held."""
-    rows = await tx.fetch(SQL["old"], *limit.arrays, SLICE)
+    rows = await tx.fetch(SQL["old"], *limit.parameters, SLICE)
     ids = [row["article_id"] for row in rows]
     await tx.execute(SQL["lock"], ids)
     await tx.execute(SQL["remove"], [row["retention_date"] for row in rows], ids)
@@ -93,17 +91,17 @@ async def remove(tx: Transaction, limit: SweepLimit) -> tuple[int, int]:
 
 async def delete_released(tx: Transaction, limit: SweepLimit) -> int:
     """Deletes a slice of documents whose hold has ended. Returns how many."""
-    return _count(await tx.execute(SQL["delete_released"], *limit.arrays, SLICE))
+    return _count(await tx.execute(SQL["delete_released"], *limit.parameters, SLICE))
 
 
 async def delete_ids(tx: Transaction, limit: SweepLimit) -> int:
     """Deletes a slice of identity rows that are not kept. Returns how many."""
-    return _count(await tx.execute(SQL["delete_ids"], *limit.arrays, SLICE))
+    return _count(await tx.execute(SQL["delete_ids"], *limit.parameters, SLICE))
 
 
 async def delete_quarantined(tx: Transaction, limit: SweepLimit) -> int:
     """Deletes a slice of old quarantine records. Returns how many."""
-    return _count(await tx.execute(SQL["delete_quarantined"], *limit.arrays, SLICE))
+    return _count(await tx.execute(SQL["delete_quarantined"], *limit.parameters, SLICE))
 
 
 def _count(tag: str) -> int:

@@ -31,9 +31,7 @@ SELECT (SELECT count(*) FROM reopened) AS reopened, max(article_id) AS last FROM
 -- Documents older than the limit, in the months and in the table of held ones, and how many of them a hold covers.
 SELECT count(*) AS found,
        count(*) FILTER (
-           WHERE c.article_id = ANY ($2::text[])
-              OR EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
-                         WHERE coalesce(c.retention_date >= h.dated_from, true) AND coalesce(c.retention_date < h.dated_until, true))
+           WHERE is_held(c.article_id, c.retention_date, $2, $3)
        ) AS held
 FROM (
     SELECT article_id, retention_date FROM article_content WHERE retention_date < $1
@@ -51,11 +49,9 @@ SELECT count(*) FROM article WHERE retention_date < $1 AND (ever_published OR or
 SELECT c.retention_date, c.article_id
 FROM article_content AS c
 WHERE c.retention_date >= $1 AND c.retention_date < $2 AND (c.retention_date, c.article_id) > ($3::timestamptz, $4::text)
-  AND (c.article_id = ANY ($5::text[])
-       OR EXISTS (SELECT FROM unnest($6::timestamptz[], $7::timestamptz[]) AS h (dated_from, dated_until)
-                  WHERE coalesce(c.retention_date >= h.dated_from, true) AND coalesce(c.retention_date < h.dated_until, true)))
+  AND is_held(c.article_id, c.retention_date, $5, $6)
 ORDER BY c.retention_date, c.article_id
-LIMIT $8
+LIMIT $7
 
 -- name: old
 -- A slice of deletable old documents: no hold covers them, or they are already copied as held.
@@ -64,12 +60,9 @@ FROM article_content AS c
 LEFT JOIN article_held AS h ON h.article_id = c.article_id
 WHERE c.retention_date < $1
   AND (h.article_id IS NOT NULL
-       OR c.article_id <> ALL ($2::text[])
-          AND NOT EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
-                          WHERE coalesce(c.retention_date >= h.dated_from, true)
-                            AND coalesce(c.retention_date < h.dated_until, true)))
+       OR NOT is_held(c.article_id, c.retention_date, $2, $3))
 ORDER BY c.retention_date, c.article_id
-LIMIT $5
+LIMIT $4
 
 -- name: lock
 -- The identity rows first, in the order of their ids, as in every transaction.
@@ -99,10 +92,8 @@ DELETE FROM article_content WHERE retention_date = ANY ($1::timestamptz[]) AND a
 DELETE FROM article_held
 WHERE article_id IN (
     SELECT c.article_id FROM article_held AS c
-    WHERE c.retention_date < $1 AND c.article_id <> ALL ($2::text[])
-      AND NOT EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
-                      WHERE coalesce(c.retention_date >= h.dated_from, true) AND coalesce(c.retention_date < h.dated_until, true))
-    ORDER BY c.article_id LIMIT $5 FOR UPDATE
+    WHERE c.retention_date < $1 AND NOT is_held(c.article_id, c.retention_date, $2, $3)
+    ORDER BY c.article_id LIMIT $4 FOR UPDATE
 )
 
 -- name: delete_ids
@@ -112,12 +103,10 @@ DELETE FROM article
 WHERE article_id IN (
     SELECT a.article_id FROM article AS a
     WHERE NOT a.ever_published AND a.retention_date < $1 AND a.order_no = 0 AND a.state <> 'revoked'
-      AND a.article_id <> ALL ($2::text[])
-      AND NOT EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
-                      WHERE coalesce(a.retention_date >= h.dated_from, true) AND coalesce(a.retention_date < h.dated_until, true))
+      AND NOT is_held(a.article_id, a.retention_date, $2, $3)
       AND NOT EXISTS (SELECT FROM notice WHERE article_id = a.article_id AND answered_at IS NULL)
       AND NOT EXISTS (SELECT FROM incident WHERE subject = a.article_id AND closed_at IS NULL)
-    ORDER BY a.article_id LIMIT $5 FOR UPDATE
+    ORDER BY a.article_id LIMIT $4 FOR UPDATE
 )
 
 -- name: delete_quarantined
@@ -126,7 +115,6 @@ DELETE FROM quarantine
 WHERE id IN (
     SELECT q.id FROM quarantine AS q
     WHERE q.set_aside_at < $1 AND NOT q.subjects && $2::text[]
-      AND NOT EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS h (dated_from, dated_until)
-                      WHERE coalesce(q.set_aside_at >= h.dated_from, true) AND coalesce(q.set_aside_at < h.dated_until, true))
-    ORDER BY q.id LIMIT $5 FOR UPDATE
+      AND NOT is_held(NULL, q.set_aside_at, $2, $3)
+    ORDER BY q.id LIMIT $4 FOR UPDATE
 )

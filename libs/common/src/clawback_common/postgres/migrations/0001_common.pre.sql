@@ -259,3 +259,8 @@ CREATE TABLE heartbeat (
     role    text        PRIMARY KEY,
     seen_at timestamptz NOT NULL
 );
+
+-- is_held: whether a legal hold names a record or spans its date. A record without a date is held by any span.
+CREATE FUNCTION is_held(record_id text, dated timestamptz, held_ids text[], held_spans tstzmultirange) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce(record_id = ANY (held_ids), false) OR coalesce(dated <@ held_spans, NOT isempty(held_spans));
