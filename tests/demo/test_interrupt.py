@@ -26,9 +26,7 @@ INTERRUPTED = 130
         ("compliance run: 0 of", signal.SIGINT),
     ],
 )
-def test_whoever_stops_the_demo_is_left_with_nothing_running(
-    tmp_path: Path, said: str, number: signal.Signals
-) -> None:
+def test_stopping_the_demo_leaves_nothing_running(tmp_path: Path, said: str, number: signal.Signals) -> None:
     run = tmp_path / "run"
     own = {k: v for k, v in os.environ.items() if k not in OWN_SERVERS}
     before = signal.signal(

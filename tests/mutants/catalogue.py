@@ -77,7 +77,7 @@ MUTANTS: tuple[Mutant, ...] = (
         at(
             RULES,
             "test_a_revoked_article_is_removed_and_never_stored_again",
-            "test_any_sequence_of_versions_and_orders_ends_by_the_rules",
+            "test_any_sequence_of_versions_and_orders_results_in_the_state_of_the_rules",
         ),
     ),
     Mutant(
@@ -97,7 +97,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "    rows = fold_all(heads, (one.value for one in batch), confirmed=confirmed)\n",
             ),
         ),
-        at(RULES, "test_an_article_revoked_before_it_came_is_not_stored_when_it_comes"),
+        at(RULES, "test_an_article_revoked_before_it_arrives_is_not_stored"),
     ),
     Mutant(
         "content removed before its row is locked",
@@ -114,7 +114,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "removed = early",
             ),
         ),
-        at(RULES, "test_of_articles_that_are_published_and_revoked_at_once_none_stays"),
+        at(RULES, "test_of_articles_published_and_revoked_concurrently_none_remains"),
     ),
     Mutant(
         "old text after a reinstatement accepted",
@@ -125,7 +125,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "(SELECT a.source_order IS NULL OR a.order_no > 0\n",
             ),
         ),
-        at(RULES, "test_after_a_reinstatement_an_old_text_stays_out_and_a_newer_one_comes_in"),
+        at(RULES, "test_after_a_reinstatement_an_old_text_is_refused_and_a_newer_one_is_stored"),
     ),
     Mutant(
         "repeated order not answered",
@@ -136,7 +136,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "if row.covers(order) and addressed(order, holder) and order.order > row.before.order_no:",
             ),
         ),
-        at(RULES, "test_an_order_that_comes_again_is_answered_again"),
+        at(RULES, "test_a_resent_order_gets_another_receipt"),
     ),
     Mutant(
         "notice forgotten after it was sent once",
@@ -174,7 +174,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "UPDATE feed SET cursor = NULL, state = $2, state_reason = $3,",
             ),
         ),
-        at(POLLS, "test_a_failing_provider_moves_no_cursor_and_is_never_nothing_to_do"),
+        at(POLLS, "test_a_failing_provider_moves_no_cursor_and_is_never_reported_as_an_empty_result"),
     ),
     Mutant(
         "cursor moved before its page is stored",
@@ -253,7 +253,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "            removes = removes or status_of(order) is Status.REVOKED\n",
             ),
         ),
-        at(RULES, "test_a_reinstatement_whose_revocation_was_passed_over_still_takes_the_old_text"),
+        at(RULES, "test_a_reinstatement_whose_revocation_was_skipped_still_removes_the_old_text"),
     ),
     Mutant(
         "holdings answered from the guard",
@@ -264,7 +264,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "AND article_id = a.article_id AND a.state <> 'revoked' OFFSET 0\n",
             ),
         ),
-        at(DOORS, "test_holdings_are_answered_from_the_content_and_not_from_the_guard"),
+        at(DOORS, "test_holdings_are_read_from_the_content_and_not_from_the_identity_row"),
     ),
     *_of_the_areas(),
 )

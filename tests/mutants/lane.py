@@ -101,7 +101,7 @@ MUTANTS = (
                 "dict.fromkeys(in_key or in_body)",
             ),
         ),
-        at(SUBMISSIONS, "test_a_takedown_purges_a_submission_that_came_under_another_key"),
+        at(SUBMISSIONS, "test_a_takedown_purges_a_submission_that_arrived_under_another_key"),
     ),
     Mutant(
         "bytes of a revoked article kept in quarantine",
@@ -112,7 +112,7 @@ MUTANTS = (
                 "return foreign",
             ),
         ),
-        at(SUBMISSIONS, "test_nothing_is_kept_of_a_submission_about_an_article_that_is_revoked"),
+        at(SUBMISSIONS, "test_no_content_is_kept_of_a_submission_about_a_revoked_article"),
     ),
     Mutant(
         "bytes of a foreign article kept in quarantine",
@@ -123,7 +123,7 @@ MUTANTS = (
                 "return await articles.revoked(tx, article_ids)",
             ),
         ),
-        at(SUBMISSIONS, "test_nothing_is_kept_of_a_submission_about_an_article_of_another_provider"),
+        at(SUBMISSIONS, "test_no_content_is_kept_of_a_submission_about_an_article_of_another_provider"),
     ),
     Mutant(
         "record quarantined beside the takedown of its article",

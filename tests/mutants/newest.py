@@ -17,7 +17,7 @@ MUTANTS = (
                 "    return Arrival((now - EPOCH) // MICROSECOND, offset)\n",
             ),
         ),
-        at(NEWEST, "test_a_record_that_is_read_again_does_not_replace_a_text_that_came_after_it"),
+        at(NEWEST, "test_a_redelivered_record_does_not_replace_a_later_text"),
     ),
     Mutant(
         "offsets within a millisecond compared by what they leave when divided",
@@ -28,7 +28,7 @@ MUTANTS = (
                 "    return Arrival(timestamp_ms * 1000 + offset % 1000)\n",
             ),
         ),
-        at(NEWEST, "test_within_a_millisecond_of_the_broker_the_log_decides"),
+        at(NEWEST, "test_within_a_millisecond_of_the_broker_the_offset_decides"),
     ),
     Mutant(
         "offsets within a millisecond compared within a batch alone",
@@ -39,7 +39,7 @@ MUTANTS = (
                 "excluded.source_order > a.source_order",
             ),
         ),
-        at(NEWEST, "test_within_a_millisecond_of_the_broker_the_log_decides"),
+        at(NEWEST, "test_within_a_millisecond_of_the_broker_the_offset_decides"),
     ),
     Mutant(
         "an item of a body is as new as its place in it",
@@ -50,7 +50,7 @@ MUTANTS = (
                 "        Delivery.of(article, Arrival(at_us + n), traceparent, origin)\n",
             ),
         ),
-        at(NEWEST, "test_a_body_is_not_newer_than_one_that_came_after_it_however_many_items_it_has"),
+        at(NEWEST, "test_a_body_with_many_items_is_older_than_a_later_body"),
     ),
     Mutant(
         "a dead letter is as new as its second try",
@@ -63,8 +63,8 @@ MUTANTS = (
         ),
         at(
             NEWEST,
-            "test_a_dead_letter_tried_again_does_not_replace_a_text_that_came_after_it",
-            "test_an_item_of_a_webhook_tried_again_does_not_replace_a_text_that_came_after_it",
+            "test_a_retried_dead_letter_does_not_replace_a_later_text",
+            "test_a_retried_webhook_item_does_not_replace_a_later_text",
         ),
     ),
     Mutant(
@@ -101,6 +101,6 @@ MUTANTS = (
                 'if feed.state == "failing" and now - feed.since >= 20 * FAILING_MAX:',
             ),
         ),
-        at(POLLS, "test_a_feed_that_fails_is_reported_by_the_clock_and_its_end_too"),
+        at(POLLS, "test_a_failing_feed_and_its_recovery_are_reported_by_time"),
     ),
 )

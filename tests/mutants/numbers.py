@@ -119,7 +119,7 @@ MUTANTS = (
         ),
         at(
             f"{INGESTER_TESTS}/test_unconfirmed.py",
-            "test_a_forged_revocation_with_a_jump_withholds_is_reported_and_changes_nothing",
+            "test_a_forged_revocation_with_a_gap_withholds_is_reported_and_changes_nothing",
         ),
     ),
     Mutant(
@@ -133,7 +133,7 @@ MUTANTS = (
         ),
         at(
             f"{INGESTER_TESTS}/test_unconfirmed.py",
-            "test_an_order_is_not_answered_before_it_is_confirmed",
+            "test_no_receipt_is_sent_before_an_order_is_confirmed",
         ),
     ),
     Mutant(
@@ -147,7 +147,7 @@ MUTANTS = (
         ),
         at(
             f"{INGESTER_TESTS}/test_unconfirmed.py",
-            "test_an_order_behind_a_lost_one_is_applied_when_compliance_has_confirmed_both",
+            "test_an_order_after_a_lost_one_is_applied_when_compliance_has_confirmed_both",
         ),
     ),
     Mutant(
@@ -243,6 +243,6 @@ MUTANTS = (
                 "        if whole:\n",
             ),
         ),
-        at(f"{INGESTER_TESTS}/test_worker.py", "test_what_a_lost_log_held_is_published_again"),
+        at(f"{INGESTER_TESTS}/test_worker.py", "test_articles_of_a_lost_log_are_published_again"),
     ),
 )

@@ -33,7 +33,7 @@ MUTANTS = (
         ),
         at(
             "services/ingester/tests/integration/test_notices.py",
-            "test_an_order_on_another_article_that_cites_its_id_answers_no_notice",
+            "test_an_order_on_another_article_closes_no_notice_even_if_it_cites_one",
         ),
     ),
     Mutant(

@@ -21,8 +21,8 @@ MUTANTS = (
         ),
         at(
             HOLDINGS,
-            "test_a_takedown_is_verified_in_stores_that_ask_for_a_key",
-            "test_a_key_that_was_replaced_is_used_without_a_restart",
+            "test_a_takedown_is_verified_in_stores_that_require_a_key",
+            "test_a_replaced_key_is_used_without_a_restart",
         ),
     ),
     Mutant(
@@ -34,7 +34,7 @@ MUTANTS = (
                 "self._client.ask_own(address, ids, self._service.settings.stores_api_key_file)",
             ),
         ),
-        at(HOLDINGS, "test_the_key_of_our_stores_is_never_shown_to_a_consumer"),
+        at(HOLDINGS, "test_the_key_of_our_stores_is_never_sent_to_a_consumer"),
     ),
     Mutant(
         "production with the provider's default key",

@@ -21,7 +21,7 @@ MUTANTS = (
         ),
         at(
             "services/ingester/tests/unit/test_webhooks.py",
-            "test_a_body_is_hashed_once_a_secret_however_many_signatures_are_sent",
+            "test_a_body_is_hashed_once_per_secret_however_many_signatures_are_sent",
         ),
     ),
     Mutant(

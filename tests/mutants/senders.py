@@ -41,7 +41,7 @@ MUTANTS = (
         ),
         at(
             "services/ingester/tests/integration/test_notices.py",
-            "test_an_order_that_only_withholds_the_article_answers_no_notice",
+            "test_an_order_that_only_withholds_the_article_closes_no_notice",
         ),
     ),
     Mutant(

@@ -56,7 +56,7 @@ MUTANTS = (
         ),
         at(
             "services/ingester/tests/integration/test_http_api.py",
-            "test_what_is_older_than_the_retention_floor_is_answered_as_refused",
+            "test_an_article_older_than_the_retention_floor_is_returned_as_refused",
         ),
     ),
     Mutant(

@@ -177,12 +177,12 @@ async def test_compliance_counts_what_the_ingester_holds(peers: Peers) -> None:
         await _as_compliance(peers, "alerting").held()
 
 
-async def test_a_key_that_only_reads_polls_nothing(peers: Peers) -> None:
+async def test_a_key_with_the_reader_role_cannot_poll(peers: Peers) -> None:
     with pytest.raises(Transient, match="403"):
         await _as_compliance(peers, "ingester").poll(FEED)
 
 
-async def test_the_key_of_compliance_does_nothing_else_at_the_ingester(peers: Peers) -> None:
+async def test_the_key_of_compliance_allows_nothing_else_at_the_ingester(peers: Peers) -> None:
     answer = await peers.http.post(
         f"http://ingester/api/v1/feeds/{FEED}/resume", headers=peers.shown("compliance")
     )
@@ -232,7 +232,7 @@ async def _asked(peers: Peers, databases: Databases, clock: FakeClock, subject: 
             await neighbours.close()
 
 
-async def test_alerting_asks_everybody_how_they_are(
+async def test_alerting_checks_the_health_of_every_service(
     peers: Peers, databases: Databases, clock: FakeClock
 ) -> None:
     asked = await _asked(peers, databases, clock, "alerting")
@@ -241,7 +241,7 @@ async def test_alerting_asks_everybody_how_they_are(
     assert asked.feeds.ok
 
 
-async def test_without_its_key_alerting_learns_nothing_of_the_inside(
+async def test_without_its_key_alerting_gets_no_details(
     peers: Peers, databases: Databases, clock: FakeClock
 ) -> None:
     asked = await _asked(peers, databases, clock, None)
@@ -253,7 +253,7 @@ async def test_without_its_key_alerting_learns_nothing_of_the_inside(
     ("subject", "status", "state"),
     [("search", 202, "verified"), ("ingester", 403, "open"), (None, 401, "open")],
 )
-async def test_a_consumer_answers_an_order_over_http(
+async def test_a_consumer_sends_its_receipt_over_http(
     peers: Peers, world: World, subject: str | None, status: int, state: str
 ) -> None:
     (order,) = await world.revoke("up:revoked")

@@ -161,7 +161,7 @@ async def _second_of_two(world: World) -> Any:
     return order
 
 
-async def test_an_order_behind_lost_ones_withholds_at_once_and_is_applied_when_confirmed(
+async def test_an_order_after_lost_ones_withholds_at_once_and_is_applied_when_confirmed(
     store: Store, world: World, tmp_path: Path, unused_tcp_port: int
 ) -> None:
     await store.arrive(await _second_of_two(world))
@@ -174,7 +174,7 @@ async def test_an_order_behind_lost_ones_withholds_at_once_and_is_applied_when_c
     assert (await store.shown(), await store.texts.held(A), await store.incidents()) == (False, set(), [])
 
 
-async def test_an_order_that_compliance_never_issued_is_an_incident_and_the_article_is_shown_again(
+async def test_an_order_that_compliance_never_issued_opens_an_incident_and_the_article_is_released(
     store: Store, world: World, tmp_path: Path, unused_tcp_port: int
 ) -> None:
     await store.arrive(world.revocation(A, NOT_ISSUED))
@@ -202,7 +202,7 @@ async def test_without_the_right_key_it_stays_withheld_and_is_logged(
     assert (await store.shown(), await store.doubts(), await store.incidents()) == (False, 1, [])
 
 
-async def test_while_compliance_is_away_it_stays_withheld_and_is_asked_for_again(
+async def test_while_compliance_is_unavailable_it_stays_withheld_and_the_request_is_retried(
     store: Store, world: World, tmp_path: Path, unused_tcp_port: int
 ) -> None:
     await store.arrive(await _second_of_two(world))

@@ -165,7 +165,7 @@ async def _removed(world: World, peers: Peers) -> None:
     await world.receipts(*(world.receipt(order, name) for name in (*STORES, "search")))
 
 
-async def test_a_takedown_is_verified_in_stores_that_ask_for_a_key(world: World, peers: Peers) -> None:
+async def test_a_takedown_is_verified_in_stores_that_require_a_key(world: World, peers: Peers) -> None:
     await _removed(world, peers)
     await _verifier(world, peers).verify()
     assert await world.states(REVOKED) == {
@@ -175,13 +175,13 @@ async def test_a_takedown_is_verified_in_stores_that_ask_for_a_key(world: World,
     }
 
 
-async def test_the_key_of_our_stores_is_never_shown_to_a_consumer(world: World, peers: Peers) -> None:
+async def test_the_key_of_our_stores_is_never_sent_to_a_consumer(world: World, peers: Peers) -> None:
     await _removed(world, peers)
     await _verifier(world, peers).verify()
     assert peers.shown == [None]
 
 
-async def test_a_key_that_was_replaced_is_used_without_a_restart(world: World, peers: Peers) -> None:
+async def test_a_replaced_key_is_used_without_a_restart(world: World, peers: Peers) -> None:
     await _removed(world, peers)
     verifier = _verifier(world, peers)
     peers.accept("second")
@@ -193,7 +193,7 @@ async def test_a_key_that_was_replaced_is_used_without_a_restart(world: World, p
     assert (await world.states(REVOKED))[1, "ingester"] == "verified"
 
 
-async def test_without_a_key_no_store_is_believed(world: World, peers: Peers) -> None:
+async def test_without_a_key_no_store_is_verified(world: World, peers: Peers) -> None:
     await _removed(world, peers)
     settings = world.service.settings.model_copy(update={"stores_api_key_file": None})
     keyless = replace(world.service, settings=settings)
@@ -202,7 +202,7 @@ async def test_without_a_key_no_store_is_believed(world: World, peers: Peers) ->
     assert {states[1, name] for name in STORES} == {"removed"}
 
 
-async def test_a_store_that_has_not_heard_of_the_order_verifies_nothing(world: World, peers: Peers) -> None:
+async def test_a_store_that_has_not_received_the_order_is_not_verified(world: World, peers: Peers) -> None:
     (order,) = await world.revoke(REVOKED)
     await peers.ingester.order(order)
     await world.receipts(*(world.receipt(order, name) for name in STORES))

@@ -99,19 +99,19 @@ async def pair(
         yield Pair(assemble(ours, own_db, clock, OrdersOutbox()), world)
 
 
-async def test_a_hold_on_articles_that_are_held_warns_of_nothing(pair: Pair) -> None:
+async def test_a_hold_on_stored_articles_has_no_warning(pair: Pair) -> None:
     answer = await pair.hold(article_ids=[HELD])
     assert (answer["article_ids_not_held"], answer["warning"]) == ([], None)
 
 
-async def test_a_hold_names_the_ids_that_are_unknown_or_revoked_and_is_in_force(pair: Pair) -> None:
+async def test_a_hold_reports_unknown_and_revoked_ids_and_is_in_force(pair: Pair) -> None:
     answer = await pair.hold(article_ids=[UNKNOWN, HELD, REVOKED])
     assert answer["article_ids_not_held"] == [UNKNOWN, REVOKED]
     assert answer["warning"].startswith("2 of the ids are unknown, revoked or swept")
     assert answer["state"] == "placed"
 
 
-async def test_more_ids_than_one_question_takes_are_all_asked_for(pair: Pair) -> None:
+async def test_more_ids_than_fit_into_one_request_are_all_checked(pair: Pair) -> None:
     unknown = [f"up:unknown-{number}" for number in range(1_000)]
     answer = await pair.hold(article_ids=[*unknown, HELD])
     assert answer["article_ids_not_held"] == unknown
@@ -120,7 +120,7 @@ async def test_more_ids_than_one_question_takes_are_all_asked_for(pair: Pair) ->
 @pytest.mark.parametrize(
     "body", [{"everything": True}, {"data_class": "compliance_records", "article_ids": [HELD]}]
 )
-async def test_a_hold_that_names_no_articles_of_the_ingester_asks_nobody(
+async def test_a_hold_without_articles_of_the_ingester_sends_no_request(
     pair: Pair, body: dict[str, Any]
 ) -> None:
     answer = await pair.hold(**body)
@@ -130,7 +130,7 @@ async def test_a_hold_that_names_no_articles_of_the_ingester_asks_nobody(
 @pytest.mark.parametrize(
     "update", [{"ingester_api_key_file": None}, {"ingester_url": AnyHttpUrl("http://127.0.0.1:9")}]
 )
-async def test_without_an_answer_the_hold_is_in_force_and_says_that_nobody_knows(
+async def test_without_a_response_the_hold_is_in_force_and_the_ids_are_unchecked(
     pair: Pair, update: dict[str, Any]
 ) -> None:
     settings = pair.service.settings.model_copy(update=update)

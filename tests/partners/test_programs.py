@@ -209,16 +209,14 @@ async def test_a_holder_reaches_its_first_verified_obligation_within_a_minute(
     sys.stdout.write(f"{programs.language}: the first verified obligation after {took_s:.1f} s\n")
 
 
-def test_an_upstream_system_submits_over_http_and_learns_what_became_of_it(
-    stack: Stack, programs: Programs
-) -> None:
+def test_an_upstream_system_submits_over_http_and_gets_the_status(stack: Stack, programs: Programs) -> None:
     article_id = f"upstream:http-{programs.language}"
     first = run(programs.command("upstream_http"), upstream(stack), article(article_id))
     assert (first["state"], first["article_id"]) == ("published", article_id)
     assert run(programs.command("upstream_http"), upstream(stack), article(article_id)) == first
 
 
-def test_a_provider_pushes_by_webhook_and_its_retry_is_known(stack: Stack, programs: Programs) -> None:
+def test_a_provider_pushes_by_webhook_and_its_retry_is_recognized(stack: Stack, programs: Programs) -> None:
     article_id = f"partner:{programs.language}"
     secret = yaml.safe_load((stack.places.keys / "webhook_secrets.yaml").read_text())["partner"][0]
     env = environment(stack, PROVIDER="partner", WEBHOOK_SECRET=secret)
@@ -228,7 +226,7 @@ def test_a_provider_pushes_by_webhook_and_its_retry_is_known(stack: Stack, progr
     assert run(programs.command("upstream_webhook"), env, article(article_id)) == first
 
 
-def test_a_licensor_revokes_and_sees_every_prompt_holder_done(stack: Stack, programs: Programs) -> None:
+def test_a_licensor_revokes_and_its_takedowns_are_closed(stack: Stack, programs: Programs) -> None:
     ids = [f"metabase:{programs.language}-{number}" for number in range(2)]
     env = environment(stack, LICENSOR="licensor", API_KEY=key(stack, "licensor"))
     answer = run(programs.command("licensor", *ids), env)
@@ -237,7 +235,7 @@ def test_a_licensor_revokes_and_sees_every_prompt_holder_done(stack: Stack, prog
     assert run(programs.command("licensor", *ids), env) == answer
 
 
-def test_a_key_for_somebody_else_is_refused_in_words(stack: Stack, programs: Programs) -> None:
+def test_a_key_of_another_licensor_is_refused_with_a_message(stack: Stack, programs: Programs) -> None:
     """A licensor's key is for its own providers: the answer names the rule, and the program ends with it."""
     env = environment(stack, LICENSOR="licensor", API_KEY=key(stack, "licensor"))
     command = programs.command("licensor", "upstream:somebody-else")

@@ -356,7 +356,7 @@ async def test_a_relay_sends_nothing_that_it_rendered_before_it_lost_its_lease(
     await sender.close()
 
 
-async def test_a_batch_ends_with_the_message_that_reaches_its_bytes(
+async def test_a_batch_ends_with_the_message_that_reaches_the_byte_limit(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay, "RESTART_BATCHES", 1_000)

@@ -34,7 +34,7 @@ def _succeed(breaker: Breaker) -> None:
         pass
 
 
-def test_it_opens_after_so_many_failures_in_a_row(breaker: Breaker) -> None:
+def test_it_opens_after_a_number_of_consecutive_failures(breaker: Breaker) -> None:
     _fail(breaker, 2)
     _succeed(breaker)
     _fail(breaker, 2)

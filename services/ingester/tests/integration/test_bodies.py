@@ -49,7 +49,7 @@ async def test_a_webhook_may_have_the_body_of_standard_webhooks(
         ({"type": "article.published", "items": []}, "data"),
     ],
 )
-async def test_a_body_that_is_none_of_them_is_refused_and_names_the_field(
+async def test_a_body_in_another_form_is_refused_with_the_field_named(
     http: httpx.AsyncClient, world: World, body: dict[str, Any], path: str
 ) -> None:
     answer = await push(http, world, body)
@@ -74,7 +74,7 @@ async def test_an_unknown_field_rejects_only_its_item_and_is_named(http: httpx.A
     assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "batch")
 
 
-async def test_a_number_beyond_what_javascript_holds_exactly_is_refused(http: httpx.AsyncClient) -> None:
+async def test_a_number_that_javascript_cannot_represent_exactly_is_refused(http: httpx.AsyncClient) -> None:
     assert (await submit(http, item(A, source_order=2**53 - 1))).status_code == 202
     answer = await submit(http, item(B, source_order=2**53))
     assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "source_order")

@@ -31,7 +31,7 @@ async def changes(world: World) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
-async def test_a_cursor_that_the_provider_no_longer_takes_is_set_to_the_oldest_and_the_gap_is_named(
+async def test_a_cursor_that_the_provider_no_longer_accepts_is_set_to_the_oldest_and_the_gap_is_reported(
     simulated: Simulated, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await simulated.provider.set(old_cursor="refuse")
@@ -60,7 +60,7 @@ async def test_a_cursor_that_the_provider_no_longer_takes_is_set_to_the_oldest_a
     assert (await simulated.row(ARTICLES))["state"] == "ok"
 
 
-async def test_the_oldest_leaves_no_gap_where_the_provider_still_holds_what_was_read_last(
+async def test_the_oldest_cursor_leaves_no_gap_if_the_provider_still_has_the_last_read_article(
     simulated: Simulated, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await simulated.provider.publish(5)
@@ -100,7 +100,7 @@ async def test_revocations_are_never_skipped_to_the_newest_but_read_again_from_t
     assert (result.received, result.noticed) == (3, 0)
 
 
-async def test_a_cursor_can_be_set_and_a_jump_ahead_is_a_gap(
+async def test_a_cursor_can_be_set_and_skipping_ahead_is_a_gap(
     simulated: Simulated, capsys: pytest.CaptureFixture[str]
 ) -> None:
     published = await simulated.provider.publish(9)
@@ -135,7 +135,7 @@ async def test_a_running_poll_does_not_reset_a_cursor_that_a_person_has_set(
     assert (await feeds.one(world.db, feed.name))["cursor"] == "77"
 
 
-async def test_without_a_wish_the_command_shows_where_the_feed_is_and_who_moved_it(
+async def test_without_options_the_command_shows_the_feeds_position_and_who_moved_it(
     simulated: Simulated, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await simulated.provider.publish(5)
@@ -180,7 +180,7 @@ async def test_a_cursor_of_another_provider_or_key_is_not_used_and_the_feed_star
         assert len(await changes(other.world)) == 2
 
 
-async def test_a_cursor_from_before_it_had_an_address_is_kept(simulated: Simulated) -> None:
+async def test_a_cursor_stored_without_an_address_is_kept(simulated: Simulated) -> None:
     await simulated.provider.publish(5)
     await simulated.poll(ARTICLES)
     await simulated.world.db.execute("UPDATE feed SET endpoint = NULL, key_mark = NULL")
@@ -189,7 +189,7 @@ async def test_a_cursor_from_before_it_had_an_address_is_kept(simulated: Simulat
     assert await changes(simulated.world) == []
 
 
-async def test_a_cursor_of_revocations_that_the_provider_no_longer_takes_is_set_to_the_oldest(
+async def test_a_cursor_of_revocations_that_the_provider_no_longer_accepts_is_set_to_the_oldest(
     simulated: Simulated,
 ) -> None:
     await simulated.provider.publish(9)

@@ -18,7 +18,7 @@ async def watch(simulated: Simulated) -> list[str]:
     return [f"{one.name}: {one.summary}" for one in await simulated.world.said(AlertRaised)]
 
 
-async def test_what_left_the_window_while_nobody_read_is_named_until_a_person_has_seen_it(
+async def test_articles_that_left_the_window_unread_are_reported_until_a_person_closes_the_incident(
     simulated: Simulated,
 ) -> None:
     world = simulated.world
@@ -60,7 +60,7 @@ async def test_a_provider_with_a_shorter_window_than_configured_leaves_a_gap_too
     assert len(await watch(simulated)) == 1
 
 
-async def test_an_absence_that_the_provider_bridges_leaves_no_gap(simulated: Simulated) -> None:
+async def test_an_outage_within_the_providers_window_leaves_no_gap(simulated: Simulated) -> None:
     await simulated.provider.set(window_days=10)
     await simulated.provider.publish(5)
     await simulated.poll(ARTICLES)
@@ -71,7 +71,7 @@ async def test_an_absence_that_the_provider_bridges_leaves_no_gap(simulated: Sim
     assert await watch(simulated) == []
 
 
-async def test_a_poll_that_fails_after_the_gap_was_seen_names_it_once(simulated: Simulated) -> None:
+async def test_a_gap_is_reported_once_if_the_poll_fails_after_its_detection(simulated: Simulated) -> None:
     await simulated.provider.publish(5)
     await simulated.poll(ARTICLES)
     await simulated.pass_by(hours=90)
@@ -82,7 +82,7 @@ async def test_a_poll_that_fails_after_the_gap_was_seen_names_it_once(simulated:
     assert await simulated.world.db.fetchval("SELECT count(*) FROM incident") == 1
 
 
-async def test_a_feed_that_is_read_regularly_is_never_asked_what_it_still_holds(
+async def test_a_feed_that_is_read_regularly_needs_no_extra_calls(
     simulated: Simulated,
 ) -> None:
     await simulated.provider.publish(5)

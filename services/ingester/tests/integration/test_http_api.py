@@ -100,9 +100,7 @@ async def test_detailed_health_has_the_number_and_age_of_waiting_webhooks(
     assert await waiting() == {"waiting": 0, "oldest_seconds": 0.0}
 
 
-async def test_a_webhook_that_comes_again_is_200_and_changes_nothing(
-    http: httpx.AsyncClient, world: World
-) -> None:
+async def test_a_repeated_webhook_is_200_and_changes_nothing(http: httpx.AsyncClient, world: World) -> None:
     first = await push(http, world, item("partner:1"))
     await deliveries.process_waiting(world.service)
     world.clock.advance(minutes=1)
@@ -112,7 +110,7 @@ async def test_a_webhook_that_comes_again_is_200_and_changes_nothing(
     assert len(await world.news()) == 1
 
 
-async def test_a_stored_webhook_that_is_good_no_longer_is_quarantined_and_holds_up_no_other(
+async def test_a_stored_webhook_that_is_no_longer_valid_is_quarantined_and_delays_no_other(
     http: httpx.AsyncClient, world: World
 ) -> None:
     await push(http, world, item("partner:1"))
@@ -139,7 +137,7 @@ async def test_the_same_webhook_id_with_another_body_is_409(http: httpx.AsyncCli
         ({}, "webhook-signature"),
     ],
 )
-async def test_a_webhook_that_is_late_or_not_its_partners_is_401_and_leaves_no_trace(
+async def test_a_webhook_that_is_late_or_not_signed_by_its_partner_is_401_and_not_stored(
     http: httpx.AsyncClient, world: World, more: dict[str, Any], drop: str | None
 ) -> None:
     raw = orjson.dumps(item("partner:1"))
@@ -161,7 +159,7 @@ async def test_a_signature_of_another_body_and_an_unknown_partner_get_the_same_a
     assert wrong.json()["detail"] == unknown.json()["detail"]
 
 
-async def test_one_bad_item_of_500_is_named_and_the_others_go_in(
+async def test_one_bad_item_of_500_is_named_and_the_others_are_accepted(
     http: httpx.AsyncClient, world: World
 ) -> None:
     items = [item(f"partner:{n}") for n in range(500)]
@@ -219,7 +217,7 @@ async def test_a_submission_is_stored_when_it_is_acknowledged(http: httpx.AsyncC
     assert (await world.state(A), await world.state("metabase:1")) == ("live", None)
 
 
-async def test_an_upstream_system_submits_articles_of_its_own_providers_alone(
+async def test_an_upstream_system_submits_only_articles_of_its_own_providers(
     http: httpx.AsyncClient, world: World
 ) -> None:
     body, acme = {"items": [item(A), item("acme:1")]}, {"X-API-Key": "acme"}
@@ -229,7 +227,7 @@ async def test_an_upstream_system_submits_articles_of_its_own_providers_alone(
     assert (await world.state(A), await world.state("acme:1")) == ("live", "live")
 
 
-async def test_a_topic_brings_articles_of_its_own_providers_alone(world: World) -> None:
+async def test_a_topic_delivers_only_articles_of_its_own_providers(world: World) -> None:
     topics = {"article-submissions.acme.v1": ("acme",), "article-submissions.up.v1": ("up",)}
     settings = world.service.settings.model_copy(update={"submission_topics": topics})
     service = replace(world.service, settings=settings)
@@ -249,12 +247,12 @@ async def test_a_topic_brings_articles_of_its_own_providers_alone(world: World) 
         ("{", "not YAML"),
     ],
 )
-def test_topics_that_cannot_be_right_are_refused(topics: str, said: str) -> None:
+def test_invalid_submission_topics_are_refused(topics: str, said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         Settings(submission_topics=topics)
 
 
-def test_beyond_development_no_topic_is_shared() -> None:
+def test_outside_development_no_topic_is_shared() -> None:
     settings = Settings()
     assert list(settings.topics_of_submissions) == ["article-submissions.v1"]
     assert list(settings.model_copy(update={"environment": "production"}).topics_of_submissions) == []
@@ -283,7 +281,7 @@ TOO_OLD = {
 }
 
 
-async def test_what_is_older_than_the_retention_floor_is_answered_as_refused(
+async def test_an_article_older_than_the_retention_floor_is_returned_as_refused(
     http: httpx.AsyncClient, world: World
 ) -> None:
     await submit(http, item("up:known"))
@@ -309,7 +307,7 @@ async def test_what_is_older_than_the_retention_floor_is_answered_as_refused(
     assert (await world.state("partner:old"), await world.state("partner:1")) == (None, "live")
 
 
-async def test_without_a_key_nothing_is_taken(http: httpx.AsyncClient, world: World) -> None:
+async def test_without_a_key_nothing_is_accepted(http: httpx.AsyncClient, world: World) -> None:
     for headers in ({}, {"X-API-Key": "nobody"}):
         assert (await http.post("/submissions", json=item(A), headers=headers)).status_code == 401
     assert (
@@ -336,7 +334,7 @@ async def test_a_revoked_article_is_410_with_its_reason_and_without_content(
     assert [(one["article_id"], one["reason"]) for one in revoked] == [(A, "licensor")]
 
 
-async def test_what_may_not_be_read_yet_is_404(http: httpx.AsyncClient, world: World) -> None:
+async def test_an_article_that_may_not_be_read_yet_is_404(http: httpx.AsyncClient, world: World) -> None:
     await world.submit(world.article(A, embargoed_until=world.clock.now().replace(year=2027)))
     await world.submit(world.article(B))
     await world.db.execute("UPDATE article SET state = 'withheld' WHERE article_id = $1", B)
@@ -348,7 +346,7 @@ async def test_what_may_not_be_read_yet_is_404(http: httpx.AsyncClient, world: W
     assert (await http.get("/admin/articles/stats")).json() == {"embargoed": 1, "withheld": 1}
 
 
-async def test_lists_come_in_pages_each_item_once(http: httpx.AsyncClient, world: World) -> None:
+async def test_lists_are_paged_with_each_item_once(http: httpx.AsyncClient, world: World) -> None:
     ids = [f"up:{n}" for n in range(5)]
     await world.submit(*(world.article(one) for one in ids))
     await world.order(*(world.revocation(one) for one in ids[:3]))
@@ -366,7 +364,9 @@ async def test_lists_come_in_pages_each_item_once(http: httpx.AsyncClient, world
     assert only == [{"article_id": one, "version": world.number} for one in ids[3:]]
 
 
-async def test_a_sample_names_readable_articles_from_anywhere(http: httpx.AsyncClient, world: World) -> None:
+async def test_a_sample_contains_readable_articles_from_the_whole_table(
+    http: httpx.AsyncClient, world: World
+) -> None:
     ids = [f"up:{n:05}" for n in range(3_000)]
     for start in range(0, len(ids), 500):
         await world.submit(*(world.article(one, body="x" * 1_000) for one in ids[start : start + 500]))
@@ -389,7 +389,7 @@ async def holdings(http: httpx.AsyncClient, *ids: str) -> dict[str, str]:
     return items
 
 
-async def test_holdings_are_answered_from_the_content_and_not_from_the_guard(
+async def test_holdings_are_read_from_the_content_and_not_from_the_identity_row(
     http: httpx.AsyncClient, world: World
 ) -> None:
     await world.submit(world.article(A), world.article(B))
@@ -414,7 +414,7 @@ async def test_holdings_name_the_order_that_the_row_has_applied(
 # Feeds
 
 
-async def test_a_poll_answers_what_it_brought(http: httpx.AsyncClient, world: World, script: Script) -> None:
+async def test_a_poll_returns_its_result(http: httpx.AsyncClient, world: World, script: Script) -> None:
     script.answers = [revoked_page("1", cursor="c")]
     answer = await http.post("/feeds/test-revoked/poll", headers={"X-API-Key": "operator"})
     body = answer.json()
@@ -427,7 +427,7 @@ async def test_a_poll_answers_what_it_brought(http: httpx.AsyncClient, world: Wo
     ]
 
 
-async def test_a_poll_of_a_failing_provider_is_502_and_never_nothing_revoked(
+async def test_a_poll_of_a_failing_provider_is_502_and_never_an_empty_result(
     http: httpx.AsyncClient, script: Script
 ) -> None:
     script.answers = [failure(9999)]
@@ -448,7 +448,7 @@ async def test_a_stopped_feed_is_resumed_by_an_operator(http: httpx.AsyncClient,
 # Dead letters and incidents
 
 
-async def test_dead_letters_are_listed_without_content_and_tried_again_through_the_same_guard(
+async def test_dead_letters_are_listed_without_content_and_retried_with_the_same_checks(
     http: httpx.AsyncClient, world: World
 ) -> None:
     await submit(http, {"items": [item("up:ok"), item("metabase:1"), item(A, source=...)]})
@@ -466,7 +466,7 @@ async def test_dead_letters_are_listed_without_content_and_tried_again_through_t
     assert (await world.state(A), await world.state("metabase:1")) == ("live", None)
 
 
-async def test_nothing_is_kept_of_an_item_that_is_refused_and_about_a_revoked_or_foreign_article(
+async def test_no_content_is_kept_of_a_refused_item_about_a_revoked_or_foreign_article(
     http: httpx.AsyncClient, world: World
 ) -> None:
     await world.order(world.revocation(A))
@@ -530,7 +530,9 @@ async def test_an_officer_closes_an_incident_with_a_note(http: httpx.AsyncClient
     assert await world.state(A) == "live"
 
 
-async def test_runs_and_health_are_printed(http: httpx.AsyncClient, world: World, script: Script) -> None:
+async def test_job_runs_and_health_are_returned(
+    http: httpx.AsyncClient, world: World, script: Script
+) -> None:
     await poll_recorded(script.feed(), world.service, "schedule")
     assert [one["job"] for one in (await http.get("/ingester/jobs")).json()["items"]] == ["poll:test-revoked"]
     assert (await http.get("/ingester/health")).json()["status"] == "healthy"
@@ -549,7 +551,7 @@ async def test_no_article_is_read_before_every_order_is_applied(world: World) ->
         assert (await client.get("/revoked")).status_code == 200
 
 
-async def test_a_page_of_texts_ends_with_the_one_that_reaches_its_bytes_and_the_cursor_leads_on(
+async def test_a_page_of_texts_ends_with_the_one_that_reaches_the_byte_limit_and_the_cursor_continues(
     http: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ingester.entrypoints.http.queries.PAGE_BYTES_MAX", 50_000)

@@ -86,7 +86,7 @@ async def test_an_empty_page_neither_moves_nor_clears_the_cursor(world: World, s
 
 @pytest.mark.parametrize("error", UNWELL, ids=str)
 @pytest.mark.parametrize("kind", ["articles", "revoked"])
-async def test_a_failing_provider_moves_no_cursor_and_is_never_nothing_to_do(
+async def test_a_failing_provider_moves_no_cursor_and_is_never_reported_as_an_empty_result(
     world: World, script: Script, kind: Any, error: Exception
 ) -> None:
     feed = script.feed(kind, limit=2)
@@ -159,7 +159,7 @@ async def test_notices_are_stored_with_their_cursor_or_not_at_all(
     assert (await drained(world, feed)).noticed == 1
 
 
-async def test_a_poll_whose_lease_was_lost_is_made_again_and_the_feed_does_not_fail_for_it(
+async def test_a_poll_that_lost_its_lease_is_repeated_without_a_failure_of_the_feed(
     world: World, script: Script
 ) -> None:
     feed = script.feed("revoked")
@@ -235,7 +235,7 @@ async def test_of_two_processes_one_polls_once_per_interval(world: World, script
     assert outcomes <= {"done", "skipped"}
 
 
-async def test_a_failed_pass_is_made_again_after_1_5_and_15_minutes(world: World, script: Script) -> None:
+async def test_a_failed_poll_is_retried_after_1_5_and_15_minutes(world: World, script: Script) -> None:
     feed = script.feed("revoked")
     await declared(world, feed)
     script.answers = [failure(9999)] * 10
@@ -326,9 +326,7 @@ async def test_a_refused_key_stops_the_feed_and_alerts_once_an_hour(world: World
     assert (await row_of(world, feed))["state"] == "ok"
 
 
-async def test_a_feed_that_fails_is_reported_by_the_clock_and_its_end_too(
-    world: World, script: Script
-) -> None:
+async def test_a_failing_feed_and_its_recovery_are_reported_by_time(world: World, script: Script) -> None:
     feed = script.feed("revoked")
     script.answers = [failure(9999)]
     await drained(world, feed)
@@ -343,7 +341,7 @@ async def test_a_feed_that_fails_is_reported_by_the_clock_and_its_end_too(
     assert {one.name for one in await world.said(AlertResolved)} == {"FeedFailing"}
 
 
-async def test_what_was_raised_of_a_feed_that_is_no_longer_configured_is_resolved(
+async def test_alerts_of_a_feed_that_is_no_longer_configured_are_resolved(
     world: World, script: Script
 ) -> None:
     feed = script.feed("revoked")
@@ -442,7 +440,9 @@ async def test_a_notice_has_the_earliest_possible_time(world: World, script: Scr
     assert {one.poll_id for one in notices} == {result.poll_id}
 
 
-async def test_complete_means_as_of_the_call_and_not_of_its_answer(world: World, script: Script) -> None:
+async def test_completeness_is_dated_by_the_request_and_not_by_its_response(
+    world: World, script: Script
+) -> None:
     feed = script.feed("revoked")
     asked_at = world.clock.now()
 
@@ -482,7 +482,7 @@ async def test_a_feed_of_revocations_that_was_removed_or_renamed_stops_no_public
     assert await _revocations_were_read(world.service)
 
 
-async def test_each_pass_is_on_record_also_when_it_found_nothing_or_failed(
+async def test_each_poll_is_recorded_also_when_it_found_nothing_or_failed(
     world: World, script: Script
 ) -> None:
     feed = script.feed("revoked")

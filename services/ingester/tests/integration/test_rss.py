@@ -157,14 +157,14 @@ async def test_an_unchanged_feed_needs_one_call_and_stores_nothing(reading: Read
     assert calls[1]["bytes"] == 0
 
 
-async def test_a_feed_that_names_no_state_is_known_by_its_bytes(reading: Reading) -> None:
+async def test_a_feed_without_validators_is_compared_by_its_bytes(reading: Reading) -> None:
     await reading.feed.set(etag=False, last_modified=False)
     await reading.feed.publish(3)
     assert [(await reading.poll()).received for _ in range(2)] == [3, 0]
     assert await reading.feed.served() == [200, 200]
 
 
-async def test_an_entry_that_leaves_the_document_has_no_meaning(reading: Reading) -> None:
+async def test_an_entry_that_leaves_the_document_changes_nothing(reading: Reading) -> None:
     await reading.feed.set(window=2)
     await reading.feed.publish(2)
     await reading.poll()
@@ -217,7 +217,7 @@ async def test_a_long_document_is_stored_page_by_page_and_the_cursor_moves_with_
 
 
 @pytest.mark.parametrize("mode", ["truncated", "html", "error", "redirect", "entity_bomb", "empty", "drip"])
-async def test_an_answer_that_is_no_document_stores_nothing_and_the_next_one_is_read_from_the_same_cursor(
+async def test_a_response_that_is_not_a_document_stores_nothing_and_moves_no_cursor(
     reading: Reading, mode: Mode
 ) -> None:
     ids = await reading.feed.publish(2)
@@ -245,7 +245,9 @@ async def test_a_missing_or_refused_feed_stops_until_a_person_resumes_it(reading
     assert "HTTP 401" in str((await reading.poll()).error)
 
 
-async def test_a_rest_that_the_server_asks_for_is_kept_and_is_no_other_providers(reading: Reading) -> None:
+async def test_a_pause_requested_by_the_server_is_kept_and_applies_to_no_other_provider(
+    reading: Reading,
+) -> None:
     await reading.feed.fail("rate_limited", retry_after_s=600)
     assert "HTTP 429" in str((await reading.poll()).error)
     assert "requested a pause" in str((await reading.poll()).error)
@@ -271,7 +273,7 @@ async def test_an_unusable_entry_is_quarantined_once_and_reprocessed_when_it_is_
     assert "late" in (await reading.titles()).values()
 
 
-async def test_an_entry_that_still_cannot_be_used_is_refused_again_and_a_deleted_one_is_noticed(
+async def test_an_entry_that_is_still_unusable_is_refused_again_and_a_deleted_one_is_noticed(
     reading: Reading,
 ) -> None:
     feed, service, now = reading.simulated.feeds[NAME], reading.world.service, reading.world.clock.now()
@@ -288,7 +290,7 @@ async def test_an_entry_that_still_cannot_be_used_is_refused_again_and_a_deleted
     assert [one.article_id.startswith(f"rss:{NAME}-") for one in await reading.noticed()] == [True]
 
 
-async def test_dead_letters_of_the_feed_find_their_way_back(
+async def test_dead_letters_of_the_feed_are_retried_by_its_reader(
     reading: Reading, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await reading.feed.publish(raw="<entry><id>tag:late</id><title>late</title></entry>")
@@ -326,7 +328,7 @@ async def test_an_entry_without_a_time_is_stored_once_however_often_the_feed_cha
     assert [one.title for one in await reading.world.news()] == [text_of(2, 1, "title")]
 
 
-async def test_nothing_on_record_holds_a_text_or_what_is_secret_of_the_address(
+async def test_records_contain_no_text_and_no_secret_of_the_address(
     reading: Reading, capfd: pytest.CaptureFixture[str]
 ) -> None:
     await reading.feed.publish(2)

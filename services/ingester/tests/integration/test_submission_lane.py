@@ -60,7 +60,7 @@ async def quarantined(
         return await until(all_of_them, what="all quarantined")
 
 
-async def test_a_takedown_purges_a_submission_that_came_under_another_key(
+async def test_a_takedown_purges_a_submission_that_arrived_under_another_key(
     world: World, topics: Broker, context: BusContext
 ) -> None:
     good = submission(world, A)
@@ -77,7 +77,7 @@ async def test_a_takedown_purges_a_submission_that_came_under_another_key(
     assert await world.db.fetchval("SELECT count(value) FROM quarantine") == 0
 
 
-async def test_nothing_is_kept_of_a_submission_about_an_article_that_is_revoked(
+async def test_no_content_is_kept_of_a_submission_about_a_revoked_article(
     world: World, topics: Broker, context: BusContext
 ) -> None:
     await world.order(world.revocation(A))
@@ -90,7 +90,7 @@ async def test_nothing_is_kept_of_a_submission_about_an_article_that_is_revoked(
     assert {tuple(row) for row in rows} == {(None, "{}", "not_kept")}
 
 
-async def test_nothing_is_kept_of_a_submission_about_an_article_of_another_provider(
+async def test_no_content_is_kept_of_a_submission_about_an_article_of_another_provider(
     world: World, topics: Broker, context: BusContext
 ) -> None:
     kept = await quarantined(world, topics, context, [submission(world, FOREIGN)])

@@ -141,7 +141,7 @@ async def test_a_swept_article_is_refused_from_every_source(
     assert await world.text(YOUNG) == "newer"
 
 
-async def test_a_swept_article_under_a_new_date_stays_out_by_the_date_of_its_row(
+async def test_a_swept_article_with_a_new_date_is_refused_by_the_date_of_its_row(
     world: World, articles: Articles
 ) -> None:
     version = "SELECT version FROM article WHERE article_id = $1"
@@ -152,19 +152,21 @@ async def test_a_swept_article_under_a_new_date_stays_out_by_the_date_of_its_row
     assert await world.db.fetchval(version, OLD) == before
 
 
-async def test_a_correction_of_a_younger_article_is_no_old_article(world: World, articles: Articles) -> None:
+async def test_a_correction_of_a_recent_article_is_not_refused_as_old(
+    world: World, articles: Articles
+) -> None:
     await articles.remove(request(world), Progress())
     await world.submit(aged(world, YOUNG, 300, "corrected", source_order=NUMBER_MAX))
     assert await world.text(YOUNG) == "corrected"
     assert [month.start.month for month in await world.service.months.all()] == [11]
 
 
-async def test_the_relay_publishes_nothing_that_was_swept(world: World, articles: Articles) -> None:
+async def test_the_relay_publishes_no_swept_article(world: World, articles: Articles) -> None:
     await articles.remove(request(world, OLDER), Progress())
     assert [article.article_id for article in await world.news()] == [YOUNG]
 
 
-async def test_while_it_is_swept_nothing_old_is_published(world: World, articles: Articles) -> None:
+async def test_no_old_article_is_published_during_a_sweep(world: World, articles: Articles) -> None:
     assert articles.name == "articles"
     await sweeps.raise_floor(world.db, before(world), world.clock.now())
     assert [article.article_id for article in await world.news()] == [YOUNG]
@@ -182,7 +184,7 @@ async def test_a_swept_article_is_410_for_readers_and_listed_nowhere(
     assert await world.held(OLD, OLDER, ANCIENT, YOUNG) == {YOUNG}
 
 
-async def test_what_is_held_is_spared_readable_and_taken_down_like_any_other(
+async def test_a_held_article_is_not_swept_stays_readable_and_can_be_taken_down(
     world: World, articles: Articles
 ) -> None:
     asked = request(world, OLD, OLDER, ANCIENT)
@@ -206,16 +208,14 @@ async def test_a_hold_that_has_ended_protects_nothing(world: World, articles: Ar
     assert await ids(world, "article_held") == [OLD]
 
 
-async def test_a_hold_by_date_spares_what_dates_from_its_span(world: World, articles: Articles) -> None:
+async def test_a_hold_by_date_keeps_the_articles_dated_in_its_span(world: World, articles: Articles) -> None:
     old = world.clock.now() - timedelta(days=110)
     hold = Hold(hold_id=uuid4(), dated_from=old)
     assert await articles.remove(request(world, holds=[hold]), Progress()) == SweepCounts(3, 2, 1, 2)
     assert await ids(world, "article_held") == [OLD]
 
 
-async def test_a_text_that_is_revoked_while_it_is_copied_is_held_for_nobody(
-    world: World, articles: Articles
-) -> None:
+async def test_an_article_revoked_while_it_is_copied_is_not_held(world: World, articles: Articles) -> None:
     asked = request(world, OLDER)
     start = world.clock.now() - timedelta(days=400)
     async with world.db.transaction() as takedown:
@@ -248,7 +248,7 @@ async def test_a_withheld_document_that_is_held_stays_unreadable_and_is_deleted_
     assert await ids(world, "article_held") == []
 
 
-async def test_a_revocation_in_year_three_gets_its_receipt_from_the_row_that_stayed(
+async def test_a_revocation_in_year_three_gets_its_receipt_from_the_remaining_row(
     world: World, articles: Articles
 ) -> None:
     await articles.remove(request(world), Progress())
@@ -265,7 +265,7 @@ async def test_a_revocation_in_year_three_gets_its_receipt_from_the_row_that_sta
     assert await world.text(OLD) is None
 
 
-async def test_a_sweep_that_dies_anywhere_is_finished_by_the_next(
+async def test_an_interrupted_sweep_is_finished_by_the_next_one(
     world: World, articles: Articles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sweep is interrupted after each of its steps in turn; earlier counts stay."""
@@ -303,7 +303,7 @@ async def test_slices_are_small_and_many(
     assert await ids(world, "article_held") == ["up:n1", "up:n2", "up:n3"]
 
 
-async def test_a_delivery_that_had_begun_before_the_retention_floor_rose_is_waited_for(
+async def test_a_sweep_waits_for_a_delivery_that_began_before_the_retention_floor_rose(
     world: World, articles: Articles
 ) -> None:
     """Its document would be stored in a deleted month."""
@@ -316,7 +316,7 @@ async def test_a_delivery_that_had_begun_before_the_retention_floor_rose_is_wait
     assert await ids(world, "article_content") == [YOUNG]
 
 
-async def test_old_records_of_the_quarantine_go_too(world: World, articles: Articles) -> None:
+async def test_old_quarantine_records_are_deleted(world: World, articles: Articles) -> None:
     for days in (10, 101):
         await world.db.execute(
             "INSERT INTO quarantine (id, source, topic, partition, kafka_offset, reason, detail, headers, set_aside_at)"
@@ -327,7 +327,7 @@ async def test_old_records_of_the_quarantine_go_too(world: World, articles: Arti
     assert await world.db.fetchval("SELECT count(*) FROM quarantine") == 1
 
 
-async def test_calls_to_providers_go_by_age(world: World) -> None:
+async def test_recorded_provider_calls_are_deleted_by_age(world: World) -> None:
     for days in (10, 101, 102):
         await world.db.execute(
             "INSERT INTO api_call (feed, endpoint, started_at, took_ms, outcome) VALUES ('f', 'e', $1, 1, 'ok')",
@@ -346,7 +346,7 @@ async def test_a_request_is_answered_by_the_service(world: World, articles: Arti
     assert [(one.owner, one.removed, one.kept) for one in found] == [("ingester", 3, 3)]
 
 
-async def test_the_tables_of_articles_are_put_in_shape_while_they_are_used(
+async def test_the_tables_of_articles_are_maintained_while_they_are_used(
     world: World, articles: Articles
 ) -> None:
     for action in (Action.VACUUM, Action.REINDEX):

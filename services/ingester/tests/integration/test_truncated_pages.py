@@ -17,7 +17,7 @@ from services.ingester.tests.integration.world import Script, World, articles_pa
 pytestmark = pytest.mark.integration
 
 
-async def test_revocations_that_the_provider_cuts_are_all_read_before_the_feed_is_caught_up(
+async def test_all_truncated_revocations_are_read_before_the_feed_is_caught_up(
     simulated: Simulated,
 ) -> None:
     await simulated.provider.publish(40)
@@ -28,7 +28,7 @@ async def test_revocations_that_the_provider_cuts_are_all_read_before_the_feed_i
     assert await simulated.noticed() == revoked.all_ids
 
 
-async def test_articles_that_the_provider_cuts_are_all_read_before_the_feed_is_caught_up(
+async def test_all_truncated_articles_are_read_before_the_feed_is_caught_up(
     simulated: Simulated,
 ) -> None:
     await simulated.provider.set(limit_policy="clamp", max_limit=20)
@@ -38,7 +38,7 @@ async def test_articles_that_the_provider_cuts_are_all_read_before_the_feed_is_c
     assert await simulated.stored() == set(published.ids)
 
 
-async def test_a_provider_that_gives_less_than_it_once_did_does_not_pass_for_caught_up(
+async def test_a_provider_that_returns_smaller_pages_than_before_does_not_count_as_caught_up(
     simulated: Simulated,
 ) -> None:
     await simulated.provider.publish(60)
@@ -82,7 +82,7 @@ async def test_a_page_of_articles_that_is_shorter_than_another_of_the_poll_is_th
     assert (result.caught_up, result.pages, result.received) == (True, 3, 9)
 
 
-async def test_an_empty_page_moves_no_cursor_wherever_it_leads(simulated: Simulated) -> None:
+async def test_an_empty_page_moves_no_cursor_whatever_its_next_cursor(simulated: Simulated) -> None:
     await simulated.provider.set(revoked_next="top")
     await simulated.provider.publish(3)
     await simulated.provider.revoke(count=2)
@@ -92,7 +92,7 @@ async def test_an_empty_page_moves_no_cursor_wherever_it_leads(simulated: Simula
     assert (await simulated.row(REVOKED))["cursor"] == before
 
 
-async def test_a_list_without_a_cursor_is_read_and_never_complete_unless_a_person_has_stated_so(
+async def test_a_list_without_a_cursor_is_read_and_never_complete_unless_configured_as_such(
     world: World, script: Script
 ) -> None:
     script.answers = [revoked_page("1", "2"), revoked_page("1", "2", "3")]
@@ -108,15 +108,13 @@ async def test_a_list_without_a_cursor_is_read_and_never_complete_unless_a_perso
     assert (result.caught_up, result.noticed) == (True, 1)
 
 
-async def test_a_cursor_that_gives_its_own_entry_again_has_come_to_the_end(
-    world: World, script: Script
-) -> None:
+async def test_a_cursor_that_returns_its_own_entry_again_is_at_the_end(world: World, script: Script) -> None:
     script.answers = [revoked_page("1", "2", cursor="c"), revoked_page("2", cursor="c")]
     result = await polling.poll(script.feed(limit=10), world.service, "test")
     assert (result.caught_up, result.pages, result.noticed) == (True, 2, 2)
 
 
-async def test_articles_that_do_not_lead_on_are_the_last_ones_only_after_a_larger_page(
+async def test_articles_without_a_next_cursor_are_the_last_ones_only_after_a_larger_page(
     world: World, script: Script
 ) -> None:
     feed = script.feed("articles", limit=10)
@@ -129,7 +127,7 @@ async def test_articles_that_do_not_lead_on_are_the_last_ones_only_after_a_large
     assert (await polling.poll(feed, world.service, "test")).caught_up
 
 
-async def test_a_limit_of_the_providers_own_is_shown_and_reported_until_it_is_over(
+async def test_the_providers_own_limit_is_shown_and_reported_until_it_ends(
     simulated: Simulated,
 ) -> None:
     await simulated.provider.publish(40)
@@ -153,7 +151,7 @@ async def test_a_limit_of_the_providers_own_is_shown_and_reported_until_it_is_ov
     assert {one.name for one in await simulated.world.said(AlertResolved)} == {"FeedPagesLimited"}
 
 
-async def test_pages_that_are_short_by_chance_show_no_limit(world: World, script: Script) -> None:
+async def test_pages_that_are_short_by_chance_indicate_no_limit(world: World, script: Script) -> None:
     feed = script.feed(limit=10)
     world.configure(feed)
     for sizes in ((3, 1), (5, 1), (3, 2), (4, 3)):
@@ -166,7 +164,7 @@ async def test_pages_that_are_short_by_chance_show_no_limit(world: World, script
 
 
 @pytest.mark.parametrize("stated", [True, False])
-async def test_the_page_limit_is_read_from_the_rate_limits_once_a_day_if_pages_show_one(
+async def test_the_page_limit_is_read_from_the_rate_limits_once_a_day_if_pages_indicate_one(
     simulated: Simulated, *, stated: bool
 ) -> None:
     await simulated.provider.set(limit_policy="clamp", max_limit=20, page_limit_stated=stated)

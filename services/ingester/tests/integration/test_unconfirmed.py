@@ -35,7 +35,7 @@ async def incidents(world: World) -> list[Any]:
     return [row["kind"] for row in await world.db.fetch("SELECT kind FROM incident")]
 
 
-async def test_orders_that_follow_one_another_are_applied_at_once(world: World) -> None:
+async def test_consecutive_orders_are_applied_at_once(world: World) -> None:
     await world.submit(world.article(A))
     await arrive(world, world.revocation(A, 1))
     assert (await world.state(A), await world.held(A)) == ("revoked", set())
@@ -43,7 +43,7 @@ async def test_orders_that_follow_one_another_are_applied_at_once(world: World) 
     assert await world.state(A) == "live"
 
 
-async def test_a_forged_revocation_with_a_jump_withholds_is_reported_and_changes_nothing(
+async def test_a_forged_revocation_with_a_gap_withholds_is_reported_and_changes_nothing(
     world: World,
 ) -> None:
     await world.submit(world.article(A))
@@ -70,7 +70,7 @@ async def test_a_forged_reinstatement_does_not_make_a_revoked_article_readable(w
     assert (await world.state(A), await incidents(world)) == ("revoked", ["order_not_issued"])
 
 
-async def test_an_order_behind_a_lost_one_is_applied_when_compliance_has_confirmed_both(world: World) -> None:
+async def test_an_order_after_a_lost_one_is_applied_when_compliance_has_confirmed_both(world: World) -> None:
     await world.submit(world.article(A))
     first, second = world.revocation(A, 1), world.reinstatement(A, 2)
     await arrive(world, second)
@@ -79,7 +79,7 @@ async def test_an_order_behind_a_lost_one_is_applied_when_compliance_has_confirm
     assert (await world.state(A), await world.held(A), await incidents(world)) == ("live", set(), [])
 
 
-async def test_an_order_is_not_answered_before_it_is_confirmed(world: World) -> None:
+async def test_no_receipt_is_sent_before_an_order_is_confirmed(world: World) -> None:
     order = world.revocation(A, 5)
     await arrive(world, order)
     assert await world.said(ArticleRemoved) == []
@@ -87,7 +87,7 @@ async def test_an_order_is_not_answered_before_it_is_confirmed(world: World) -> 
     assert [one.order for one in await world.said(ArticleRemoved)] == [5]
 
 
-async def test_a_doubt_and_an_order_that_withholds_end_each_by_itself(world: World) -> None:
+async def test_an_unconfirmed_order_and_a_withholding_order_end_independently(world: World) -> None:
     await world.submit(world.article(A))
     withheld = world.withholding(A, 1)
     await arrive(world, withheld)
@@ -107,7 +107,7 @@ async def test_an_id_whose_embargo_ended_while_unconfirmed_is_kept(world: World)
     assert await world.db.fetchval("SELECT given FROM article WHERE article_id = $1", A)
 
 
-async def test_an_article_whose_answer_cannot_be_read_delays_no_other(
+async def test_an_unreadable_response_about_one_article_delays_no_other(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     orders = {f"up:{n}": world.revocation(f"up:{n}", 5) for n in range(4)}

@@ -24,7 +24,7 @@ def page_with(world: World, first: int, count: int, **not_understood: int) -> Pa
     return Page(articles, (), str(numbers[-1]), count, not_understood=counts)
 
 
-async def test_a_share_of_articles_that_is_not_understood_is_reported_with_its_fields_for_a_day(
+async def test_a_share_of_articles_with_unreadable_fields_is_reported_with_the_fields_for_a_day(
     world: World, script: Script
 ) -> None:
     feed = script.feed("articles", limit=100)
@@ -44,7 +44,7 @@ async def test_a_share_of_articles_that_is_not_understood_is_reported_with_its_f
 
 
 @pytest.mark.parametrize(("received", "odd"), [(10, 2), (80, 3)])
-async def test_odd_values_are_counted_and_reported_to_nobody(
+async def test_a_few_unreadable_values_are_counted_and_not_reported(
     world: World, script: Script, received: int, odd: int
 ) -> None:
     feed = script.feed("articles", limit=100)

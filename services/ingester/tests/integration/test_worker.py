@@ -126,7 +126,7 @@ async def test_every_named_query_fits_the_migrated_schema(database: Database) ->
     assert await prepare_all(database, "ingester.storage") == []
 
 
-async def test_what_is_submitted_is_published_and_what_is_ordered_is_removed_and_answered(
+async def test_submissions_are_published_and_revocations_are_applied_with_receipts(
     world: World, topics: Broker, settings: Settings
 ) -> None:
     articles = [world.article(f"up:{n}", source_order=1) for n in range(50)]
@@ -153,7 +153,7 @@ async def test_what_is_submitted_is_published_and_what_is_ordered_is_removed_and
     }
 
 
-async def test_orders_that_their_topic_no_longer_has_are_read_from_compliance_before_anything_is_published(
+async def test_orders_expired_from_their_topic_are_read_from_compliance_before_anything_is_published(
     world: World, topics: Broker, settings: Settings, compliance: Compliance
 ) -> None:
     compliance.orders.append(world.revocation("up:1"))
@@ -203,7 +203,7 @@ async def test_the_first_start_reads_all_revocations_before_anything_is_publishe
     assert said == {f"metabase:{n}" for n in (1, 2, 4, 5)}
 
 
-async def test_no_key_and_no_content_stand_in_records_logs_or_dead_letters(
+async def test_records_logs_and_dead_letters_contain_no_key_and_no_content(
     world: World, topics: Broker, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logging("ingester", "debug", "json")
@@ -262,7 +262,7 @@ async def test_a_row_that_cannot_be_sent_is_an_incident_and_an_alert(world: Worl
     assert await world.db.fetchval("SELECT count(*) FROM incident WHERE kind = 'unsendable_row'") == 1
 
 
-async def test_a_worker_measures_what_it_holds(world: World) -> None:
+async def test_a_worker_exports_the_number_of_its_articles(world: World) -> None:
     await world.submit(world.article("up:1"))
     await measure(world.service)
     assert metrics.ARTICLES.labels("live")._value.get() == 1
@@ -324,7 +324,7 @@ async def test_nothing_is_published_before_the_orders_of_all_partitions_are_appl
 
 
 @pytest.mark.parametrize("grown", [0, 9])
-async def test_what_a_lost_log_held_is_published_again(
+async def test_articles_of_a_lost_log_are_published_again(
     world: World, broker: Broker, common_settings: CommonSettings, grown: int
 ) -> None:
     settings = world.service.settings.model_copy(update=dict(common_settings))
@@ -346,7 +346,7 @@ async def test_what_a_lost_log_held_is_published_again(
     assert await world.news() == []
 
 
-async def test_what_the_topic_has_deleted_by_age_is_not_published_again(
+async def test_articles_that_the_topic_deleted_by_age_are_not_published_again(
     world: World, broker: Broker, common_settings: CommonSettings
 ) -> None:
     service = replace(world.service, settings=world.service.settings.model_copy(update=dict(common_settings)))
@@ -359,7 +359,7 @@ async def test_what_the_topic_has_deleted_by_age_is_not_published_again(
     assert await world.news() == []
 
 
-async def test_receipts_that_a_lost_log_held_are_sent_again(world: World) -> None:
+async def test_receipts_of_a_lost_log_are_sent_again(world: World) -> None:
     await world.submit(world.article("up:1"))
     await world.order(world.revocation("up:1"))
     now, kept, topic, first = world.clock.now(), timedelta(hours=6), "removal-receipts.v1", uuid4()

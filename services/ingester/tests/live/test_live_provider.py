@@ -200,7 +200,7 @@ def _first(answer: Answer) -> dict[str, object]:
 
 
 @pytest.mark.live
-async def test_the_real_provider_settles_what_is_uncertain() -> None:
+async def test_the_real_provider_confirms_uncertain_facts() -> None:
     url, key = os.environ.get("METABASE_URL"), os.environ.get("METABASE_API_KEY")
     if not url or not key:
         pytest.skip("the real provider was not asked: METABASE_URL and METABASE_API_KEY are not set")

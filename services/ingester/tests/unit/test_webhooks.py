@@ -47,7 +47,7 @@ def _headers(signatures: list[str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_a_body_is_hashed_once_a_secret_however_many_signatures_are_sent(
+def test_a_body_is_hashed_once_per_secret_however_many_signatures_are_sent(
     secret: str, secrets: WebhookSecrets, digests: list[bytes]
 ) -> None:
     wrong = ["v1,d3Jvbmc="] * (SIGNATURES_MAX - 1)

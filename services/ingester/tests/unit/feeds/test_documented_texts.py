@@ -61,7 +61,7 @@ def test_the_table_is_read() -> None:
 @pytest.mark.parametrize(
     ("fields", "sent", "published"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
 )
-def test_a_text_is_published_as_it_is_documented(
+def test_a_text_is_published_as_documented(
     fields: str, sent: str, published: str | None, received_at: datetime
 ) -> None:
     found = read(sent, received_at, as_xml=XML in fields)
@@ -79,12 +79,12 @@ def test_a_text_is_published_as_it_is_documented(
         assert seen[name] != published
 
 
-def test_an_empty_title_is_there_and_an_empty_body_is_not(received_at: datetime) -> None:
+def test_an_empty_title_is_kept_and_an_empty_body_is_absent(received_at: datetime) -> None:
     found = read(" \ufeff", received_at, as_xml=False)
     assert (found.title, found.body, found.authors) == ("", None, ())
 
 
-def test_what_is_submitted_is_taken_as_it_was_sent() -> None:
+def test_submitted_texts_are_accepted_unchanged() -> None:
     sent = " \ufeffA\r\n\u0093title\u0094\u00a0"
     article = {
         "article_id": "up:1",
