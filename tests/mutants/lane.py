@@ -5,9 +5,9 @@ from tests.mutants.mutant import Change, Mutant, at
 COMMON = "libs/common/src/clawback_common"
 COMMON_TESTS = "libs/common/tests/integration"
 LANES = f"{COMMON_TESTS}/test_bus_lanes.py"
-QUARANTINE = f"{COMMON_TESTS}/test_set_aside.py"
+QUARANTINE = f"{COMMON_TESTS}/test_quarantine.py"
 INGESTER = "services/ingester/src/ingester"
-SUBMISSIONS = "services/ingester/tests/integration/test_submission_lane.py"
+SUBMISSIONS = "services/ingester/tests/integration/test_submission_quarantine.py"
 
 MUTANTS = (
     Mutant(

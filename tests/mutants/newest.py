@@ -4,7 +4,7 @@ from tests.mutants.mutant import Change, Mutant, at
 
 INGESTER = "services/ingester/src/ingester"
 TESTS = "services/ingester/tests/integration"
-NEWEST = f"{TESTS}/test_newest.py"
+NEWEST = f"{TESTS}/test_version_order.py"
 POLLS = f"{TESTS}/test_polls.py"
 
 MUTANTS = (

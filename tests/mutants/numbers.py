@@ -48,7 +48,7 @@ MUTANTS = (
             ),
         ),
         at(
-            f"{COMMON_TESTS}/test_watching.py",
+            f"{COMMON_TESTS}/test_alert_publisher.py",
             "test_an_alert_after_a_restore_has_a_new_event_id",
         ),
     ),

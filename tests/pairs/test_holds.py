@@ -1,4 +1,4 @@
-"""Retention asks the ingester, which wants a key, which of the articles that a hold names are held."""
+"""Retention asks the ingester, which requires a key, which articles of a hold it has."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -37,17 +37,17 @@ OFFICER = {"X-API-Key": "officer"}
 
 @dataclass
 class Pair:
-    """Retention's API, and what the ingester holds."""
+    """Retention's service, and the ingester with its articles."""
 
     service: Service
     ingester: World
 
     async def hold(self, **body: Any) -> dict[str, Any]:
-        """What an officer who places a hold is answered."""
+        """Places a hold as an officer; returns the response."""
         transport = httpx.ASGITransport(application(SERVICE, self.service, Probes()))
         async with httpx.AsyncClient(transport=transport, base_url="http://retention/api/v1") as http:
-            asked = {"data_class": "articles", "reason": "a law suit"} | body
-            answer = await http.post("/retention/holds", json=asked, headers=OFFICER)
+            request = {"data_class": "articles", "reason": "a law suit"} | body
+            answer = await http.post("/retention/holds", json=request, headers=OFFICER)
         assert answer.status_code == 201, answer.text
         found: dict[str, Any] = answer.json()
         return found
@@ -62,14 +62,14 @@ async def _database(
 
 
 async def _always() -> None:
-    """Every order that was there at the start is dealt with."""
+    """Every order from the start is applied."""
 
 
 @pytest_asyncio.fixture
 async def pair(
     databases: Databases, clock: FakeClock, tmp_path: Path, unused_tcp_port: int
 ) -> AsyncIterator[Pair]:
-    """One article that is held, and one that was."""
+    """One stored article, and a revoked one."""
     keys, key = tmp_path / "api_keys.yaml", tmp_path / "ingester.key"
     entry = {"subject": "retention", "roles": ["reader"], "sha256": sha256(b"reader").hexdigest()}
     officer = {"subject": "ann", "roles": ["officer"], "sha256": sha256(b"officer").hexdigest()}

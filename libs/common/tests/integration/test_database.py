@@ -40,7 +40,7 @@ async def test_every_named_query_fits_the_migrated_schema(database: Database) ->
 
 async def test_each_migration_runs_once_in_order_and_by_phase(database: Database) -> None:
     assert await migrate(database, TWO, PRE) == ["thing/0001_one.pre.sql", "thing/0003_two.pre.sql"]
-    await require_migrated(database, TWO)  # what waits for the old code to be gone is no reason to refuse
+    await require_migrated(database, TWO)  # a pending `post` migration is no reason to refuse
     assert await pending(database, TWO) == [TWO[1]]
     assert await migrate(database, TWO, ALL) == ["thing/0002_drop.post.sql"]
     assert await migrate(database, TWO, ALL) == []
@@ -148,18 +148,18 @@ def test_migrations_are_found_in_the_order_of_their_numbers(
 async def test_commit_callbacks_run_once_after_the_commit_and_never_after_a_rollback(
     database: Database,
 ) -> None:
-    seen: list[int | None] = []
+    calls: list[int | None] = []
     await database.execute("CREATE TABLE t (x int)")
 
     def note() -> None:
-        seen.append(None)
+        calls.append(None)
 
     async with database.transaction() as tx:
         await tx.execute("INSERT INTO t VALUES (1)")
         tx.on_commit(note)
         tx.on_commit(note)
-        assert seen == []
-    assert len(seen) == 1
+        assert calls == []
+    assert len(calls) == 1
 
     async def rolled_back() -> None:
         async with database.transaction() as tx:
@@ -169,7 +169,7 @@ async def test_commit_callbacks_run_once_after_the_commit_and_never_after_a_roll
 
     with pytest.raises(Poison):
         await rolled_back()
-    assert len(seen) == 1
+    assert len(calls) == 1
     assert [row["x"] for row in await database.fetch("SELECT x FROM t")] == [1]
 
 

@@ -127,18 +127,18 @@ async def test_truncating_does_not_wait_long_for_a_lock(database: Database, mont
 async def test_running_writers_are_waited_for_and_later_ones_are_not(
     database: Database, months: MonthPartitions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look, seen = partitions._writers, []
+    find_writers, results = partitions._writers, []
 
     async def looking(*args: Any) -> set[str]:
-        seen.append(await look(*args))
-        return seen[-1]
+        results.append(await find_writers(*args))
+        return results[-1]
 
     monkeypatch.setattr(partitions, "_writers", looking)
     await months.make([month(1)])
     async with held_by(database, "INSERT INTO leaf VALUES ($1, 1)", month(1)):
         waiting = asyncio.create_task(wait_for_writers(database, "leaf", 0.005))
-        await until(lambda: len(seen) > 1, what="it looked again")
-        assert all(seen)
+        await until(lambda: len(results) > 1, what="another query for writers")
+        assert all(results)
         assert not waiting.done()
     async with held_by(database, "INSERT INTO leaf VALUES ($1, 2)", month(1)):
         await asyncio.wait_for(waiting, 20)

@@ -13,8 +13,8 @@ AT = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def _hold(**said: Any) -> Hold:
-    return Hold(hold_id=uuid4(), **said)
+def _hold(**fields: Any) -> Hold:
+    return Hold(hold_id=uuid4(), **fields)
 
 
 def test_a_named_id_is_held_whatever_its_date() -> None:
@@ -25,7 +25,7 @@ def test_a_named_id_is_held_whatever_its_date() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dated_from", "dated_until", "spared"),
+    ("dated_from", "dated_until", "covered"),
     [
         (None, None, [-1, 0, 1]),
         (AT, None, [0, 1]),
@@ -34,11 +34,11 @@ def test_a_named_id_is_held_whatever_its_date() -> None:
     ],
 )
 def test_a_span_holds_the_records_dated_in_it_and_excludes_its_end(
-    dated_from: datetime | None, dated_until: datetime | None, spared: list[int]
+    dated_from: datetime | None, dated_until: datetime | None, covered: list[int]
 ) -> None:
     held = LegalHolds.of([_hold(dated_from=dated_from, dated_until=dated_until)])
     assert (held.froms, held.untils) == ([dated_from], [dated_until])
-    assert [day for day in (-1, 0, 1) if held.covers(dated=AT + day * DAY)] == spared
+    assert [day for day in (-1, 0, 1) if held.covers(dated=AT + day * DAY)] == covered
 
 
 def test_without_holds_nothing_is_held() -> None:

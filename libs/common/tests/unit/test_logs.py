@@ -68,9 +68,9 @@ def test_secrets_inside_a_text_are_masked(text: str, shown: str) -> None:
 
 
 def test_a_long_text_is_cut() -> None:
-    told = safe("x" * (TEXT_MAX + 1))
-    assert isinstance(told, str)
-    assert told == "x" * TEXT_MAX + f"… ({TEXT_MAX + 1} characters)"
+    output = safe("x" * (TEXT_MAX + 1))
+    assert isinstance(output, str)
+    assert output == "x" * TEXT_MAX + f"… ({TEXT_MAX + 1} characters)"
 
 
 @dataclass
@@ -149,7 +149,7 @@ def test_on_a_terminal_lines_are_for_people(logged: Logged, capsys: pytest.Captu
     assert logged() == []
     configure_logging("test", "info", "text")
     _log().info("started", port=8001, title=SECRET)
-    told = capsys.readouterr().err
-    assert "started" in told
-    assert "port=8001" in told
-    assert SECRET not in told
+    output = capsys.readouterr().err
+    assert "started" in output
+    assert "port=8001" in output
+    assert SECRET not in output

@@ -39,7 +39,7 @@ async def test_content_is_slowed_down_during_urgent_work_and_for_a_moment_after(
     monkeypatch.setattr(time, "monotonic", lambda: now)
     lanes = Priority()
     with lanes.urgent():
-        assert len(await _taken(lanes, 3 * SLICE)) == 3, "it goes on"
+        assert len(await _taken(lanes, 3 * SLICE)) == 3, "it continues"
         with lanes.urgent():
             pass
         now += 10 * LINGER_S

@@ -42,7 +42,7 @@ async def running(worker: Worker, stopping: ShutdownEvent) -> AsyncIterator[None
 
 
 @asynccontextmanager
-async def working(definition: ServiceDefinition[S, Any], settings: S) -> AsyncIterator[None]:
+async def running_service(definition: ServiceDefinition[S, Any], settings: S) -> AsyncIterator[None]:
     """Run a worker with its probes, as its service runs it."""
     stopping = ShutdownEvent()
     port = settings.http_port or settings.probe_port
@@ -54,7 +54,7 @@ async def working(definition: ServiceDefinition[S, Any], settings: S) -> AsyncIt
     task = asyncio.create_task(worker())
 
     async def ready_or_ended() -> bool:
-        return task.done() or await answers(port)
+        return task.done() or await probe_succeeds(port)
 
     try:
         await until(ready_or_ended, deadline_s=READY_S_MAX, what="the worker is ready")
@@ -64,7 +64,7 @@ async def working(definition: ServiceDefinition[S, Any], settings: S) -> AsyncIt
         await asyncio.wait_for(task, DRAINED_S_MAX)
 
 
-async def answers(port: int) -> bool:
+async def probe_succeeds(port: int) -> bool:
     """Return whether the readiness probe at this port succeeds."""
     try:
         async with httpx.AsyncClient() as http:

@@ -272,7 +272,7 @@ async def test_the_test_command_reports_a_missing_worker(around: Around) -> None
 
 async def test_the_worker_logs_contain_no_recipient_and_no_summary(around: Around) -> None:
     worker = await around.start(
-        "worker", kept=True, LOG_LEVEL="debug", HTTP_PORT=str(around.ports["worker0"])
+        "worker", captured=True, LOG_LEVEL="debug", HTTP_PORT=str(around.ports["worker0"])
     )
     around.mail.manners = "refuses"
     around.sms.status = 500

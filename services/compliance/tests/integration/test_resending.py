@@ -20,11 +20,11 @@ async def _sent_in(
     """Returns the minutes at which the order is resent, with these answers to each sending."""
     begun, moments = world.clock.now(), []
     for minute in range(1, minutes + 1):
-        await world.sent()
+        await world.mark_sent()
         world.clock.advance(minutes=1)
-        before = len(await world.said(ArticleRevoked))
+        before = len(await world.unsent_events(ArticleRevoked))
         await resend_due(world.service)
-        said = (await world.said(ArticleRevoked))[before:]
+        said = (await world.unsent_events(ArticleRevoked))[before:]
         if said:
             moments.append(minute)
             await answer(said[-1])
@@ -56,11 +56,11 @@ async def test_a_receipt_without_being_asked_neither_hurries_nor_postpones_the_n
         await world.receipts(world.receipt(order, "ingester"))
         await world.checked("ingester", {A: Holding.HELD})
         await resend_due(world.service)
-    assert [order.attempt for order in await world.said(ArticleRevoked)] == [1]
-    await world.sent()
+    assert [order.attempt for order in await world.unsent_events(ArticleRevoked)] == [1]
+    await world.mark_sent()
     world.clock.advance(minutes=1)
     await resend_due(world.service)
-    assert [order.attempt for order in await world.said(ArticleRevoked)] == [1, 2]
+    assert [order.attempt for order in await world.unsent_events(ArticleRevoked)] == [1, 2]
 
 
 async def test_one_that_still_holds_it_postpones_no_sending_to_another(world: World) -> None:
@@ -69,10 +69,10 @@ async def test_one_that_still_holds_it_postpones_no_sending_to_another(world: Wo
     await world.checked("ingester", {A: Holding.HELD})
     seen: dict[int, tuple[str, ...] | None] = {}
     for minute in range(1, 17):
-        await world.sent()
+        await world.mark_sent()
         world.clock.advance(minutes=1)
         if await resend_due(world.service):
-            again = (await world.said(ArticleRevoked))[-1]
+            again = (await world.unsent_events(ArticleRevoked))[-1]
             seen[minute] = again.holders
             if again.holders and "ingester" in again.holders:
                 await world.receipts(world.receipt(again, "ingester"))
@@ -87,9 +87,9 @@ async def test_an_order_is_sent_again_to_those_who_owe_an_answer_and_daily_in_th
     await world.checked("ingester", {A: Holding.GONE})
     sent: list[ArticleRevoked] = []
     for _ in range(30 * 24):
-        await world.sent()
+        await world.mark_sent()
         world.clock.advance(hours=1)
         await resend_due(world.service)
-    sent = [one for one in await world.said(ArticleRevoked) if one.attempt > 1]
+    sent = [one for one in await world.unsent_events(ArticleRevoked) if one.attempt > 1]
     assert {(one.article_id, one.holders) for one in sent} == {(A, ("search",))}
     assert 72 <= len(sent) <= 72 + 28

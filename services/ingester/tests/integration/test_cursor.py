@@ -45,10 +45,10 @@ async def test_a_cursor_that_the_provider_no_longer_accepts_is_set_to_the_oldest
     assert "1008" in str((await simulated.poll(ARTICLES)).error)
     assert (await simulated.row(ARTICLES))["state"] == "stopped"
     assert await run(simulated, ARTICLES, "--to-oldest", "--by", "ann", "--reason", "1008") == 0
-    told = capsys.readouterr().out
-    assert "gap: articles from 2026-03-01 12:00 UTC to" in told
+    output = capsys.readouterr().out
+    assert "gap: articles from 2026-03-01 12:00 UTC to" in output
     (change,) = await changes(simulated.world)
-    assert change["gap"] in told
+    assert change["gap"] in output
     assert (change["changed_by"], change["reason"], change["former"], change["cursor"]) == (
         "ann",
         "1008",
@@ -125,11 +125,11 @@ async def test_a_running_poll_does_not_reset_a_cursor_that_a_person_has_set(
     feed = script.feed("articles")
     world.configure(feed)
 
-    async def set_meanwhile() -> object:
+    async def set_by_person() -> object:
         assert await command(SERVICE, world.service, "cursor", feed.name, "--set", "77") == 0
         return articles_page(world.article("metabase:1", source_order=1), cursor="1")
 
-    script.answers = [set_meanwhile]
+    script.responses = [set_by_person]
     assert (await poll_recorded(feed, world.service, "test")).received == 0
     assert script.cursors == ["0", "77"]
     assert (await feeds.one(world.db, feed.name))["cursor"] == "77"
@@ -143,9 +143,9 @@ async def test_without_options_the_command_shows_the_feeds_position_and_who_move
     await run(simulated, ARTICLES, "--to-oldest", "--by", "ann", "--reason", "a test")
     capsys.readouterr()
     assert await run(simulated, ARTICLES) == 0
-    told = capsys.readouterr().out
-    assert "http://simulator" in told
-    assert "ann: a test" in told
+    output = capsys.readouterr().out
+    assert "http://simulator" in output
+    assert "ann: a test" in output
 
 
 ANOTHER: dict[str, dict[str, Any]] = {
@@ -172,7 +172,7 @@ async def test_a_cursor_of_another_provider_or_key_is_not_used_and_the_feed_star
         (change,) = await changes(other.world)
         assert (change["feed"], change["changed_by"], change["cursor"]) == (ARTICLES, "ingester", None)
         assert what in change["reason"]
-        (alert,) = await other.world.said(AlertRaised)
+        (alert,) = await other.world.unsent_events(AlertRaised)
         assert (alert.name, alert.labels) == ("FeedCursorReset", {"feed": ARTICLES})
         assert "k2" not in alert.summary + change["reason"]
         assert (await other.row(REVOKED))["last_complete_at"] is not None

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 async def watch(simulated: Simulated) -> list[str]:
     """Runs the monitoring of feeds; returns all alerts raised so far."""
     await watch_feeds(simulated.world.service)
-    return [f"{one.name}: {one.summary}" for one in await simulated.world.said(AlertRaised)]
+    return [f"{one.name}: {one.summary}" for one in await simulated.world.unsent_events(AlertRaised)]
 
 
 async def test_articles_that_left_the_window_unread_are_reported_until_a_person_closes_the_incident(
@@ -28,21 +28,21 @@ async def test_articles_that_left_the_window_unread_are_reported_until_a_person_
     await simulated.pass_by(hours=1)
     lost = await simulated.provider.publish(5)
     await simulated.pass_by(hours=80)
-    kept = await simulated.provider.publish(5)
+    published = await simulated.provider.publish(5)
     await simulated.pass_by(hours=10)
     assert (await simulated.poll(ARTICLES)).received == 5
-    assert set(kept.ids) <= await simulated.stored()
+    assert set(published.ids) <= await simulated.stored()
     assert not set(lost.ids) & await simulated.stored()
-    (said,) = await watch(simulated)
-    assert said.startswith(f"FeedGap: Feed {ARTICLES}")
-    assert f"{read_at:%Y-%m-%d %H:%M} UTC" in said
+    (alert,) = await watch(simulated)
+    assert alert.startswith(f"FeedGap: Feed {ARTICLES}")
+    assert f"{read_at:%Y-%m-%d %H:%M} UTC" in alert
     row = await simulated.row(ARTICLES)
     assert row["gap_from"] == read_at
     assert row["gap_until"] - (read_at + timedelta(hours=81)) < timedelta(minutes=11)
     incident = await world.db.fetchval("SELECT id FROM incident WHERE kind = 'feed_gap'")
     assert await incidents.close_incident(world.service, incident, "officer", "asked the provider for them")
     await watch(simulated)
-    assert {one.name for one in await world.said(AlertResolved)} == {"FeedGap"}
+    assert {one.name for one in await world.unsent_events(AlertResolved)} == {"FeedGap"}
     assert (await simulated.row(ARTICLES))["gap_from"] is None
 
 

@@ -35,14 +35,14 @@ A, B = "up:a", "up:b"
 
 def item(article_id: str, **more: Any) -> dict[str, Any]:
     """Returns an article as JSON."""
-    given = {
+    fields = {
         "article_id": article_id,
         "published_at": "2026-02-28T12:00:00Z",
         "title": CANARY,
         "body": CANARY,
         "source": {"key": "s"},
     }
-    return {name: value for name, value in (given | more).items() if value is not ...}
+    return {name: value for name, value in (fields | more).items() if value is not ...}
 
 
 def signed(
@@ -76,8 +76,8 @@ async def test_a_webhook_is_stored_raw_before_it_is_acknowledged_and_processed_f
     http: httpx.AsyncClient, world: World
 ) -> None:
     body = orjson.dumps(item("partner:1"))
-    answer = await push(http, world, body)
-    assert (answer.status_code, answer.json()) == (202, ACCEPTED)
+    response = await push(http, world, body)
+    assert (response.status_code, response.json()) == (202, ACCEPTED)
     assert await world.db.fetchval("SELECT body FROM delivery") == body
     assert await world.state("partner:1") is None
     await deliveries.process_waiting(world.service)
@@ -144,8 +144,8 @@ async def test_a_webhook_that_is_late_or_not_signed_by_its_partner_is_401_and_no
     headers = signed(world, raw, **more)
     if drop:
         del headers[drop]
-    answer = await http.post("/webhooks/partner", content=raw, headers=headers)
-    assert answer.status_code == 401
+    response = await http.post("/webhooks/partner", content=raw, headers=headers)
+    assert response.status_code == 401
     assert await world.db.fetchval("SELECT count(*) FROM delivery") == 0
 
 
@@ -164,9 +164,9 @@ async def test_one_bad_item_of_500_is_named_and_the_others_are_accepted(
 ) -> None:
     items = [item(f"partner:{n}") for n in range(500)]
     items[321] = item("partner:321", published_at=...)
-    answer = await push(http, world, {"items": items})
-    assert answer.status_code == 202
-    body = answer.json()
+    response = await push(http, world, {"items": items})
+    assert response.status_code == 202
+    body = response.json()
     assert len(body["accepted"]) == 499
     ((index, errors),) = [(one["index"], one["errors"]) for one in body["refused"]]
     assert (index, errors[0]["path"]) == (321, "published_at")
@@ -198,10 +198,10 @@ async def test_one_bad_item_of_500_is_named_and_the_others_are_accepted(
 async def test_an_invalid_body_is_refused_with_a_message_and_not_stored(
     http: httpx.AsyncClient, world: World, body: bytes, status: int
 ) -> None:
-    for answer in (await push(http, world, body), await submit(http, body)):
-        assert answer.status_code == status
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert CANARY not in answer.text
+    for response in (await push(http, world, body), await submit(http, body)):
+        assert response.status_code == status
+        assert response.headers["content-type"] == "application/problem+json"
+        assert CANARY not in response.text
     assert await world.db.fetchval("SELECT count(*) FROM delivery") == 0
     assert await world.db.fetchval("SELECT count(*) FROM article") == 0
 
@@ -210,10 +210,10 @@ async def test_an_invalid_body_is_refused_with_a_message_and_not_stored(
 
 
 async def test_a_submission_is_stored_when_it_is_acknowledged(http: httpx.AsyncClient, world: World) -> None:
-    answer = await submit(http, {"items": [item(A), item("metabase:1")]})
-    assert answer.status_code == 202
-    assert answer.json()["accepted"] == [A]
-    assert answer.json()["refused"][0]["errors"][0]["code"] == "provider_not_allowed"
+    response = await submit(http, {"items": [item(A), item("metabase:1")]})
+    assert response.status_code == 202
+    assert response.json()["accepted"] == [A]
+    assert response.json()["refused"][0]["errors"][0]["code"] == "provider_not_allowed"
     assert (await world.state(A), await world.state("metabase:1")) == ("live", None)
 
 
@@ -221,8 +221,8 @@ async def test_an_upstream_system_submits_only_articles_of_its_own_providers(
     http: httpx.AsyncClient, world: World
 ) -> None:
     body, acme = {"items": [item(A), item("acme:1")]}, {"X-API-Key": "acme"}
-    answer = await submit(http, body, **acme)
-    assert answer.json()["accepted"] == ["acme:1"]
+    response = await submit(http, body, **acme)
+    assert response.json()["accepted"] == ["acme:1"]
     assert (await submit(http, body)).json()["accepted"] == [A]
     assert (await world.state(A), await world.state("acme:1")) == ("live", "live")
 
@@ -240,15 +240,15 @@ async def test_a_topic_delivers_only_articles_of_its_own_providers(world: World)
 
 
 @pytest.mark.parametrize(
-    ("topics", "said"),
+    ("topics", "error"),
     [
         ('{"articles.v1": ["up"]}', "articles.v1 is not a topic of submissions"),
         ('{"article-submissions.up.v1": []}', "needs providers"),
         ("{", "not YAML"),
     ],
 )
-def test_invalid_submission_topics_are_refused(topics: str, said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
+def test_invalid_submission_topics_are_refused(topics: str, error: str) -> None:
+    with pytest.raises(ValidationError, match=error):
         Settings(submission_topics=topics)
 
 
@@ -289,14 +289,14 @@ async def test_an_article_older_than_the_retention_floor_is_returned_as_refused(
     await sweeps.raise_floor(world.db, now - timedelta(days=10), now)
     old = {"published_at": (now - timedelta(days=11)).isoformat()}
     body = {"items": [item("up:old", **old), item("metabase:1"), item("up:known", **old), item(A)]}
-    answer = await submit(http, body, **{"Idempotency-Key": "k"})
-    assert answer.status_code == 202
-    assert answer.json()["accepted"] == ["up:known", A], "the date of a known article is the row's"
-    assert [(one["index"], one["errors"][0]["code"]) for one in answer.json()["refused"]] == [
+    response = await submit(http, body, **{"Idempotency-Key": "k"})
+    assert response.status_code == 202
+    assert response.json()["accepted"] == ["up:known", A], "a known article keeps the date of its row"
+    assert [(one["index"], one["errors"][0]["code"]) for one in response.json()["refused"]] == [
         (0, "too_old"),
         (1, "provider_not_allowed"),
     ]
-    assert (await submit(http, body, **{"Idempotency-Key": "k"})).json() == answer.json()
+    assert (await submit(http, body, **{"Idempotency-Key": "k"})).json() == response.json()
     assert await world.db.fetchval("SELECT count(*) FROM quarantine WHERE 'up:old' = ANY (subjects)") == 0
     alone = await submit(http, item("up:old", **old))
     assert (alone.status_code, alone.json()["errors"]) == (422, [TOO_OLD])
@@ -325,9 +325,9 @@ async def test_a_revoked_article_is_410_with_its_reason_and_without_content(
     await world.submit(world.article(A), world.article(B))
     assert CANARY in (await http.get(f"/articles/{A}")).text
     await world.order(world.revocation(A, 3))
-    answer = await http.get(f"/articles/{A}")
-    assert (answer.status_code, answer.json()["reason"], answer.json()["order"]) == (410, "licensor", 3)
-    assert CANARY not in answer.text
+    response = await http.get(f"/articles/{A}")
+    assert (response.status_code, response.json()["reason"], response.json()["order"]) == (410, "licensor", 3)
+    assert CANARY not in response.text
     listed = (await http.get("/articles")).json()["items"]
     assert [one["article_id"] for one in listed] == [B]
     revoked = (await http.get("/revoked")).json()["items"]
@@ -339,9 +339,9 @@ async def test_an_article_that_may_not_be_read_yet_is_404(http: httpx.AsyncClien
     await world.submit(world.article(B))
     await world.db.execute("UPDATE article SET state = 'withheld' WHERE article_id = $1", B)
     for one in (A, B, "up:unknown"):
-        answer = await http.get(f"/articles/{one}")
-        assert answer.status_code == 404
-        assert CANARY not in answer.text
+        response = await http.get(f"/articles/{one}")
+        assert response.status_code == 404
+        assert CANARY not in response.text
     assert (await http.get("/articles")).json()["items"] == []
     assert (await http.get("/admin/articles/stats")).json() == {"embargoed": 1, "withheld": 1}
 
@@ -351,15 +351,15 @@ async def test_lists_are_paged_with_each_item_once(http: httpx.AsyncClient, worl
     await world.submit(*(world.article(one) for one in ids))
     await world.order(*(world.revocation(one) for one in ids[:3]))
     for path, expected in (("/articles", ids[3:]), ("/revoked", ids[:3])):
-        seen: list[str] = []
+        listed: list[str] = []
         cursor: str | None = None
         while True:
             page = (await http.get(path, params={"limit": 1} | ({"cursor": cursor} if cursor else {}))).json()
-            seen += [one["article_id"] for one in page["items"]]
+            listed += [one["article_id"] for one in page["items"]]
             cursor = page["next_cursor"]
             if cursor is None:
                 break
-        assert seen == expected
+        assert listed == expected
     only = (await http.get("/articles", params={"fields": "article_id,version"})).json()["items"]
     assert only == [{"article_id": one, "version": world.number} for one in ids[3:]]
 
@@ -384,8 +384,8 @@ async def test_a_sample_contains_readable_articles_from_the_whole_table(
 
 
 async def holdings(http: httpx.AsyncClient, *ids: str) -> dict[str, str]:
-    answer = await http.post("/ingester/holdings", json={"article_ids": ids})
-    items: dict[str, str] = answer.json()["items"]
+    response = await http.post("/ingester/holdings", json={"article_ids": ids})
+    items: dict[str, str] = response.json()["items"]
     return items
 
 
@@ -407,19 +407,19 @@ async def test_holdings_name_the_order_that_the_row_has_applied(
 ) -> None:
     await world.submit(world.article(A), world.article(B))
     await world.order(world.revocation(A, 1), world.reinstatement(A, 2), world.revocation(A, 3))
-    answer = await http.post("/ingester/holdings", json={"article_ids": [A, B, "up:never"]})
-    assert answer.json()["orders"] == {A: 3}
+    response = await http.post("/ingester/holdings", json={"article_ids": [A, B, "up:never"]})
+    assert response.json()["orders"] == {A: 3}
 
 
 # Feeds
 
 
 async def test_a_poll_returns_its_result(http: httpx.AsyncClient, world: World, script: Script) -> None:
-    script.answers = [revoked_page("1", cursor="c")]
-    answer = await http.post("/feeds/test-revoked/poll", headers={"X-API-Key": "operator"})
-    body = answer.json()
-    assert (answer.status_code, body["noticed"], body["caught_up"]) == (200, 1, True)
-    (notice,) = await world.said(RevocationNoticed)
+    script.responses = [revoked_page("1", cursor="c")]
+    response = await http.post("/feeds/test-revoked/poll", headers={"X-API-Key": "operator"})
+    body = response.json()
+    assert (response.status_code, body["noticed"], body["caught_up"]) == (200, 1, True)
+    (notice,) = await world.unsent_events(RevocationNoticed)
     assert str(notice.poll_id) == body["poll_id"]
     listed = (await http.get("/feeds")).json()["items"]
     assert [(one["name"], one["cursor"], one["state"], one["configured"]) for one in listed] == [
@@ -430,16 +430,16 @@ async def test_a_poll_returns_its_result(http: httpx.AsyncClient, world: World, 
 async def test_a_poll_of_a_failing_provider_is_502_and_never_an_empty_result(
     http: httpx.AsyncClient, script: Script
 ) -> None:
-    script.answers = [failure(9999)]
-    answer = await http.post("/feeds/test-revoked/poll", headers={"X-API-Key": "operator"})
-    assert (answer.status_code, "9999" in answer.json()["detail"]) == (502, True)
+    script.responses = [failure(9999)]
+    response = await http.post("/feeds/test-revoked/poll", headers={"X-API-Key": "operator"})
+    assert (response.status_code, "9999" in response.json()["detail"]) == (502, True)
     assert (await http.post("/feeds/nothing/poll", headers={"X-API-Key": "operator"})).status_code == 404
     assert (await http.post("/feeds/test-revoked/poll")).status_code == 401
 
 
 async def test_a_stopped_feed_is_resumed_by_an_operator(http: httpx.AsyncClient, script: Script) -> None:
     operator = {"X-API-Key": "operator"}
-    script.answers = [failure(1000)]
+    script.responses = [failure(1000)]
     await http.post("/feeds/test-revoked/poll", headers=operator)
     assert (await http.post("/feeds/test-revoked/resume", headers=operator)).status_code == 204
     assert (await http.post("/feeds/test-revoked/resume", headers=operator)).status_code == 409
@@ -501,7 +501,7 @@ async def test_a_dead_letter_of_a_feed_is_reprocessed_by_its_reader(world: World
         port.Bad(0, "77", "7", "odd", "x", orjson.dumps(sound)),
         port.Bad(1, None, "8", "id_missing", "x", b"<article><title>t</title></article>"),
     ]
-    script.answers = [articles_page(bad=entries, cursor="8")]
+    script.responses = [articles_page(bad=entries, cursor="8")]
     await polling.poll(script.feed("articles", name="f"), world.service, "test")
     world.clock.advance(minutes=1)
     assert await command(SERVICE, world.service, "replay-dlq") == 3
@@ -559,9 +559,9 @@ async def test_a_page_of_texts_ends_with_the_one_that_reaches_the_byte_limit_and
     sizes, found, cursor = [], [], ""
     while cursor is not None:
         query: dict[str, Any] = {"limit": 500} | ({"cursor": cursor} if cursor else {})
-        answer = (await http.get("/articles", params=query)).json()
-        sizes.append(len(answer["items"]))
-        found += [item["article_id"] for item in answer["items"]]
-        cursor = answer["next_cursor"]
+        response = (await http.get("/articles", params=query)).json()
+        sizes.append(len(response["items"]))
+        found += [item["article_id"] for item in response["items"]]
+        cursor = response["next_cursor"]
     assert sizes == [3, 3, 1]
     assert found == [f"up:{n}" for n in range(7)]

@@ -28,9 +28,9 @@ async def missed(http: httpx.AsyncClient, since: datetime, limit: int = 500) -> 
     found: list[dict[str, Any]] = []
     query = {"published_after": since.isoformat(), "limit": str(limit)}
     while True:
-        answer = await http.get("/articles", params=query)
-        assert answer.status_code == 200, answer.text
-        page = answer.json()
+        response = await http.get("/articles", params=query)
+        assert response.status_code == 200, response.text
+        page = response.json()
         assert len(page["items"]) <= limit
         found += page["items"]
         if page["next_cursor"] is None:
@@ -89,9 +89,9 @@ async def test_a_time_before_the_recorded_publications_is_refused(
 ) -> None:
     recent, long_ago = (world.ago(days=days).isoformat() for days in (29, 31))
     assert (await http.get("/articles", params={"published_after": recent})).status_code == 200
-    answer = await http.get("/articles", params={"published_after": long_ago})
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["code"] == "too_long_ago"
+    response = await http.get("/articles", params={"published_after": long_ago})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["code"] == "too_long_ago"
 
 
 async def test_a_cursor_of_one_list_is_refused_by_the_other(http: httpx.AsyncClient, world: World) -> None:
@@ -116,6 +116,6 @@ async def test_a_page_of_publications_ends_with_the_text_that_reaches_the_byte_l
     since = world.ago(minutes=1)
     await world.submit(*(world.article(f"up:{n}", body="x" * 20_000) for n in range(7)))
     await publish(world)
-    answer = await http.get("/articles", params={"published_after": since.isoformat()})
-    assert len(answer.json()["items"]) == 3
+    response = await http.get("/articles", params={"published_after": since.isoformat()})
+    assert len(response.json()["items"]) == 3
     assert [one["article_id"] for one in await missed(http, since)] == [f"up:{n}" for n in range(7)]

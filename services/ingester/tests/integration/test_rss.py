@@ -132,11 +132,13 @@ async def test_a_deleted_entry_is_noticed_once_as_the_licensors_revocation(
     await reading.feed.set(format=form)
     ids = await reading.feed.publish(2)
     await reading.poll()
-    gone = next(key for key, title in (await reading.titles()).items() if title == text_of(1, 1, "title"))
+    deleted_id = next(
+        key for key, title in (await reading.titles()).items() if title == text_of(1, 1, "title")
+    )
     await reading.feed.delete(ids[0])
     assert (await reading.poll()).noticed == 1
     (notice,) = await reading.noticed()
-    assert (notice.article_id, notice.noticed_by, notice.reason) == (gone, NAME, Reason.LICENSOR)
+    assert (notice.article_id, notice.noticed_by, notice.reason) == (deleted_id, NAME, Reason.LICENSOR)
     assert notice.revoked_at is not None
     assert timedelta() <= reading.world.clock.now() - notice.revoked_at <= timedelta(minutes=2)
     await reading.feed.publish()
@@ -336,7 +338,7 @@ async def test_records_contain_no_text_and_no_secret_of_the_address(
     await reading.poll()
     await reading.feed.fail("truncated")
     await reading.poll()
-    kept: list[Any] = [await reading.world.said(AlertRaised)]
+    kept: list[Any] = [await reading.world.unsent_events(AlertRaised)]
     for table in ("api_call", "feed", "feed_poll", "feed_cursor_change", "key_pace", "incident"):
         kept += [dict(row) for row in await reading.world.db.fetch(f"SELECT * FROM {table}")]  # noqa: S608
     shown = str(kept) + "".join(capfd.readouterr())

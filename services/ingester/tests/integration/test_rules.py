@@ -93,14 +93,14 @@ async def _compare(world: World, prefix: str, model: dict[str, Model]) -> None:
         if row is None:
             assert expected == Model()
             continue
-        seen = Model(
+        actual = Model(
             row["order_no"],
             row["state"] == "revoked",
             row["source_order"],
             row["version"] and row["version"] - world.number + 1,
             await world.text(article_id),
         )
-        assert seen == expected
+        assert actual == expected
 
 
 _property = settings(
@@ -231,14 +231,14 @@ async def test_an_old_order_changes_nothing(world: World) -> None:
 async def outcomes(world: World) -> list[dict[str, Any]]:
     return [
         {"order": one.order, "attempt": one.attempt} | {part.copy_kind: part.outcome for part in one.removals}
-        for one in await world.said(ArticleRemoved)
+        for one in await world.unsent_events(ArticleRemoved)
     ]
 
 
 async def test_the_receipt_of_every_order_states_what_was_found(world: World) -> None:
     await world.submit(world.article(A))
     await world.order(world.revocation(A, 1), world.revocation(B, 1))
-    never, gone, lifted, old = (
+    never, removed, lifted, old = (
         Outcome.NEVER_HELD,
         Outcome.REMOVED,
         Outcome.REINSTATED,
@@ -246,15 +246,15 @@ async def test_the_receipt_of_every_order_states_what_was_found(world: World) ->
     )
     assert sorted(await outcomes(world), key=lambda one: str(one["content"])) == [
         {"order": 1, "attempt": 1, "content": never, "quarantine": never},
-        {"order": 1, "attempt": 1, "content": gone, "quarantine": never},
+        {"order": 1, "attempt": 1, "content": removed, "quarantine": never},
     ]
-    await world.sent()
+    await world.mark_sent()
     await world.order(world.reinstatement(A, 2))
     assert await outcomes(world) == [{"order": 2, "attempt": 1, "content": lifted, "quarantine": lifted}]
-    await world.sent()
+    await world.mark_sent()
     await world.order(world.revocation(A, 1, attempt=4))
     assert await outcomes(world) == [{"order": 1, "attempt": 4, "content": old, "quarantine": old}]
-    await world.sent()
+    await world.mark_sent()
     await world.order(world.revocation(A, 3))
     assert [one["content"] for one in await outcomes(world)] == [Outcome.ALREADY_REMOVED]
 
@@ -263,12 +263,12 @@ async def test_a_resent_order_gets_another_receipt(world: World) -> None:
     await world.submit(world.article(A))
     order = world.revocation(A)
     await world.order(order)
-    first = await world.said(ArticleRemoved)
-    await world.sent()
+    first = await world.unsent_events(ArticleRemoved)
+    await world.mark_sent()
     await world.order(order)
-    again = await world.said(ArticleRemoved)
+    again = await world.unsent_events(ArticleRemoved)
     assert [one.receipt_id for one in again] == [one.receipt_id for one in first]
-    await world.sent()
+    await world.mark_sent()
     await world.order(order.model_copy(update={"attempt": 2}))
     (second,) = await outcomes(world)
     assert (second["attempt"], second["content"]) == (2, Outcome.ALREADY_REMOVED)
@@ -297,7 +297,7 @@ async def test_a_receipt_is_sent_only_with_the_removal_that_it_reports(
         patched.setattr("ingester.storage.notices.answered", fails)
         with pytest.raises(Poison):
             await world.order(world.revocation(A))
-    assert await world.said(ArticleRemoved) == []
+    assert await world.unsent_events(ArticleRemoved) == []
     assert (await world.state(A), await world.text(A)) == ("live", "text")
     await world.order(world.revocation(A))
     (receipt,) = await outcomes(world)

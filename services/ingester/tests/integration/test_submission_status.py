@@ -41,10 +41,10 @@ async def send(
 
 async def status(http: httpx.AsyncClient, event_id: str, key: str = "upstream") -> dict[str, Any]:
     """Returns the response to the sender."""
-    answer = await http.get(f"/submissions/{event_id}", headers={"X-API-Key": key})
-    assert answer.status_code == 200, answer.text
-    assert CANARY not in answer.text
-    body: dict[str, Any] = answer.json()
+    response = await http.get(f"/submissions/{event_id}", headers={"X-API-Key": key})
+    assert response.status_code == 200, response.text
+    assert CANARY not in response.text
+    body: dict[str, Any] = response.json()
     return body
 
 
@@ -163,19 +163,19 @@ async def test_two_senders_may_use_one_event_id(http: httpx.AsyncClient, world: 
 
 async def test_a_submission_over_http_returns_the_ids_for_status_queries(http: httpx.AsyncClient) -> None:
     body = {"items": [item(A), item("up:bad", title=...), item(B)]}
-    answer = (await submit(http, body)).json()
-    assert answer["accepted"] == [A, B]
-    for event_id, article_id in zip(answer["event_ids"], answer["accepted"], strict=True):
+    response = (await submit(http, body)).json()
+    assert response["accepted"] == [A, B]
+    for event_id, article_id in zip(response["event_ids"], response["accepted"], strict=True):
         found = await status(http, event_id)
         assert (found["state"], found["article_id"]) == ("stored", article_id)
-    refused = answer["event_ids"][0].rpartition("/")[0] + "/1"
+    refused = response["event_ids"][0].rpartition("/")[0] + "/1"
     found = await status(http, refused)
     assert (found["state"], found["errors"][0]["code"]) == ("refused", "missing")
 
 
 async def test_a_webhook_is_accepted_until_it_is_processed(http: httpx.AsyncClient, world: World) -> None:
-    answer = (await push(http, world, {"items": [item("partner:1"), item("partner:2", title=...)]})).json()
-    assert answer["event_ids"] == ["w1/0"]
+    response = (await push(http, world, {"items": [item("partner:1"), item("partner:2", title=...)]})).json()
+    assert response["event_ids"] == ["w1/0"]
     assert (await status(http, "w1/0", "partner"))["state"] == "accepted"
     assert (await status(http, "w1/1", "partner"))["errors"][0]["code"] == "missing"
     assert (await status(http, "w1/0"))["state"] == "unknown"

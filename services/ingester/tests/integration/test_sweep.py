@@ -63,7 +63,7 @@ async def articles(world: World) -> Articles:
 
 def request(world: World, *held: str, **more: Any) -> SweepRequested:
     """A request to sweep articles, with these ids held."""
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "sweep_id": uuid4(),
         "data_class": "articles",
         "action": Action.DELETE,
@@ -73,7 +73,7 @@ def request(world: World, *held: str, **more: Any) -> SweepRequested:
         "requested_at": world.clock.now(),
         "requested_by": "a test",
     }
-    return SweepRequested(**(given | more))
+    return SweepRequested(**(fields | more))
 
 
 async def ids(world: World, table: str = "article") -> list[str]:
@@ -90,12 +90,12 @@ async def read(world: World, path: str) -> httpx.Response:
 
 async def test_old_documents_are_deleted_and_published_ids_stay(world: World, articles: Articles) -> None:
     assert await articles.count(request(world)) == SweepCounts(3, 3, 0, 3)
-    assert await ids(world, "article_content") == [ANCIENT, OLD, OLDER, YOUNG], "a count touches nothing"
+    assert await ids(world, "article_content") == [ANCIENT, OLD, OLDER, YOUNG], "a count changes nothing"
     assert await articles.remove(request(world), Progress()) == SweepCounts(3, 3, 0, 3)
     assert await ids(world, "article_content") == [YOUNG]
     assert await ids(world) == [ANCIENT, OLD, OLDER, YOUNG]
     months = [month.name for month in await world.service.months.all()]
-    assert months == ["article_content_2025_11"], "October went as a whole"
+    assert months == ["article_content_2025_11"], "the partition of October is dropped"
     assert await articles.remove(request(world), Progress()) == SweepCounts(0, 0, 0, 3)
 
 
@@ -111,9 +111,9 @@ async def test_an_id_that_was_never_published_is_deleted_with_its_document(world
     await notices.on_time(world.service)
     await world.order(world.revocation("up:ordered"))
     owned = Articles(world.db, world.clock, world.service.months)
-    asked = request(world)
-    assert (await owned.count(asked)).kept == 2
-    assert await owned.remove(asked, Progress()) == SweepCounts(2, 2, 0, 2)
+    sweep = request(world)
+    assert (await owned.count(sweep)).kept == 2
+    assert await owned.remove(sweep, Progress()) == SweepCounts(2, 2, 0, 2)
     assert await ids(world) == ["up:ended", "up:ordered"]
 
 
@@ -121,12 +121,12 @@ async def test_a_swept_article_is_refused_from_every_source(
     world: World, articles: Articles, script: Script
 ) -> None:
     await articles.remove(request(world), Progress())
-    await world.sent()
+    await world.mark_sent()
     before = await world.db.fetchval("SELECT version FROM article WHERE article_id = $1", OLD)
     newer = aged(world, OLD, 105, "newer", source_order=NUMBER_MAX)
     unknown = aged(world, "up:unknown", 130)
     await world.submit(newer, unknown, aged(world, YOUNG, 95, "newer", source_order=NUMBER_MAX))
-    script.answers = [articles_page(newer, unknown, aged(world, "up:fresh", 1), cursor="3")]
+    script.responses = [articles_page(newer, unknown, aged(world, "up:fresh", 1), cursor="3")]
     run = await poll_recorded(script.feed("articles", limit=4), world.service, "test")
     assert (run.received, run.too_old) == (3, 2)
     counts = await world.db.fetchval("SELECT counts ->> 'too_old' FROM job_run WHERE job LIKE 'poll:%'")
@@ -176,8 +176,8 @@ async def test_a_swept_article_is_410_for_readers_and_listed_nowhere(
     world: World, articles: Articles
 ) -> None:
     await articles.remove(request(world), Progress())
-    answer = await read(world, f"/articles/{OLD}")
-    assert (answer.status_code, answer.json()["reason"]) == (410, "retention")
+    response = await read(world, f"/articles/{OLD}")
+    assert (response.status_code, response.json()["reason"]) == (410, "retention")
     listed = await read(world, "/articles")
     assert [item["article_id"] for item in listed.json()["items"]] == [YOUNG]
     assert (await read(world, "/admin/articles/stats")).json() == {"live": 1, "swept": 3}
@@ -187,15 +187,15 @@ async def test_a_swept_article_is_410_for_readers_and_listed_nowhere(
 async def test_a_held_article_is_not_swept_stays_readable_and_can_be_taken_down(
     world: World, articles: Articles
 ) -> None:
-    asked = request(world, OLD, OLDER, ANCIENT)
-    assert await articles.remove(asked, Progress()) == SweepCounts(3, 0, 3, 0)
+    sweep = request(world, OLD, OLDER, ANCIENT)
+    assert await articles.remove(sweep, Progress()) == SweepCounts(3, 0, 3, 0)
     assert await ids(world, "article_content") == [YOUNG]
     assert await world.held(OLD, OLDER, ANCIENT) == {OLD, OLDER, ANCIENT}
     for one in (OLD, OLDER, ANCIENT):
         assert (await read(world, f"/articles/{one}")).status_code == 200
     assert len((await read(world, "/articles")).json()["items"]) == 4
     await world.order(world.revocation(OLDER))
-    (receipt,) = await world.said(ArticleRemoved)
+    (receipt,) = await world.unsent_events(ArticleRemoved)
     assert {one.copy_kind: one.outcome for one in receipt.removals}["content"] is Outcome.REMOVED
     assert (await read(world, f"/articles/{OLDER}")).status_code == 410
     assert await world.held(OLD, OLDER) == {OLD}
@@ -216,14 +216,14 @@ async def test_a_hold_by_date_keeps_the_articles_dated_in_its_span(world: World,
 
 
 async def test_an_article_revoked_while_it_is_copied_is_not_held(world: World, articles: Articles) -> None:
-    asked = request(world, OLDER)
+    sweep = request(world, OLDER)
     start = world.clock.now() - timedelta(days=400)
     async with world.db.transaction() as takedown:
         await takedown.execute(
             "UPDATE article SET state = 'revoked', order_no = 1 WHERE article_id = $1", OLDER
         )
         await takedown.execute("DELETE FROM article_content WHERE article_id = $1", OLDER)
-        copying = asyncio.create_task(articles._hold(start, before(world), LegalHolds.of(asked.holds)))
+        copying = asyncio.create_task(articles._hold(start, before(world), LegalHolds.of(sweep.holds)))
         await until(lambda: _waits_for_a_lock(world), what="the copy waits for the takedown")
     await copying
     assert await ids(world, "article_held") == []
@@ -254,13 +254,13 @@ async def test_a_revocation_in_year_three_gets_its_receipt_from_the_remaining_ro
     await articles.remove(request(world), Progress())
     world.clock.advance(days=800)
     await world.order(world.revocation(OLD))
-    (receipt,) = await world.said(ArticleRemoved)
+    (receipt,) = await world.unsent_events(ArticleRemoved)
     assert {one.outcome for one in receipt.removals if one.copy_kind == "content"} == {
         Outcome.ALREADY_REMOVED
     }
     assert await world.state(OLD) == "revoked"
     await articles.remove(request(world), Progress())
-    assert await world.state(OLD) == "revoked", "the tombstone outlives every sweep"
+    assert await world.state(OLD) == "revoked", "no sweep deletes the tombstone"
     await world.submit(aged(world, OLD, 900, "again", source_order=NUMBER_MAX))
     assert await world.text(OLD) is None
 
@@ -268,14 +268,14 @@ async def test_a_revocation_in_year_three_gets_its_receipt_from_the_remaining_ro
 async def test_an_interrupted_sweep_is_finished_by_the_next_one(
     world: World, articles: Articles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sweep is interrupted after each of its steps in turn; earlier counts stay."""
+    """The sweep is interrupted after each of its steps in turn; earlier counts are kept."""
     kept: dict[str, Any] = {}
 
     async def keep(_: Transaction, notes: Any) -> None:
         kept.update(notes)
         kept["steps"] = kept.get("steps", 0) + 1
 
-    asked, deaths = request(world, OLDER), 0
+    sweep, interruptions = request(world, OLDER), 0
     for name in ("hold", "count_month", "remove", "delete_released", "delete_ids", "delete_quarantined"):
         real = getattr(sweeps, name)
 
@@ -286,10 +286,10 @@ async def test_an_interrupted_sweep_is_finished_by_the_next_one(
         with monkeypatch.context() as patch:
             patch.setattr(sweeps, name, dies)
             with pytest.raises(RuntimeError):
-                await articles.remove(asked, Progress(kept, keep))
-        deaths += 1
-    tally = await articles.remove(asked, Progress(kept, keep))
-    assert deaths == 6
+                await articles.remove(sweep, Progress(kept, keep))
+        interruptions += 1
+    tally = await articles.remove(sweep, Progress(kept, keep))
+    assert interruptions == 6
     assert tally == SweepCounts(3, 2, 1, 2)
     assert await ids(world, "article_held") == [OLDER]
 
@@ -341,8 +341,8 @@ async def test_a_request_is_answered_by_the_service(world: World, articles: Arti
     assert articles.months is world.service.months
     await world.service.sweeper.requested(world.received([request(world)]))
     await world.service.sweeper.process_due()
-    answers = await world.db.fetch("SELECT value FROM outbox_orders WHERE type = $1", SweepCompleted.TYPE)
-    found: Sequence[SweepCompleted] = [SweepCompleted.model_validate_json(row["value"]) for row in answers]
+    replies = await world.db.fetch("SELECT value FROM outbox_orders WHERE type = $1", SweepCompleted.TYPE)
+    found: Sequence[SweepCompleted] = [SweepCompleted.model_validate_json(row["value"]) for row in replies]
     assert [(one.owner, one.removed, one.kept) for one in found] == [("ingester", 3, 3)]
 
 

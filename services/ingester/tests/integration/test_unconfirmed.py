@@ -24,7 +24,7 @@ async def arrive(world: World, *orders: AnyOrder) -> None:
     await on_orders(world.received(orders), world.service)
 
 
-async def answer(world: World, *issued: AnyOrder) -> None:
+async def confirm_issued(world: World, *issued: AnyOrder) -> None:
     """Asks compliance, which has issued these orders."""
     (doubtful,) = await unconfirmed.due(world.db, world.clock.now())
     await on_confirmed(world.service, doubtful, world.received(issued))
@@ -50,7 +50,7 @@ async def test_a_forged_revocation_with_a_gap_withholds_is_reported_and_changes_
     await world.news()
     await arrive(world, world.revocation(A, HIGHEST))
     assert (await world.state(A), await world.held(A)) == ("withheld", {A})
-    await answer(world)
+    await confirm_issued(world)
     assert (await world.state(A), await world.text(A)) == ("live", "text")
     assert (await incidents(world), await world.alerts()) == (["order_not_issued"], ["OrderNotIssued"])
     await arrive(world, world.revocation(A, 1))
@@ -66,7 +66,7 @@ async def test_a_forged_reinstatement_does_not_make_a_revoked_article_readable(w
     await arrive(world, forged)
     await world.submit(world.article(A, "again", source_order=NUMBER_MAX))
     assert (await world.state(A), await world.held(A)) == ("revoked", set())
-    await answer(world, revoked)
+    await confirm_issued(world, revoked)
     assert (await world.state(A), await incidents(world)) == ("revoked", ["order_not_issued"])
 
 
@@ -75,16 +75,16 @@ async def test_an_order_after_a_lost_one_is_applied_when_compliance_has_confirme
     first, second = world.revocation(A, 1), world.reinstatement(A, 2)
     await arrive(world, second)
     assert (await world.state(A), await world.held(A)) == ("withheld", {A})
-    await answer(world, first, second)
+    await confirm_issued(world, first, second)
     assert (await world.state(A), await world.held(A), await incidents(world)) == ("live", set(), [])
 
 
 async def test_no_receipt_is_sent_before_an_order_is_confirmed(world: World) -> None:
     order = world.revocation(A, 5)
     await arrive(world, order)
-    assert await world.said(ArticleRemoved) == []
-    await answer(world, order)
-    assert [one.order for one in await world.said(ArticleRemoved)] == [5]
+    assert await world.unsent_events(ArticleRemoved) == []
+    await confirm_issued(world, order)
+    assert [one.order for one in await world.unsent_events(ArticleRemoved)] == [5]
 
 
 async def test_an_unconfirmed_order_and_a_withholding_order_end_independently(world: World) -> None:
@@ -92,7 +92,7 @@ async def test_an_unconfirmed_order_and_a_withholding_order_end_independently(wo
     withheld = world.withholding(A, 1)
     await arrive(world, withheld)
     await arrive(world, world.revocation(A, HIGHEST))
-    await answer(world, withheld)
+    await confirm_issued(world, withheld)
     assert (await world.state(A), await world.text(A)) == ("withheld", "text")
     await arrive(world, world.reinstatement(A, 2))
     assert await world.state(A) == "live"
@@ -102,7 +102,7 @@ async def test_an_id_whose_embargo_ended_while_unconfirmed_is_kept(world: World)
     await world.submit(world.article(A, embargoed_until=world.clock.now() + timedelta(hours=1)))
     await arrive(world, world.revocation(A, HIGHEST))
     world.clock.advance(hours=2)
-    await answer(world)
+    await confirm_issued(world)
     assert [one.article_id for one in await world.news()] == [A]
     assert await world.db.fetchval("SELECT given FROM article WHERE article_id = $1", A)
 

@@ -19,7 +19,7 @@ from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_testing.broker import Broker, Raw
-from clawback_testing.listening import listening
+from clawback_testing.subscribers import consuming
 from clawback_testing.waiting import until
 from ingester.domain.feed import RevokedEntry
 from ingester.entrypoints.consumers import subscriptions
@@ -50,14 +50,14 @@ async def context(world: World, topics: Broker, common_settings: CommonSettings)
 async def listen(context: BusContext, world: World, broker: Broker, records: Sequence[Raw | Message]) -> None:
     """Processes these with the worker's lane of orders."""
     lane = [one for one in subscriptions(world.service) if one.topic == TOPIC]
-    async with listening(context, *lane):
+    async with consuming(context, *lane):
         await broker.send(TOPIC, records)
 
         async def handled() -> bool:
             committed = await broker.committed("ingester.orders")
             return sum(offset for offset in committed.values() if offset > 0) >= len(records)
 
-        await until(handled, what="all orders dealt with")
+        await until(handled, what="all orders are processed")
 
 
 async def test_an_unreadable_order_withholds_its_article_pages_a_person_and_does_not_block_others(
@@ -70,9 +70,9 @@ async def test_an_unreadable_order_withholds_its_article_pages_a_person_and_does
     assert [await world.state(one) for one in (A, B, C)] == ["withheld", "revoked", "live"]
     assert [one.article_id for one in await world.news()] == [C]
     assert await world.alerts() == ["UnreadableOrder"] * 2
-    for alert in await world.said(AlertRaised):
+    for alert in await world.unsent_events(AlertRaised):
         assert (alert.severity, alert.labels["subject"]) == ("critical", A)
-    letters: list[DeadLetter] = await world.said(DeadLetter)
+    letters: list[DeadLetter] = await world.unsent_events(DeadLetter)
     assert sorted(letter.reason for letter in letters) == ["null_value", "value_invalid"]
     rows = await world.db.fetch("SELECT id, subject, closed_at FROM incident")
     assert {row["id"] for row in rows} == {letter.quarantine_id for letter in letters}
@@ -86,13 +86,13 @@ async def test_the_same_unreadable_order_again_is_the_same_incident_and_pages_on
     await world.db.execute("DELETE FROM consumer_offset")
     assert await world.alerts() == ["UnreadableOrder"]
     lane = [one for one in subscriptions(world.service) if one.topic == TOPIC]
-    async with listening(context, *lane):
+    async with consuming(context, *lane):
         await topics.send(TOPIC, [message(world.revocation(B))])
 
         async def removed() -> bool:
             return await world.state(B) == "revoked"
 
-        await until(removed, what="the neighbour")
+        await until(removed, what="the other order is applied")
     assert await world.alerts() == ["UnreadableOrder"]
     assert await world.db.fetchval("SELECT count(*) FROM incident") == 1
 

@@ -17,8 +17,11 @@ A = "up:a"
 
 
 async def outcomes(world: World) -> list[tuple[int, set[Outcome]]]:
-    found = [(one.order, {part.outcome for part in one.removals}) for one in await world.said(ArticleRemoved)]
-    await world.sent()
+    found = [
+        (one.order, {part.outcome for part in one.removals})
+        for one in await world.unsent_events(ArticleRemoved)
+    ]
+    await world.mark_sent()
     return found
 
 
@@ -70,7 +73,7 @@ async def test_a_revocation_removes_a_withheld_article(world: World) -> None:
     await outcomes(world)
     await world.order(world.revocation(A, 2))
     assert (await world.state(A), await world.held(A)) == ("revoked", set())
-    (receipt,) = await world.said(ArticleRemoved)
+    (receipt,) = await world.unsent_events(ArticleRemoved)
     assert receipt.removals[0].outcome is Outcome.REMOVED
     await world.order(world.reinstatement(A, 3))
     assert (await world.text(A), await published(world)) == (None, [])

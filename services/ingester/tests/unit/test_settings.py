@@ -45,9 +45,9 @@ def test_a_bad_file_of_feeds_is_named_when_a_process_starts(
     file: Path, capsys: pytest.CaptureFixture[str], text: str, words: str
 ) -> None:
     file.write_text(text)
-    said = refused(capsys)
-    assert f"FEEDS: {file}" in said
-    assert words in said
+    output = refused(capsys)
+    assert f"FEEDS: {file}" in output
+    assert words in output
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ class World(ServiceWorld[Service]):
 
     async def requests(self) -> list[SweepRequested]:
         """All requests to owners, in order."""
-        return await self.said(SweepRequested)
+        return await self.unsent_events(SweepRequested)
 
     async def state(self, sweep: Sweep) -> str:
         """The state of a sweep."""

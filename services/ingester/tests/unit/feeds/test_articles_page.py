@@ -345,8 +345,8 @@ def read_with(inner: str | dict[str, Any], wire: Wire) -> Page:
             f"<title>T</title>{inner}</article></articles></response>"
         ).encode()
         return parse_articles(body, "application/xml", received_at=RECEIVED_AT)
-    answer = orjson.dumps({"status": "SUCCESS", "articles": [wire(**inner)]})
-    return parse_articles(answer, "application/json", received_at=RECEIVED_AT)
+    body = orjson.dumps({"status": "SUCCESS", "articles": [wire(**inner)]})
+    return parse_articles(body, "application/json", received_at=RECEIVED_AT)
 
 
 @pytest.mark.parametrize(

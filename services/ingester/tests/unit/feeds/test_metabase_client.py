@@ -25,7 +25,7 @@ KEY = "k-3f9-secret"
 JSON = {"content-type": "application/json"}
 EMPTY = httpx.Response(200, json={"status": "SUCCESS", "articles": []})
 
-Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
+Reply = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 
 
 def articles(*sequences: int) -> httpx.Response:
@@ -34,15 +34,15 @@ def articles(*sequences: int) -> httpx.Response:
 
 
 def refusal(code: int, status: int = 200, **headers: str) -> httpx.Response:
-    said = {"status": "FAILURE", "messageCode": str(code), "developerMessage": f"key {KEY}"}
-    return httpx.Response(status, json=said, headers=headers)
+    body = {"status": "FAILURE", "messageCode": str(code), "developerMessage": f"key {KEY}"}
+    return httpx.Response(status, json=body, headers=headers)
 
 
 @dataclass
 class World:
     """The environment of a client, with a record of events."""
 
-    answers: list[Answer]
+    responses: list[Reply]
     failures_max: int = 50
     options: ClientOptions = field(default_factory=ClientOptions)
     requests: list[httpx.Request] = field(default_factory=list)
@@ -52,7 +52,7 @@ class World:
     revoked_cursor: RevokedCursor = field(default_factory=RevokedCursor)
 
     def __post_init__(self) -> None:
-        self.http = httpx.AsyncClient(transport=httpx.MockTransport(self.answer))
+        self.http = httpx.AsyncClient(transport=httpx.MockTransport(self.respond))
         self.breaker = Breaker("provider", self.clock, failures=self.failures_max, not_failures=NOT_OUTAGES)
         self.client = MetabaseClient(
             "http://provider.example/",
@@ -67,17 +67,17 @@ class World:
             revoked_cursor=self.revoked_cursor,
         )
 
-    def answer(self, request: httpx.Request) -> httpx.Response:
+    def respond(self, request: httpx.Request) -> httpx.Response:
         """Returns the next response."""
         self.requests.append(request)
         self.story.append("call")
-        answer = self.answers.pop(0) if self.answers else EMPTY
-        if isinstance(answer, Exception):
-            raise answer
-        if callable(answer):
-            return answer(request)
+        response = self.responses.pop(0) if self.responses else EMPTY
+        if isinstance(response, Exception):
+            raise response
+        if callable(response):
+            return response(request)
         return httpx.Response(
-            answer.status_code, headers=answer.headers, stream=httpx.ByteStream(answer.content)
+            response.status_code, headers=response.headers, stream=httpx.ByteStream(response.content)
         )
 
     async def take(self) -> None:
@@ -160,7 +160,7 @@ async def test_three_retries_double_their_delay_and_each_waits_for_its_turn() ->
         httpx.Response(429),
     ],
 )
-async def test_a_temporary_failure_is_retried(passing: Answer) -> None:
+async def test_a_temporary_failure_is_retried(passing: Reply) -> None:
     world = World([passing, articles(5)])
     assert (await world.client.articles("1")).last_sequence == "5"
     assert [call.outcome == "ok" for call in world.calls] == [False, True]
@@ -278,11 +278,11 @@ async def test_a_gzip_bomb_is_refused_at_the_limit() -> None:
             read += 1000
             yield bomb[at : at + 1000]
 
-    def answer(_: httpx.Request) -> httpx.Response:
+    def response(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers={"content-encoding": "gzip"}, content=drip())
 
-    world = World([answer], options=ClientOptions(body_bytes_max=2_000_000))
-    world.answers += [answer] * 3
+    world = World([response], options=ClientOptions(body_bytes_max=2_000_000))
+    world.responses += [response] * 3
     with pytest.raises(UnreadableAnswer) as caught:
         await world.client.articles("1")
     assert caught.value.reason is Unreadable.TOO_LARGE
@@ -324,10 +324,10 @@ async def test_a_body_that_cannot_be_decompressed_is_unreadable(
     async def stream() -> AsyncIterator[bytes]:
         yield content
 
-    def answer(_: httpx.Request) -> httpx.Response:
+    def response(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers={"content-encoding": encoding, **JSON}, content=stream())
 
-    world = World([answer] * 4, options=ClientOptions(body_bytes_max=4000))
+    world = World([response] * 4, options=ClientOptions(body_bytes_max=4000))
     with pytest.raises(UnreadableAnswer) as caught:
         await world.client.articles("1")
     assert caught.value.reason is reason
@@ -339,10 +339,10 @@ async def test_gzip_in_several_members_is_one_body(packed: bytes) -> None:
         for at in range(len(packed)):
             yield packed[at : at + 1]
 
-    def answer(_: httpx.Request) -> httpx.Response:
+    def response(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers={"content-encoding": "gzip", **JSON}, content=stream())
 
-    assert (await World([answer]).client.articles("1")).count == 0
+    assert (await World([response]).client.articles("1")).count == 0
 
 
 async def test_an_endlessly_slow_response_is_aborted() -> None:
@@ -360,7 +360,7 @@ async def test_an_endlessly_slow_response_is_aborted() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         EMPTY,
         refusal(1000),
@@ -370,18 +370,18 @@ async def test_an_endlessly_slow_response_is_aborted() -> None:
     ],
 )
 async def test_the_key_is_in_no_log_no_error_and_no_record(
-    answer: Answer, caplog: pytest.LogCaptureFixture
+    response: Reply, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world = World([answer] * 4)
-    told = ""
+    world = World([response] * 4)
+    trace = ""
     with caplog.at_level(logging.DEBUG):
         try:
             await world.client.articles("1")
         except ClawbackError as error:
-            told = "".join(traceback.format_exception(error))
-    everything = told + caplog.text + repr(world.calls) + repr(world.client)
+            trace = "".join(traceback.format_exception(error))
+    everything = trace + caplog.text + repr(world.calls) + repr(world.client)
     assert KEY not in everything
-    assert ("provider.example" in caplog.text) == (not isinstance(answer, Exception))
+    assert ("provider.example" in caplog.text) == (not isinstance(response, Exception))
 
 
 async def test_a_call_that_cannot_be_recorded_fails() -> None:

@@ -65,13 +65,13 @@ slowly = settings(deadline=None, max_examples=100, suppress_health_check=[Health
 
 def check(body: bytes, media: str | None) -> None:
     """Checks that every parser has one of the three results, and that it can be stored."""
-    said: list[str] = []
+    errors: list[str] = []
     for read in READERS:
         try:
             keepable(read(body, media))
         except (UnreadableAnswer, ProviderFailure) as error:
-            said.append(str(error))
-    assert CANARY not in "".join(said)
+            errors.append(str(error))
+    assert CANARY not in "".join(errors)
 
 
 def keepable(found: object) -> None:

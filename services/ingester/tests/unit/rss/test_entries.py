@@ -267,8 +267,8 @@ def test_the_language_is_the_entrys_else_the_feeds_else_the_configured_one(
 ) -> None:
     def language(channel: str, entry: str) -> str | None:
         body = rss(f"{channel}<item><guid>1</guid>{entry}</item>")
-        told = replace(holder, language="fr")
-        return only(page_of(read(body, None).entries, told, received_at)).language
+        configured = replace(holder, language="fr")
+        return only(page_of(read(body, None).entries, configured, received_at)).language
 
     assert language("<language>de</language>", "<dc:language>en-GB</dc:language>") == "en-GB"
     assert language("<language>de</language>", "") == "de"

@@ -31,7 +31,7 @@ LIMITS_OF = "ingester.gateways.providers.rss.source.LIMITS"
 ONCE = replace(LIMITS, retry=Retry(attempts=1))
 SECRETS = ("pa55word", "s3cret", "bearer-9f")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
+Reply = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 
 
 def document(*ids: str, **headers: str) -> httpx.Response:
@@ -49,7 +49,7 @@ def not_gzip(_: httpx.Request) -> httpx.Response:
 class World:
     """A feed, its server, and a record of events."""
 
-    answers: list[Answer]
+    responses: list[Reply]
     requests: list[httpx.Request] = field(default_factory=list)
     calls: list[ApiCall] = field(default_factory=list)
     paced: list[str] = field(default_factory=list)
@@ -68,19 +68,19 @@ class World:
 
     @property
     def _http(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=httpx.MockTransport(self.answer))
+        return httpx.AsyncClient(transport=httpx.MockTransport(self.respond))
 
-    def answer(self, request: httpx.Request) -> httpx.Response:
+    def respond(self, request: httpx.Request) -> httpx.Response:
         """Returns the next response."""
         self.requests.append(request)
         self.story.append("call")
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        if callable(answer):
-            return answer(request)
-        stream = httpx.ByteStream(answer.content)
-        return httpx.Response(answer.status_code, headers=answer.headers, stream=stream)
+        response = self.responses.pop(0)
+        if isinstance(response, Exception):
+            raise response
+        if callable(response):
+            return response(request)
+        stream = httpx.ByteStream(response.content)
+        return httpx.Response(response.status_code, headers=response.headers, stream=stream)
 
     def pace(self, feed: FeedSettings, _: timedelta) -> "World":
         """Returns the rate limit of the feed's key."""
@@ -138,8 +138,8 @@ async def test_a_known_document_is_requested_conditionally() -> None:
     world = World([document("1", **state), httpx.Response(304)])
     first = await world.page()
     assert await world.page(first.cursor) == Page(cursor=first.cursor)
-    asked = world.requests[1].headers
-    assert (asked["if-none-match"], asked["if-modified-since"]) == ('"v1"', state["last_modified"])
+    headers = world.requests[1].headers
+    assert (headers["if-none-match"], headers["if-modified-since"]) == ('"v1"', state["last_modified"])
     assert [(call.http_status, call.items, call.outcome) for call in world.calls] == [
         (200, 1, "ok"),
         (304, 0, "ok"),
@@ -181,14 +181,14 @@ async def test_a_validator_that_cannot_be_stored_counts_as_none(etag: str) -> No
 
 
 async def test_the_longest_validators_fit_into_a_cursor_and_are_sent_back() -> None:
-    given = {"etag": 'W/"' + "|" * 138 + '"', "last_modified": "x" * 40}
-    world = World([document("1", **given), httpx.Response(304)])
+    validators = {"etag": 'W/"' + "|" * 138 + '"', "last_modified": "x" * 40}
+    world = World([document("1", **validators), httpx.Response(304)])
     cursor = (await world.page()).cursor
     assert cursor is not None
     assert len(cursor) == 200
     assert world.feed.source.place(cursor) is None
     await world.page(cursor)
-    assert world.requests[1].headers["if-none-match"] == given["etag"]
+    assert world.requests[1].headers["if-none-match"] == validators["etag"]
 
 
 @pytest.mark.parametrize(
@@ -234,9 +234,9 @@ async def test_any_other_failure_is_temporary(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-@pytest.mark.parametrize("given", ["90", "Sun, 01 Mar 2026 12:01:30 GMT"])
-async def test_a_pause_requested_by_the_server_is_passed_on(status: int, given: str) -> None:
-    world = World([httpx.Response(status, headers={"retry-after": given})], clock=FakeClock(NOW))
+@pytest.mark.parametrize("retry_after", ["90", "Sun, 01 Mar 2026 12:01:30 GMT"])
+async def test_a_pause_requested_by_the_server_is_passed_on(status: int, retry_after: str) -> None:
+    world = World([httpx.Response(status, headers={"retry-after": retry_after})], clock=FakeClock(NOW))
     with pytest.raises(Transient) as failed:
         await world.page()
     assert failed.value.retry_after_s == 90
@@ -253,7 +253,7 @@ async def test_no_redirect_is_followed(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "outcome"),
+    ("response", "outcome"),
     [
         (httpx.Response(200, content=b"<html></html>", headers={"content-type": "text/html"}), "html"),
         (httpx.Response(200, content=b"<rss><channel>"), "malformed"),
@@ -265,8 +265,8 @@ async def test_no_redirect_is_followed(status: int) -> None:
         (httpx.RemoteProtocolError("cut"), "unreachable"),
     ],
 )
-async def test_an_unusable_response_is_temporary_and_recorded(answer: Answer, outcome: str) -> None:
-    world = World([answer])
+async def test_an_unusable_response_is_temporary_and_recorded(response: Reply, outcome: str) -> None:
+    world = World([response])
     with pytest.raises(Transient):
         await world.page()
     assert [call.outcome for call in world.calls] == [outcome]
@@ -320,7 +320,7 @@ async def test_a_server_that_keeps_failing_is_not_called() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         document("1"),
         httpx.Response(403),
@@ -331,21 +331,21 @@ async def test_a_server_that_keeps_failing_is_not_called() -> None:
 )
 @pytest.mark.parametrize("where", ["in a file", "in the address"])
 async def test_secrets_of_the_address_are_shown_nowhere(
-    answer: Answer, where: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    response: Reply, where: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "authorization"
     path.write_text("Bearer bearer-9f\n")
     in_file = {"authorization_file": str(path), "url": URL.replace("user:pa55word@", "")}
-    world, told = World([answer], options={**in_file} if where == "in a file" else {}), ""
+    world, trace = World([response], options={**in_file} if where == "in a file" else {}), ""
     with caplog.at_level(logging.DEBUG):
         try:
             await world.page()
         except ClawbackError as error:
-            told = "".join(traceback.format_exception(error))
+            trace = "".join(traceback.format_exception(error))
     sent = world.requests[0].headers["authorization"]
     assert sent == ("Bearer bearer-9f" if where == "in a file" else "Basic dXNlcjpwYTU1d29yZA==")
     reader = world.feed.source.connect(uuid4())
-    shown = told + caplog.text + repr(world.calls) + repr(world.feed) + repr(reader)
+    shown = trace + caplog.text + repr(world.calls) + repr(world.feed) + repr(reader)
     assert not [secret for secret in SECRETS if secret in shown]
     assert world.feed.source.origin.endpoint == "https://feeds.example/news.xml"
 

@@ -78,12 +78,12 @@ def atom(inner: str) -> bytes:
 
 def check(body: bytes, media: str | None) -> None:
     """Checks for a page that can be stored, or an error without any of the document."""
-    said = ""
+    error_text = ""
     try:
         keepable(page_of(read(body, media).entries, HOLDER, NOW))
     except UnreadableAnswer as error:
-        said = str(error)
-    assert CANARY not in said
+        error_text = str(error)
+    assert CANARY not in error_text
 
 
 def keepable(page: Page) -> None:

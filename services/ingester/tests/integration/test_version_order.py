@@ -157,13 +157,13 @@ async def test_only_the_article_that_exceeds_the_limit_when_serialized_again_is_
         b'"extra": {"numbers": ' + _swollen() + b"}}"
     )
     assert len(raw) < CONTENT_BYTES_MAX
-    swollen = ArticleSubmitted.model_validate_json(raw)
-    assert Delivery.of(swollen, Arrival(0), None).too_large
+    enlarged = ArticleSubmitted.model_validate_json(raw)
+    assert Delivery.of(enlarged, Arrival(0), None).too_large
     with pytest.raises(Poison, match="too_large"):
-        await world.submit(swollen)
+        await world.submit(enlarged)
     good = world.article("metabase:2", source_order=2)
-    entry = replace_id(swollen, "metabase:1")
-    script.answers = [articles_page(entry, good, cursor="2")]
+    entry = replace_id(enlarged, "metabase:1")
+    script.responses = [articles_page(entry, good, cursor="2")]
     await polling.poll(script.feed("articles"), world.service, "test")
     assert (await world.state("metabase:1"), await world.state("metabase:2")) == (None, "live")
     assert await world.db.fetchval("SELECT reason FROM quarantine") == "too_large"
@@ -188,7 +188,7 @@ async def test_a_dead_letter_from_a_slice_is_retried_by_the_reader_of_its_feed(
         "source": {"name": "n", "feed": {"id": "7"}},
     }
     bad = [port.Bad(0, "77", "7", "odd", "x", orjson.dumps(sound))]
-    script.answers = [articles_page(bad=bad, cursor="8")]
+    script.responses = [articles_page(bad=bad, cursor="8")]
     await polling.poll(script.feed("articles", name=name), world.service, "test")
     world.clock.advance(minutes=1)
     assert await command(SERVICE, world.service, "replay-dlq") == 0
@@ -202,7 +202,7 @@ async def test_an_unreadable_revocation_is_retried_as_a_revocation(
     world.configure(script.feed("revoked", name="r"))
     seen_at = world.clock.now()
     bad = [port.Bad(0, None, "5", "odd", "x", entry)]
-    script.answers = [revoked_page(bad=bad, cursor="5")]
+    script.responses = [revoked_page(bad=bad, cursor="5")]
     await polling.poll(script.feed("revoked", name="r"), world.service, "test")
     world.clock.advance(hours=1)
     assert await command(SERVICE, world.service, "replay-dlq") == 0

@@ -25,7 +25,7 @@ PAUSE = timedelta(seconds=20)
 
 @pytest.fixture
 def waits(world: World, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that a turn was waited for; they pass at once."""
+    """The seconds that a caller waited for its turn; they pass without waiting."""
     found: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -75,7 +75,7 @@ async def passes(world: World, seconds: float) -> None:
 
 async def test_the_pace_of_a_key_is_shared_and_revocations_go_first(world: World) -> None:
     assert await wait(world, urgent=False) is None
-    left = await wait(world, urgent=True)  # it waits, and has left its mark
+    left = await wait(world, urgent=True)  # it waits, and is registered as urgent
     assert left is not None
     assert timedelta(seconds=15) < left <= PAUSE
     await passes(world, 20)
@@ -99,7 +99,7 @@ async def test_an_urgent_caller_that_dies_while_waiting_delays_others_only_brief
 
 async def test_an_urgent_caller_delays_nobody_after_its_call(world: World) -> None:
     await wait(world, urgent=False)
-    await wait(world, urgent=True)  # it waits, and has left its mark
+    await wait(world, urgent=True)  # it waits, and is registered as urgent
     await passes(world, 20)
     assert await wait(world, urgent=True) is None
     await passes(world, 20)

@@ -107,8 +107,8 @@ async def test_a_watcher_resolves_only_its_own_conditions(
 async def test_the_same_condition_found_twice_is_one(
     alert_publisher: AlertPublisher, database: Database
 ) -> None:
-    worse = Condition("PipeLeaks", Severity.WARNING, "It gushes.", LEAK.labels)
-    await alert_publisher.on_conditions("pipes", [LEAK, worse, FLOOD])
+    changed = Condition("PipeLeaks", Severity.WARNING, "It gushes.", LEAK.labels)
+    await alert_publisher.on_conditions("pipes", [LEAK, changed, FLOOD])
     assert sorted(one.summary for one in await raised(database)) == ["It gushes.", FLOOD.summary]
 
 
@@ -139,7 +139,7 @@ async def test_concurrent_watchers_do_not_deadlock(
     async with database.transaction() as tx:
         await alert_publisher.raise_event(tx, [first], clock.now())
         other = asyncio.create_task(alert_publisher.on_conditions("pipes", [second, first]))
-        await until(waits, what="the other has come to what we hold")
+        await until(waits, what="the other waits for our lock")
         await alert_publisher.raise_event(tx, [second], clock.now())
     await other
     assert len(await raised(database)) == 2
@@ -179,7 +179,7 @@ async def test_an_event_is_raised_at_most_hourly_and_resolved_after_a_day_withou
     clock.advance(hours=1)
     for _ in range(2):
         await alert_publisher.resolve_stale()
-    assert await resolved(database) == ["CellarFloods"], "a state ends when its watcher says so"
+    assert await resolved(database) == ["CellarFloods"], "only its own watcher resolves a condition"
 
 
 async def test_an_unsendable_message_is_an_incident_and_an_alert_for_a_day(
@@ -207,8 +207,8 @@ async def test_firing_conditions_are_listed_oldest_first_with_their_start(
     clock.advance(hours=1)
     await alert_publisher.on_conditions("cellars", [FLOOD])
     await alert_publisher.on_conditions("pipes", [LEAK])
-    held = [(row["name"], row["raised_at"], row["sent_at"]) for row in await alert_state.raised(database)]
-    assert held == [("CellarFloods", since, clock.now()), ("PipeLeaks", clock.now(), clock.now())]
+    found = [(row["name"], row["raised_at"], row["sent_at"]) for row in await alert_state.raised(database)]
+    assert found == [("CellarFloods", since, clock.now()), ("PipeLeaks", clock.now(), clock.now())]
     await alert_publisher.on_conditions("cellars", [])
     assert [row["name"] for row in await alert_state.raised(database)] == ["PipeLeaks"]
 
@@ -280,7 +280,7 @@ async def test_an_alert_after_a_restore_has_a_new_event_id(
 
     await say_for_hours()
     before = {row["event_id"] for row in await database.fetch("SELECT event_id FROM outbox_orders")}
-    await database.execute("TRUNCATE alert_state, outbox_orders")  # as a dump from before that is restored
+    await database.execute("TRUNCATE alert_state, outbox_orders")  # as after a restore of an older dump
     await say_for_hours()
     after = {row["event_id"] for row in await database.fetch("SELECT event_id FROM outbox_orders")}
     assert (len(before), len(after), before & after) == (4, 4, set())

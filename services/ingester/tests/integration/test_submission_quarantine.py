@@ -18,7 +18,7 @@ from clawback_common.service.dead_letters import dead_letter_service
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.envelope import event_id
 from clawback_testing.broker import Broker, Raw
-from clawback_testing.listening import listening
+from clawback_testing.subscribers import consuming
 from clawback_testing.waiting import until
 from ingester.entrypoints.consumers import subscriptions
 from ingester.service import SERVICE
@@ -55,7 +55,7 @@ async def quarantined(
         rows = await world.db.fetch("SELECT reason, value FROM quarantine")
         return {row["reason"]: row["value"] for row in rows} if len(rows) == len(records) else {}
 
-    async with listening(context, *lane):
+    async with consuming(context, *lane):
         await broker.send(TOPIC, records)
         return await until(all_of_them, what="all quarantined")
 
@@ -66,8 +66,8 @@ async def test_a_takedown_purges_a_submission_that_arrived_under_another_key(
     good = submission(world, A)
     text = (good.value or b"")[:-30]
     records = [good.replace(key=b"partition-key-3"), good.replace(key=b"partition-key-4", value=text)]
-    kept = await quarantined(world, topics, context, records)
-    assert {reason: value is not None for reason, value in kept.items()} == {
+    found = await quarantined(world, topics, context, records)
+    assert {reason: value is not None for reason, value in found.items()} == {
         "key_mismatch": True,
         "value_invalid": True,
     }
@@ -83,8 +83,8 @@ async def test_no_content_is_kept_of_a_submission_about_a_revoked_article(
     await world.order(world.revocation(A))
     bad = submission(world, A)
     records = [bad.replace(value=b'{"article_id": "up:a", "title": 7}'), bad.replace(key=b"up:z")]
-    kept = await quarantined(world, topics, context, records)
-    assert kept == {"value_invalid": None, "key_mismatch": None}
+    found = await quarantined(world, topics, context, records)
+    assert found == {"value_invalid": None, "key_mismatch": None}
     assert await world.held(A, "up:z") == set()
     rows = await world.db.fetch("SELECT record_key, headers, resolution FROM quarantine")
     assert {tuple(row) for row in rows} == {(None, "{}", "not_kept")}
@@ -93,8 +93,8 @@ async def test_no_content_is_kept_of_a_submission_about_a_revoked_article(
 async def test_no_content_is_kept_of_a_submission_about_an_article_of_another_provider(
     world: World, topics: Broker, context: BusContext
 ) -> None:
-    kept = await quarantined(world, topics, context, [submission(world, FOREIGN)])
-    assert kept == {"provider_not_allowed": None}
+    found = await quarantined(world, topics, context, [submission(world, FOREIGN)])
+    assert found == {"provider_not_allowed": None}
     assert await world.held(FOREIGN) == set()
 
 
