@@ -77,7 +77,7 @@ MUTANTS: tuple[Mutant, ...] = (
         at(
             RULES,
             "test_a_revoked_article_is_removed_and_never_stored_again",
-            "test_any_sequence_of_versions_and_orders_results_in_the_state_of_the_rules",
+            "test_any_sequence_of_versions_and_orders_follows_the_rules",
         ),
     ),
     Mutant(

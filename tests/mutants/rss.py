@@ -71,7 +71,7 @@ MUTANTS = (
     Mutant(
         "feeds of a host share the pace of another provider's key",
         (Change(f"{PROVIDERS}/rss/source.py", '    return f"rss:{named}"\n', "    return listed.key\n"),),
-        at(FEED, "test_a_pause_requested_by_the_server_is_kept_and_applies_to_no_other_provider"),
+        at(FEED, "test_a_pause_requested_by_the_server_applies_only_to_its_provider"),
     ),
     Mutant(
         "a call follows where it is led",
@@ -105,7 +105,7 @@ MUTANTS = (
         ),
         at(
             "services/ingester/tests/unit/test_settings.py",
-            "test_the_options_of_a_feed_are_not_in_its_representation",
+            "test_no_representation_of_a_feed_has_its_options",
         ),
     ),
 )

@@ -88,19 +88,19 @@ class Store:
         else:
             await on_orders(batch, self.texts.service)
 
-    async def is_readable(self) -> bool:
+    async def readable(self) -> bool:
         """Returns whether the article is readable, or counted."""
         if isinstance(self.texts, IngesterWorld):
             return await self.texts.state(A) == "live"
         return await self.texts.total() == 1
 
-    async def unconfirmed_orders(self) -> int:
+    async def unconfirmed(self) -> int:
         """Returns the number of orders that compliance has not confirmed yet."""
         return int(await self.texts.db.fetchval("SELECT count(*) FROM unconfirmed_order"))
 
-    async def all_confirmed(self) -> bool:
-        """Returns whether compliance has answered for all orders."""
-        return not await self.unconfirmed_orders()
+    async def confirmed(self) -> bool:
+        """Returns whether compliance has responded about all orders."""
+        return not await self.unconfirmed()
 
     async def incidents(self) -> list[str]:
         """Returns the kinds of the incidents."""
@@ -165,30 +165,26 @@ async def test_an_order_after_lost_ones_withholds_at_once_and_is_applied_when_co
     store: Store, world: World, tmp_path: Path, unused_tcp_port: int
 ) -> None:
     await store.arrive(await _second_revocation(world))
-    assert (await store.is_readable(), await store.unconfirmed_orders()) == (False, 1)
+    assert (await store.readable(), await store.unconfirmed()) == (False, 1)
     async with (
         served(_api(world), unused_tcp_port),
         store.confirming(f"http://127.0.0.1:{unused_tcp_port}", tmp_path / "store.key"),
     ):
-        await until(store.all_confirmed, what="compliance has answered", deadline_s=REPLY_S_MAX)
-    assert (await store.is_readable(), await store.texts.held(A), await store.incidents()) == (
-        False,
-        set(),
-        [],
-    )
+        await until(store.confirmed, what="the order is confirmed", deadline_s=REPLY_S_MAX)
+    assert (await store.readable(), await store.texts.held(A), await store.incidents()) == (False, set(), [])
 
 
 async def test_an_order_that_compliance_never_issued_opens_an_incident_and_the_article_is_released(
     store: Store, world: World, tmp_path: Path, unused_tcp_port: int
 ) -> None:
     await store.arrive(world.revocation(A, NOT_ISSUED))
-    assert (await store.is_readable(), await store.unconfirmed_orders()) == (False, 1)
+    assert (await store.readable(), await store.unconfirmed()) == (False, 1)
     async with (
         served(_api(world), unused_tcp_port),
         store.confirming(f"http://127.0.0.1:{unused_tcp_port}", tmp_path / "store.key"),
     ):
-        await until(store.all_confirmed, what="compliance has answered", deadline_s=REPLY_S_MAX)
-    assert (await store.is_readable(), await store.incidents()) == (True, ["order_not_issued"])
+        await until(store.confirmed, what="the order is confirmed", deadline_s=REPLY_S_MAX)
+    assert (await store.readable(), await store.incidents()) == (True, ["order_not_issued"])
 
 
 @pytest.mark.parametrize("key", [None, "wrong", "missing"])
@@ -203,11 +199,7 @@ async def test_without_the_right_key_it_stays_withheld_and_is_logged(
             store.confirming(f"http://127.0.0.1:{unused_tcp_port}", tmp_path / f"{key}.key" if key else None),
         ):
             await until(lambda: _failed(logs), what="the failure is logged", deadline_s=REPLY_S_MAX)
-    assert (await store.is_readable(), await store.unconfirmed_orders(), await store.incidents()) == (
-        False,
-        1,
-        [],
-    )
+    assert (await store.readable(), await store.unconfirmed(), await store.incidents()) == (False, 1, [])
 
 
 async def test_while_compliance_is_unavailable_it_stays_withheld_and_the_request_is_retried(
@@ -217,11 +209,11 @@ async def test_while_compliance_is_unavailable_it_stays_withheld_and_the_request
     with capture_logs() as logs:
         async with store.confirming(f"http://127.0.0.1:{unused_tcp_port}", tmp_path / "store.key"):
             await until(lambda: _failed(logs), what="the failure is logged", deadline_s=REPLY_S_MAX)
-            assert (await store.is_readable(), await store.unconfirmed_orders()) == (False, 1)
+            assert (await store.readable(), await store.unconfirmed()) == (False, 1)
             async with served(_api(world), unused_tcp_port):
                 world.clock.advance(seconds=unconfirmed.FAILED_AGAIN.total_seconds())
-                await until(store.all_confirmed, what="compliance has answered", deadline_s=REPLY_S_MAX)
-    assert (await store.is_readable(), await store.texts.held(A)) == (False, set())
+                await until(store.confirmed, what="the order is confirmed", deadline_s=REPLY_S_MAX)
+    assert (await store.readable(), await store.texts.held(A)) == (False, set())
 
 
 def _failed(logs: Sequence[Any]) -> bool:

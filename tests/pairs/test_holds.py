@@ -47,9 +47,9 @@ class Pair:
         transport = httpx.ASGITransport(application(SERVICE, self.service, Probes()))
         async with httpx.AsyncClient(transport=transport, base_url="http://retention/api/v1") as http:
             request = {"data_class": "articles", "reason": "a law suit"} | body
-            answer = await http.post("/retention/holds", json=request, headers=OFFICER)
-        assert answer.status_code == 201, answer.text
-        found: dict[str, Any] = answer.json()
+            response = await http.post("/retention/holds", json=request, headers=OFFICER)
+        assert response.status_code == 201, response.text
+        found: dict[str, Any] = response.json()
         return found
 
 
@@ -100,21 +100,21 @@ async def pair(
 
 
 async def test_a_hold_on_stored_articles_has_no_warning(pair: Pair) -> None:
-    answer = await pair.hold(article_ids=[HELD])
-    assert (answer["article_ids_not_held"], answer["warning"]) == ([], None)
+    hold = await pair.hold(article_ids=[HELD])
+    assert (hold["article_ids_not_held"], hold["warning"]) == ([], None)
 
 
 async def test_a_hold_reports_unknown_and_revoked_ids_and_is_in_force(pair: Pair) -> None:
-    answer = await pair.hold(article_ids=[UNKNOWN, HELD, REVOKED])
-    assert answer["article_ids_not_held"] == [UNKNOWN, REVOKED]
-    assert answer["warning"].startswith("2 of the ids are unknown, revoked or swept")
-    assert answer["state"] == "placed"
+    hold = await pair.hold(article_ids=[UNKNOWN, HELD, REVOKED])
+    assert hold["article_ids_not_held"] == [UNKNOWN, REVOKED]
+    assert hold["warning"].startswith("2 of the ids are unknown, revoked or swept")
+    assert hold["state"] == "placed"
 
 
 async def test_more_ids_than_fit_into_one_request_are_all_checked(pair: Pair) -> None:
     unknown = [f"up:unknown-{number}" for number in range(1_000)]
-    answer = await pair.hold(article_ids=[*unknown, HELD])
-    assert answer["article_ids_not_held"] == unknown
+    hold = await pair.hold(article_ids=[*unknown, HELD])
+    assert hold["article_ids_not_held"] == unknown
 
 
 @pytest.mark.parametrize(
@@ -123,8 +123,8 @@ async def test_more_ids_than_fit_into_one_request_are_all_checked(pair: Pair) ->
 async def test_a_hold_without_articles_of_the_ingester_sends_no_request(
     pair: Pair, body: dict[str, Any]
 ) -> None:
-    answer = await pair.hold(**body)
-    assert (answer["article_ids_not_held"], answer["warning"]) == (None, None)
+    hold = await pair.hold(**body)
+    assert (hold["article_ids_not_held"], hold["warning"]) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -134,5 +134,5 @@ async def test_without_a_response_the_hold_is_in_force_and_the_ids_are_unchecked
     pair: Pair, update: dict[str, Any]
 ) -> None:
     settings = pair.service.settings.model_copy(update=update)
-    answer = await Pair(replace(pair.service, settings=settings), pair.ingester).hold(article_ids=[UNKNOWN])
-    assert (answer["state"], answer["article_ids_not_held"], answer["warning"]) == ("placed", None, None)
+    hold = await Pair(replace(pair.service, settings=settings), pair.ingester).hold(article_ids=[UNKNOWN])
+    assert (hold["state"], hold["article_ids_not_held"], hold["warning"]) == ("placed", None, None)

@@ -128,13 +128,13 @@ class Holder:
     url: str
     folder: Path
 
-    def state_of(self, article_id: str) -> str | None:
+    def state(self, article_id: str) -> str | None:
         """Returns what its holdings endpoint states about an article; None before it listens."""
         try:
-            answer = httpx.post(self.url, json={"article_ids": [article_id]}, timeout=5)
+            response = httpx.post(self.url, json={"article_ids": [article_id]}, timeout=5)
         except httpx.TransportError:
             return None
-        return str(answer.json()["items"][article_id])
+        return str(response.json()["items"][article_id])
 
     def files(self) -> list[Path]:
         """Returns the files in its store: one per article, or none if it stores them in SQLite."""
@@ -193,24 +193,18 @@ async def test_a_holder_reaches_its_first_verified_obligation_within_a_minute(
     submitted = run(programs.command("upstream_kafka", "submit"), upstream(stack), article(article_id))
     assert submitted["state"] == "published"
     assert submitted["event_id"] == str(event_id("submitted", article_id, 1))
-    await until(
-        lambda: one.state_of(article_id) == "held",
-        what="the article is held",
-        deadline_s=FIRST_VERIFIED_S_MAX,
-    )
+    await until(lambda: one.state(article_id) == "held", what="held", deadline_s=FIRST_VERIFIED_S_MAX)
     noticed = run(programs.command("upstream_kafka", "revoke", article_id), upstream(stack))
     assert noticed["notice_id"] == str(event_id("noticed", "upstream", article_id))
-    await until(
-        lambda: owed(stack, article_id, one) == "verified", what="the obligation is verified", deadline_s=60
-    )
+    await until(lambda: owed(stack, article_id, one) == "verified", what="verified", deadline_s=60)
     took_s = time.monotonic() - began
     assert took_s < FIRST_VERIFIED_S_MAX
-    assert one.state_of(article_id) == "gone"
+    assert one.state(article_id) == "gone"
     found = takedown(stack, article_id)
-    answers = [output for output in found["receipts"] if output["holder"] == one.name]
-    assert all(output["authenticated"] for output in answers)
-    ids = {str(receipt_id(article_id, found["order"], one.name, output["attempt"])) for output in answers}
-    assert {output["receipt_id"] for output in answers} == ids != set()
+    receipts = [each for each in found["receipts"] if each["holder"] == one.name]
+    assert all(each["authenticated"] for each in receipts)
+    ids = {str(receipt_id(article_id, found["order"], one.name, each["attempt"])) for each in receipts}
+    assert {each["receipt_id"] for each in receipts} == ids != set()
     assert [path for path in one.files() if b"Harbour" in path.read_bytes()] == []
     sys.stdout.write(f"{programs.language}: the first verified obligation after {took_s:.1f} s\n")
 
@@ -235,10 +229,10 @@ def test_a_provider_pushes_by_webhook_and_its_retry_is_recognized(stack: Stack, 
 def test_a_licensor_revokes_and_its_takedowns_are_closed(stack: Stack, programs: Programs) -> None:
     ids = [f"metabase:{programs.language}-{number}" for number in range(2)]
     env = environment(stack, LICENSOR="licensor", API_KEY=key(stack, "licensor"))
-    answer = run(programs.command("licensor", *ids), env)
-    assert sorted(one["article_id"] for one in answer["items"]) == ids
-    assert all(one["closed_at"] for one in answer["items"])
-    assert run(programs.command("licensor", *ids), env) == answer
+    takedowns = run(programs.command("licensor", *ids), env)
+    assert sorted(one["article_id"] for one in takedowns["items"]) == ids
+    assert all(one["closed_at"] for one in takedowns["items"])
+    assert run(programs.command("licensor", *ids), env) == takedowns
 
 
 def test_a_key_of_another_licensor_is_refused_with_a_message(stack: Stack, programs: Programs) -> None:

@@ -271,16 +271,16 @@ async def test_processes_that_find_the_same_raise_it_once(database: Database, cl
 async def test_an_alert_after_a_restore_has_a_new_event_id(
     alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
-    async def say_for_hours() -> None:
+    async def raise_for_hours() -> None:
         for _ in range(3):
             await alert_publisher.on_conditions("w", [FLOOD])
             clock.advance(hours=1, seconds=1)
         await alert_publisher.on_conditions("w", [])
         clock.advance(hours=1)
 
-    await say_for_hours()
+    await raise_for_hours()
     before = {row["event_id"] for row in await database.fetch("SELECT event_id FROM outbox_orders")}
     await database.execute("TRUNCATE alert_state, outbox_orders")  # as after a restore of an older dump
-    await say_for_hours()
+    await raise_for_hours()
     after = {row["event_id"] for row in await database.fetch("SELECT event_id FROM outbox_orders")}
     assert (len(before), len(after), before & after) == (4, 4, set())

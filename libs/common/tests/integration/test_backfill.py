@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 
 
 class Writer:
-    """Lists all its records, two per page; or answers with an error."""
+    """Lists all its records, two per page; or responds with an error."""
 
     def __init__(self, count: int, error_response: Response | None = None) -> None:
         self.items = [{"who": "ann", "number": n, "words": ""} for n in range(count)]
@@ -111,7 +111,7 @@ async def test_a_complete_log_needs_no_backfill(
 ) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [ping(0, topic=topic)])
-    assert await fill(context, topic, f"http://127.0.0.1:{unused_tcp_port}/said") == []
+    assert await fill(context, topic, f"http://127.0.0.1:{unused_tcp_port}/records") == []
 
 
 @pytest.mark.parametrize(

@@ -266,14 +266,12 @@ async def test_at_shutdown_it_finishes_and_commits_its_batches(broker: Broker, c
 
 async def test_a_lane_is_a_group_of_its_own(broker: Broker, context: BusContext) -> None:
     news, orders = await broker.new_topic(), await broker.new_topic()
-    recorder = Recorder()
+    urgent = Recorder()
     async with consuming(
-        context,
-        Subscription(news, (Ping,), Recorder()),
-        Subscription(orders, (Ping,), recorder, lane="orders"),
+        context, Subscription(news, (Ping,), Recorder()), Subscription(orders, (Ping,), urgent, lane="orders")
     ):
         await broker.send(orders, [ping(1, topic=orders)])
-        await until(lambda: recorder.numbers == [1], what="the order")
+        await until(lambda: urgent.numbers == [1], what="the order")
     assert list(await broker.committed(f"{context.service}.orders")) == [(orders, 0)]
     assert (orders, 0) not in await broker.committed(context.service)
 

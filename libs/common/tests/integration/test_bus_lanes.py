@@ -98,10 +98,10 @@ async def test_an_invalid_trace_context_is_not_propagated(
 
     async with consuming(context, Subscription(topic, (Ping,), passes_on)):
 
-        async def passed_on() -> bool:
+        async def all_handled() -> bool:
             return bool(await context.db.fetchval("SELECT count(*) FROM outbox_orders") == 3)
 
-        await until(passed_on, deadline_s=PROMPT_S, what="all three passed on")
+        await until(all_handled, deadline_s=PROMPT_S, what="all three handled")
     assert await quarantined(context) == []
 
 
@@ -124,9 +124,7 @@ async def test_a_refused_record_is_quarantined_whatever_its_headers_are(
     await broker.send(topic, [ping(0, topic=topic), refused, ping(2, topic=topic)])
     recorder = Recorder()
     async with consuming(context, Subscription(topic, (Ping,), recorder)):
-        await until(
-            lambda: recorder.numbers == [0, 2], deadline_s=PROMPT_S, what="the other records are handled"
-        )
+        await until(lambda: recorder.numbers == [0, 2], deadline_s=PROMPT_S, what="the others")
     assert await reasons(context) == ["value_invalid"]
 
 
@@ -140,7 +138,7 @@ async def test_an_event_id_that_is_too_long_for_an_index_is_refused(
     await broker.send(topic, [rejected, longest])
     recorder = Recorder()
     async with consuming(context, Subscription(topic, (Ping,), recorder)):
-        await until(lambda: recorder.numbers == [2], deadline_s=PROMPT_S, what="the other record is handled")
+        await until(lambda: recorder.numbers == [2], deadline_s=PROMPT_S, what="the other")
     assert await reasons(context) == ["header_invalid"]
 
 
@@ -183,14 +181,12 @@ async def test_a_record_that_cannot_be_stored_leaves_its_position_and_reason(
             raise error
 
     async with consuming(context, Subscription(topic, (Ping,), recorder, on_bad=on_bad)):
-        await until(
-            lambda: recorder.numbers == [0, 3], deadline_s=PROMPT_S, what="the other records are handled"
-        )
-    minimal, whole = await quarantined(context)
+        await until(lambda: recorder.numbers == [0, 3], deadline_s=PROMPT_S, what="the others")
+    minimal, complete = await quarantined(context)
     assert (minimal["kafka_offset"], minimal["reason"]) == (1, "header_missing")
     assert (minimal["value"], minimal["record_key"], minimal["headers"]) == (None, None, "{}")
     assert minimal["subjects"] == ["up:1"]
-    assert whole["value"] == b"{"
+    assert complete["value"] == b"{"
 
 
 # ---- errors that nobody expected
@@ -203,9 +199,7 @@ async def test_a_record_that_fails_unexpectedly_is_quarantined_with_an_incident(
     await broker.send(topic, [ping(n, topic=topic) for n in range(50)])
     recorder = Recorder(fails_at(31, KeyError("a bug")))
     async with consuming(context, Subscription(topic, (Ping,), recorder)):
-        await until(
-            lambda: len(recorder.numbers) >= 49, deadline_s=PROMPT_S, what="the other records are handled"
-        )
+        await until(lambda: len(recorder.numbers) >= 49, deadline_s=PROMPT_S, what="the others")
 
         async def is_quarantined() -> bool:
             return await reasons(context) == ["handling_failed"]
@@ -242,9 +236,7 @@ async def test_a_record_that_the_database_rejects_is_quarantined_and_the_others_
             return [row["kafka_offset"] for row in await quarantined(context)] == [7]
 
         await until(is_quarantined, deadline_s=PROMPT_S, what="quarantined")
-        await until(
-            lambda: len(recorder.numbers) >= 19, deadline_s=PROMPT_S, what="the other records are handled"
-        )
+        await until(lambda: len(recorder.numbers) >= 19, deadline_s=PROMPT_S, what="the others")
 
 
 async def stalled(context: BusContext) -> bool:
@@ -403,10 +395,10 @@ async def test_own_offsets_do_not_go_back_unless_the_log_was_replaced(
     async with consuming(context, own(topic, recorder, context)):
         await until(lambda: recorder.numbers == [0, 1, 2], what="the new log")
 
-        async def of_the_new_log() -> bool:
+        async def new_offsets() -> bool:
             return await position(context) == 3
 
-        await until(of_the_new_log, what="its offsets")
+        await until(new_offsets, what="its offsets")
 
 
 # ---- beginnings and ends
@@ -451,14 +443,14 @@ async def test_articles_are_delayed_by_an_order_and_continue(broker: Broker, con
     async def nothing_forbidden(_: Transaction, __: Sequence[str]) -> set[str]:
         return set()
 
-    recorder, ways = Recorder(), Counter[bool]()
+    recorder, calls = Recorder(), Counter[bool]()
     yield_to_urgent = context.priority.yield_to_urgent
 
-    async def noted() -> None:
-        ways[context.priority.active] += 1
+    async def record_yield() -> None:
+        calls[context.priority.active] += 1
         await yield_to_urgent()
 
-    context.priority.yield_to_urgent = noted  # type: ignore[method-assign]
+    context.priority.yield_to_urgent = record_yield  # type: ignore[method-assign]
     content = Subscription(articles, (Ping,), recorder, forbidden=nothing_forbidden)
     async with consuming(context, Subscription(orders, (Ping,), Recorder(hold)), content):
         await broker.send(orders, [ping(1, topic=orders)])
@@ -467,4 +459,4 @@ async def test_articles_are_delayed_by_an_order_and_continue(broker: Broker, con
         await until(lambda: len(recorder.numbers) == 3 * SLICE, what="the articles continue")
         gate.set()
     assert processing == [True]
-    assert ways[True] >= 3
+    assert calls[True] >= 3

@@ -87,10 +87,10 @@ async def test_a_long_migration_is_not_limited_by_the_pools_timeout(
 ) -> None:
     slow = [replace(TWO[0], sql="SELECT pg_sleep(1.2)")]
     monkeypatch.setattr("clawback_common.postgres.pool.COMMAND_S_MAX", 0.5)
-    async with Database.connect(database_url) as impatient:
+    async with Database.connect(database_url) as limited:
         with pytest.raises(Transient):
-            await impatient.execute("SELECT pg_sleep(1.2)")
-        first, second = await asyncio.gather(migrate(impatient, slow, ALL), migrate(impatient, slow, ALL))
+            await limited.execute("SELECT pg_sleep(1.2)")
+        first, second = await asyncio.gather(migrate(limited, slow, ALL), migrate(limited, slow, ALL))
     assert sorted((len(first), len(second))) == [0, 1]
 
 
@@ -230,7 +230,7 @@ async def test_a_connection_lost_in_mid_transaction_is_transient_and_the_next_on
 
     async def lost() -> None:
         async with database.transaction() as tx:
-            tx.on_commit(lambda: done.append("told"))
+            tx.on_commit(lambda: done.append("called"))
             pid = await tx.fetchval("SELECT pg_backend_pid()")
             await database.execute("SELECT pg_terminate_backend($1)", pid)
             await tx.execute("SELECT 1")

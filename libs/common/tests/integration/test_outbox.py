@@ -108,10 +108,10 @@ async def test_a_sent_row_has_its_position(broker: Broker, context: BusContext) 
     await put(context.db, *(ping(n, who=f"w{n}", topic=topic) for n in range(20)))
     async with relaying(context):
         await sent_all(context.db)
-    lies = {(r.partition, r.offset): r.key.decode() for r in await broker.read(topic)}
+    positions = {(r.partition, r.offset): r.key.decode() for r in await broker.read(topic)}
     rows = await context.db.fetch("SELECT key, partition, kafka_offset FROM outbox_orders")
-    assert {(row["partition"], row["kafka_offset"]): row["key"] for row in rows} == lies
-    assert len(lies) == 20
+    assert {(row["partition"], row["kafka_offset"]): row["key"] for row in rows} == positions
+    assert len(positions) == 20
 
 
 async def test_a_record_is_a_cloudevent(broker: Broker, context: BusContext) -> None:
@@ -176,23 +176,16 @@ async def test_a_row_committed_late_is_sent_by_the_relay_that_sent_the_others(
 async def test_a_row_that_is_too_large_is_marked_as_failed_and_reported(
     broker: Broker, context: BusContext
 ) -> None:
-    own_topic = await broker.new_topic()
-    small_topic = await broker.new_topic(config={"max.message.bytes": "20000"})
-    huge = replace(ping(1, topic=own_topic), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
-    large = replace(ping(2, topic=small_topic), value=os.urandom(60_000))
-    await put(
-        context.db,
-        ping(0, topic=own_topic),
-        huge,
-        large,
-        ping(3, topic=own_topic),
-        ping(4, topic=small_topic),
-    )
+    topic = await broker.new_topic()
+    small = await broker.new_topic(config={"max.message.bytes": "20000"})
+    huge = replace(ping(1, topic=topic), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
+    large = replace(ping(2, topic=small), value=os.urandom(60_000))
+    await put(context.db, ping(0, topic=topic), huge, large, ping(3, topic=topic), ping(4, topic=small))
     failed: Failed = []
     async with relaying(context, failed=failed):
         await sent_all(context.db)
-    assert await values(broker, own_topic) == [0, 3]
-    assert await values(broker, small_topic) == [4]
+    assert await values(broker, topic) == [0, 3]
+    assert await values(broker, small) == [4]
     assert sorted(lane for lane, _ in failed) == ["orders", "orders"]
     assert all("too_large" in what for _, what in failed)
     rows = await context.db.fetch("SELECT set_aside FROM outbox_orders WHERE set_aside IS NOT NULL")

@@ -207,7 +207,7 @@ async def test_a_month_is_dropped_with_a_single_connection(
     monkeypatch.setattr(pool, "ACQUIRE_S_MAX", 1.0)
     await months.make([month(1), month(2)])
     async with Database.connect(database_url, connections_max=1) as small:
-        alone = MonthPartitions(small, "leaf", FIRST)
-        (first, _) = await alone.all()
-        await asyncio.wait_for(alone.drop(first), 10)
+        narrow = MonthPartitions(small, "leaf", FIRST)
+        (first, _) = await narrow.all()
+        await asyncio.wait_for(narrow.drop(first), 10)
     assert await names(months) == ["leaf_2026_02"]

@@ -220,10 +220,10 @@ def dead_letter_service(database: Database, clock: FakeClock, recorder: Recorder
     async def handle(batch: Batch[Ping]) -> None:
         await recorder(batch)
 
-    ways: dict[str, Redrive] = redrive_by_subscription(
+    handlers: dict[str, Redrive] = redrive_by_subscription(
         GROUP, [Subscription(TOPIC, (Ping,), handle)], Authentication.none()
     )
-    return DeadLetterService(database, clock, ways.get)
+    return DeadLetterService(database, clock, handlers.get)
 
 
 async def test_dead_letters_are_retried_one_by_one_by_the_same_handler(

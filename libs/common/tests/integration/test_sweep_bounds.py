@@ -49,7 +49,7 @@ async def refused(world: World, words: str) -> SweepFailed:
     assert isinstance(reply, SweepFailed), reply
     assert reply.refused
     assert words in reply.error
-    assert await world.left() == 7
+    assert await world.remaining() == 7
     alert = (await world.alerts())[-1]
     assert (alert.name, alert.severity, alert.service) == ("SweepRefused", Severity.CRITICAL, OWNER)
     assert str(reply.sweep_id) in alert.summary
@@ -83,7 +83,7 @@ async def test_the_minimum_age_is_a_setting_and_never_in_the_future(
     world.sweeper = sweeper
     await deliver(world, request(before=clock.now() - timedelta(hours=13)))
     await world.sweeper.process_due()
-    assert await world.left() == 0
+    assert await world.remaining() == 0
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
@@ -106,7 +106,7 @@ async def test_a_hold_is_known_before_any_sweep(world: World) -> None:
     await refused(world, "omits 1 holds")
     await deliver(world, request(holds=(HELD,)))
     await world.sweeper.process_due()
-    assert await world.left() == 1
+    assert await world.remaining() == 1
 
 
 async def test_a_hold_with_another_scope_counts_as_omitted(world: World) -> None:
@@ -121,7 +121,7 @@ async def test_a_hold_that_two_people_ended_is_no_longer_required(world: World) 
     await deliver(world, changed(HELD))
     await deliver(world, request(ended_holds=(ended("ann", "ben"),)))
     await world.sweeper.process_due()
-    assert await world.left() == 0
+    assert await world.remaining() == 0
 
 
 @pytest.mark.parametrize("by", [("ann",), ("ann", "ann"), ("eve",)])
@@ -139,14 +139,14 @@ async def test_an_unconfirmed_hold_can_be_withdrawn_by_the_person_who_placed_it(
     await refused(world, "omits 1 holds")
     await deliver(world, changed(ended=(ended("ann"),)), request())
     await world.sweeper.process_due()
-    assert await world.left() == 0
+    assert await world.remaining() == 0
 
 
 async def test_a_hold_on_another_class_protects_only_that_class(world: World) -> None:
     elsewhere = changed(HELD).model_copy(update={"data_class": "job_runs"})
     await deliver(world, elsewhere, request())
     await world.sweeper.process_due()
-    assert await world.left() == 0
+    assert await world.remaining() == 0
     await deliver(world, request(data_class="job_runs"))
     await world.sweeper.process_due()
     assert "omits 1 holds" in (await world.replies())[-1].error

@@ -121,7 +121,7 @@ class World:
         rows = await self.db.fetch("SELECT value FROM outbox_orders WHERE topic = 'alerts.v1' ORDER BY id")
         return [AlertRaised.model_validate_json(row["value"]) for row in rows]
 
-    async def left(self) -> int:
+    async def remaining(self) -> int:
         """Return the number of existing leaves."""
         return int(await self.db.fetchval("SELECT count(*) FROM leaf"))
 
@@ -156,7 +156,7 @@ async def test_a_request_is_processed_and_answered(world: World) -> None:
     assert isinstance(reply, SweepCompleted)
     assert (reply.found, reply.removed, reply.held, reply.attempt) == (7, 7, 0, 1)
     assert (reply.sweep_id, reply.owner, reply.data_class) == (requested.sweep_id, OWNER, "leaves")
-    assert await world.left() == 0
+    assert await world.remaining() == 0
 
 
 async def test_a_dry_run_counts_and_changes_nothing(world: World) -> None:
@@ -164,7 +164,7 @@ async def test_a_dry_run_counts_and_changes_nothing(world: World) -> None:
     await world.sweeper.process_due()
     (reply,) = await world.replies()
     assert (reply.found, reply.removed, reply.dry_run) == (7, 7, True)
-    assert await world.left() == 7
+    assert await world.remaining() == 7
 
 
 async def test_a_request_to_other_owners_is_ignored(world: World) -> None:
@@ -184,7 +184,7 @@ async def test_an_impossible_request_is_answered_at_once(
     (reply,) = await world.replies()
     assert isinstance(reply, SweepFailed)
     assert words in reply.error
-    assert await world.left() == 7
+    assert await world.remaining() == 7
 
 
 async def test_a_completed_sweep_is_answered_again_and_not_repeated(world: World, leaves: Leaves) -> None:
@@ -197,7 +197,7 @@ async def test_a_completed_sweep_is_answered_again_and_not_repeated(world: World
     await world.sweeper.process_due()
     first, second = await world.replies()
     assert (first.attempt, second.attempt, second.removed) == (1, 2, 7)
-    assert await world.left() == 1
+    assert await world.remaining() == 1
     assert leaves.slices == 4
 
 
@@ -206,11 +206,11 @@ async def test_another_worker_continues_the_sweep_of_a_dead_one(
 ) -> None:
     leaves.waits_after = 2
     await world.deliver(request())
-    dying = asyncio.create_task(world.sweeper.process_due())
+    cancelled = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 2, what="two slices")
-    dying.cancel()
-    await asyncio.gather(dying, return_exceptions=True)
-    assert await world.left() == 3
+    cancelled.cancel()
+    await asyncio.gather(cancelled, return_exceptions=True)
+    assert await world.remaining() == 3
     leaves.waits_after = None
     await Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,)).process_due()
     (reply,) = await world.replies()
@@ -249,7 +249,7 @@ async def test_a_worker_that_lost_the_sweep_writes_nothing(
     await asyncio.gather(first, return_exceptions=True)
     (reply,) = await world.replies()
     assert (reply.found, reply.removed) == (7, 7)
-    assert await world.left() == 1, "its removal was rolled back"
+    assert await world.remaining() == 1, "its removal was rolled back"
 
 
 async def test_a_frozen_worker_that_lost_the_sweep_removes_nothing_when_it_resumes(
@@ -266,7 +266,7 @@ async def test_a_frozen_worker_that_lost_the_sweep_removes_nothing_when_it_resum
         await another.execute("SELECT pg_advisory_lock(hashtext('sweeps'), 2)")
         leaves.gate.set()
         await asyncio.wait_for(frozen, 5)
-        assert await world.left() == 5
+        assert await world.remaining() == 5
         await another.execute("SELECT pg_advisory_unlock(hashtext('sweeps'), 2)")
     leaves.waits_after = None
     await Sweeper(OWNER, world.db, clock, OrdersOutbox(), (leaves,)).process_due()
@@ -297,7 +297,7 @@ async def test_an_unavailable_dependency_is_retried_and_finally_reported(
     await world.sweeper.process_due()
     assert await world.replies() == []
     await world.sweeper.process_due()
-    assert await world.left() == 7, "no retry before its time"
+    assert await world.remaining() == 7, "no retry before its time"
     leaves.trouble = [Transient("the disk is away")] * (module.TRIES.attempts - 1)
     for _ in range(module.TRIES.attempts):
         world.clock.advance(seconds=2 * module.TRIES.delay_ms_max / 1000)
@@ -336,7 +336,7 @@ async def test_tables_are_maintained_and_their_sizes_reported(world: World, acti
     await world.sweeper.process_due()
     (reply,) = await world.replies()
     assert [(one.table, one.bytes_before > 0) for one in reply.tables] == [("leaf", True)]
-    assert await world.left() == 7
+    assert await world.remaining() == 7
 
 
 async def test_a_request_on_the_topic_is_answered_at_once_and_garbage_is_quarantined(
@@ -415,8 +415,8 @@ async def test_holds_by_id_or_date_and_the_condition_keep_rows(
     requested = request(data_class="pages", holds=holds)
     assert await pages.count(requested) == SweepCounts(5, 3, 2)
     assert await pages.remove(requested, Progress()) == SweepCounts(5, 3, 2)
-    left = await pages.db.fetch("SELECT n FROM page ORDER BY n")
-    assert [row["n"] for row in left] == [2, 4, 6]
+    remaining = await pages.db.fetch("SELECT n FROM page ORDER BY n")
+    assert [row["n"] for row in remaining] == [2, 4, 6]
 
 
 async def test_a_simple_table_is_never_swept_by_another_action(pages: AgedTableClass) -> None:

@@ -37,12 +37,10 @@ async def test_a_header_name_that_is_not_utf8_does_not_stop_the_partition(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic(partitions=2)
-    undecodable = Raw.of(ping(99))
-    undecodable = Raw(
-        undecodable.value, undecodable.key, [*undecodable.headers, (NotUtf8("x"), b"y")], partition=0
-    )
+    broken = Raw.of(ping(99))
+    broken = Raw(broken.value, broken.key, [*broken.headers, (NotUtf8("x"), b"y")], partition=0)
     good = [Raw.of(ping(n)).replace(partition=n % 2) for n in range(10)]
-    for batch in (good[:5], [undecodable], good[5:], [undecodable]):
+    for batch in (good[:5], [broken], good[5:], [broken]):
         await broker.send(topic, batch)
     recorder = Recorder()
     subscription = Subscription(topic, (Ping,), recorder, own_offsets=True)

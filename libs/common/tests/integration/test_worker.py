@@ -132,13 +132,13 @@ async def test_a_worker_without_a_signing_key_is_refused(
 async def test_a_database_with_pending_migrations_is_refused(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     missing = Migration("thing", "0001_x.pre.sql", "pre", "SELECT 1")
-    recorder = Recorder()
+    handler = Recorder()
     with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="run the role `migrate` of the service first")):
         async with working(
-            context, WorkerSpec([Subscription(topic, (Ping,), recorder)]), migrations=[missing]
+            context, WorkerSpec([Subscription(topic, (Ping,), handler)]), migrations=[missing]
         ):
             pass
-    assert recorder.attempts == []
+    assert handler.attempts == []
 
 
 async def test_a_gap_is_refused(broker: Broker, context: BusContext) -> None:
@@ -146,11 +146,11 @@ async def test_a_gap_is_refused(broker: Broker, context: BusContext) -> None:
     await broker.send(topic, [ping(n, topic=topic) for n in range(5)])
     await broker.commit(context.service, {(topic, 0): 1})
     await broker.delete_records(topic, up_to=3)
-    recorder = Recorder()
+    handler = Recorder()
     with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="never processed")):
-        async with working(context, WorkerSpec([Subscription(topic, (Ping,), recorder)])):
+        async with working(context, WorkerSpec([Subscription(topic, (Ping,), handler)])):
             pass
-    assert recorder.attempts == []
+    assert handler.attempts == []
 
 
 async def test_a_gap_is_an_incident_and_an_alert_that_is_sent_before_the_worker_ends(
@@ -194,18 +194,18 @@ async def test_a_worker_overtaken_by_retention_ends_instead_of_skipping_records(
     async def wait(_numbers: list[int]) -> None:
         await go_on.wait()
 
-    recorder = Recorder(fault=wait)
+    handler = Recorder(fault=wait)
     with pytest.RaisesGroup(pytest.RaisesExc(Stop, match=rf"never processed: {topic}-0 offsets 2 to 3$")):
-        async with working(context, WorkerSpec([Subscription(topic, (Ping,), recorder)])) as running:
+        async with working(context, WorkerSpec([Subscription(topic, (Ping,), handler)])) as running:
             await broker.send(topic, [ping(0, topic=topic)])
-            await until(lambda: recorder.attempts == [[0]], what="the first is being handled")
+            await until(lambda: handler.attempts == [[0]], what="the first is being handled")
             await broker.send(topic, [ping(1, topic=topic)])
             await asyncio.sleep(1)  # the client prefetches one response
             await broker.send(topic, [ping(n, topic=topic) for n in range(2, 6)])
             await broker.delete_records(topic, up_to=4)
             go_on.set()
             await until(running.task.done, what="the end of the worker")
-    assert recorder.numbers == [0, 1]
+    assert handler.numbers == [0, 1]
     assert (await broker.committed(context.service))[(topic, 0)] == 2
 
 
@@ -224,20 +224,20 @@ async def test_it_waits_for_an_unavailable_database_and_then_starts(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    answers = False
+    responding = False
 
     async def prepare() -> None:
-        if not answers:
+        if not responding:
             raise Transient("the database does not respond")
 
-    recorder = Recorder()
-    spec = WorkerSpec([Subscription(topic, (Ping,), recorder)], prepare=prepare)
+    handler = Recorder()
+    spec = WorkerSpec([Subscription(topic, (Ping,), handler)], prepare=prepare)
     async with working(context, spec, ready=False) as running:
         await broker.send(topic, [ping(1, topic=topic)])
         await asyncio.sleep(0.5)
-        assert (running.worker.probes.ready, recorder.attempts) == (False, [])
-        answers = True
-        await until(lambda: recorder.numbers == [1], what="handled")
+        assert (running.worker.probes.ready, handler.attempts) == (False, [])
+        responding = True
+        await until(lambda: handler.numbers == [1], what="handled")
         await until(lambda: running.worker.probes.ready, what="ready")
 
 
@@ -407,11 +407,11 @@ async def test_all_lanes_of_a_worker_share_one_priority(
     calls: dict[str, list[Priority]] = {"urgent": [], "yield_to_urgent": []}
     urgent, yield_to_urgent = Priority.urgent, Priority.yield_to_urgent
 
-    def noted_urgent(lanes: Priority) -> AbstractContextManager[None]:
+    def record_urgent(lanes: Priority) -> AbstractContextManager[None]:
         calls["urgent"].append(lanes)
         return urgent(lanes)
 
-    async def noted_way(lanes: Priority) -> None:
+    async def record_yield(lanes: Priority) -> None:
         calls["yield_to_urgent"].append(lanes)
         await yield_to_urgent(lanes)
 
@@ -421,13 +421,13 @@ async def test_all_lanes_of_a_worker_share_one_priority(
     async def nothing(_: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
         return [None for _ in rows]
 
-    monkeypatch.setattr(Priority, "urgent", noted_urgent)
-    monkeypatch.setattr(Priority, "yield_to_urgent", noted_way)
+    monkeypatch.setattr(Priority, "urgent", record_urgent)
+    monkeypatch.setattr(Priority, "yield_to_urgent", record_yield)
     orders, articles, outlet = [await broker.new_topic() for _ in range(3)]
-    recorder, content = Recorder(), Recorder()
+    handler, content = Recorder(), Recorder()
     spec = WorkerSpec(
         [
-            Subscription(orders, (Ping,), recorder),
+            Subscription(orders, (Ping,), handler),
             Subscription(articles, (Ping,), content, forbidden=nothing_forbidden),
         ],
         publish=nothing,
@@ -437,7 +437,7 @@ async def test_all_lanes_of_a_worker_share_one_priority(
     async with working(context, spec) as running:
         await broker.send(orders, [ping(2, topic=orders)])
         await broker.send(articles, [ping(3, topic=articles)])
-        await until(lambda: recorder.numbers and content.numbers, what="both are handled")
+        await until(lambda: handler.numbers and content.numbers, what="both are handled")
 
         async def sent() -> bool:
             return len(await broker.read(outlet)) == 1

@@ -125,12 +125,9 @@ def test_a_quarantined_record_is_still_signed_when_it_is_retried(authentication:
     message = Message.of(NOTICE, uuid4(), at=NOW, traceparent=None)
     headers = replace(message, value=loose).headers("t", SIGNERS["lex"])
     first = record(NOTICE, None, value=loose, headers=headers)
-    quarantined = Decoder("g", [type(NOTICE)]).refused(first, Poison("refused_here"))
+    row = Decoder("g", [type(NOTICE)]).refused(first, Poison("refused_here"))
     again = record(
-        NOTICE,
-        None,
-        value=quarantined.value,
-        headers=[(name, text.encode()) for name, text in quarantined.headers.items()],
+        NOTICE, None, value=row.value, headers=[(name, text.encode()) for name, text in row.headers.items()]
     )
     assert decode(NOTICE, again, authentication).sender.subject == "lex"
 

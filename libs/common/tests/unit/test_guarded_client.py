@@ -31,23 +31,23 @@ from clawback_common.http.guarded_client import (
 
 PRODUCTION = AddressRules(public_only=True)
 DEVELOPMENT = AddressRules(public_only=False)
-Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
+Respond = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 class Peer:
     """A server on loopback that sends any response, and records its requests."""
 
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
+    def __init__(self, respond: Respond) -> None:
+        self.respond = respond
         self.requests: list[str] = []
         self.port = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one connection."""
+        """Respond to one connection."""
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             self.requests.append(head)
-            await self.answer(writer)
+            await self.respond(writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
@@ -55,8 +55,8 @@ class Peer:
 
 
 @asynccontextmanager
-async def peer(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[Peer]:
-    target = Peer(answer)
+async def peer(respond: Respond, tls: ssl.SSLContext | None = None) -> AsyncIterator[Peer]:
+    target = Peer(respond)
     server = await asyncio.start_server(target.serve, "127.0.0.1", 0, ssl=tls)
     target.port = server.sockets[0].getsockname()[1]
     try:
@@ -84,12 +84,12 @@ async def client(
         addresses.close()
 
 
-def plain(body: bytes, head: str = "", status: str = "200 OK") -> Answer:
-    async def answer(writer: asyncio.StreamWriter) -> None:
+def plain(body: bytes, head: str = "", status: str = "200 OK") -> Respond:
+    async def respond(writer: asyncio.StreamWriter) -> None:
         writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{head}\r\n".encode() + body)
         await writer.drain()
 
-    return answer
+    return respond
 
 
 @pytest.mark.parametrize(

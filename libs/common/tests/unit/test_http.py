@@ -250,9 +250,9 @@ async def test_a_body_that_is_not_json_is_a_problem(
     assert "nope" not in response.text
 
 
-async def _chunks(count: int, taken: list[int]) -> AsyncIterator[bytes]:
+async def _chunks(count: int, sent: list[int]) -> AsyncIterator[bytes]:
     for number in range(count):
-        taken.append(number)
+        sent.append(number)
         yield b" " * 1000
 
 
@@ -262,14 +262,14 @@ async def _chunks(count: int, taken: list[int]) -> AsyncIterator[bytes]:
 async def test_a_body_over_its_limit_is_refused_without_reading_on(
     declared: dict[str, str], read_max: int
 ) -> None:
-    taken: list[int] = []
+    sent: list[int] = []
     headers = {"Content-Type": "application/json"} | declared
     async with _client(_app(body_bytes_max={"/api/v1": 50_000, "/api/v1/items": 2500})) as client:
-        response = await client.post("/api/v1/items", content=_chunks(100, taken), headers=headers)
+        response = await client.post("/api/v1/items", content=_chunks(100, sent), headers=headers)
     assert response.status_code == 413
     assert response.json()["detail"] == "The body is larger than 2500 bytes."
     assert response.headers["connection"] == "close"
-    assert len(taken) <= read_max
+    assert len(sent) <= read_max
 
 
 async def test_a_body_of_64_kilobytes_passes_where_no_other_limit_is_set(client: httpx.AsyncClient) -> None:
@@ -359,8 +359,8 @@ def test_a_cursor_has_a_value_of_its_type_for_each_column(position: tuple[object
 def test_a_page_has_a_cursor_only_when_the_list_goes_on() -> None:
     listing = newest_first("at", "id")
     rows = [{"at": datetime(2026, 3, day, tzinfo=UTC), "id": UUID(int=day)} for day in (3, 2, 1)]
-    whole, cut = listing.page(rows, 3, dict), listing.page(rows, 2, dict)
-    assert (whole.items, whole.next_cursor) == (rows, None)
+    complete, cut = listing.page(rows, 3, dict), listing.page(rows, 2, dict)
+    assert (complete.items, complete.next_cursor) == (rows, None)
     assert cut.items == rows[:2]
     assert listing.after(cut.next_cursor) == (rows[1]["at"], rows[1]["id"])
 

@@ -59,7 +59,7 @@ def _app(**more: Any) -> FastAPI:
     )
 
 
-async def _answer(app: FastAPI, headers: list[tuple[bytes, bytes]], body_read: list[bool]) -> int:
+async def _post(app: FastAPI, headers: list[tuple[bytes, bytes]], body_read: list[bool]) -> int:
     """Return the status of a POST that records whether its body was read."""
     status = 0
 
@@ -91,7 +91,7 @@ async def _answer(app: FastAPI, headers: list[tuple[bytes, bytes]], body_read: l
 @pytest.mark.parametrize("headers", [[], [(b"x-api-key", b"wrong")], [(b"authorization", b"Bearer wrong")]])
 async def test_a_body_is_not_read_before_the_key_is_checked(headers: list[tuple[bytes, bytes]]) -> None:
     body_read: list[bool] = []
-    assert await _answer(_app(), headers, body_read) == 401
+    assert await _post(_app(), headers, body_read) == 401
     assert body_read == []
 
 

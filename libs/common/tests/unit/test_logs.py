@@ -55,7 +55,7 @@ def test_a_field_about_content_is_shown(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "masked"),
     [
         ("GET https://x.org/a?key=hidden&limit=5", "GET https://x.org/a?key=[masked]&limit=5"),
         ("/a?limit=5&api_key=hidden", "/a?limit=5&api_key=[masked]"),
@@ -63,8 +63,8 @@ def test_a_field_about_content_is_shown(name: str) -> None:
         ("sent Authorization: Bearer abcdefgh1234", "sent Authorization: Bearer [masked]"),
     ],
 )
-def test_secrets_inside_a_text_are_masked(text: str, shown: str) -> None:
-    assert safe(text) == shown
+def test_secrets_inside_a_text_are_masked(text: str, masked: str) -> None:
+    assert safe(text) == masked
 
 
 def test_a_long_text_is_cut() -> None:

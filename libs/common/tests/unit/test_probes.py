@@ -26,7 +26,7 @@ async def client(probes: Probes) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def _fine() -> str | None:
+async def _healthy() -> str | None:
     return None
 
 
@@ -42,7 +42,7 @@ async def _hangs() -> str | None:
 async def test_it_is_not_ready_before_its_checks_have_passed(
     client: httpx.AsyncClient, probes: Probes
 ) -> None:
-    probes.add("database", _fine)
+    probes.add("database", _healthy)
     response = await client.get("/readyz")
     assert response.status_code == 503
     assert response.json() == {
@@ -58,7 +58,7 @@ async def test_it_is_not_ready_before_its_checks_have_passed(
 async def test_one_failing_check_makes_it_unready_with_its_reason(
     client: httpx.AsyncClient, probes: Probes
 ) -> None:
-    probes.add("broker", _fine)
+    probes.add("broker", _healthy)
     probes.add("database", _away)
     assert not await probes.check()
     response = await client.get("/readyz")
@@ -75,7 +75,7 @@ async def test_a_check_that_is_not_required_degrades(probes: Probes) -> None:
     probes.add("cache", _away, required=False)
     assert await probes.check()
     assert _status(probes) == "degraded"
-    probes.add("cache", _fine, required=False)
+    probes.add("cache", _healthy, required=False)
     await probes.check()
     assert _status(probes) == "healthy"
 
@@ -88,7 +88,7 @@ async def test_while_draining_it_is_alive_and_not_ready(client: httpx.AsyncClien
 
 
 async def test_a_change_of_readiness_is_logged_once(probes: Probes, logged: Logged) -> None:
-    probes.add("database", _fine)
+    probes.add("database", _healthy)
     await probes.check()
     probes._checks["database"] = _away
     await probes.check()

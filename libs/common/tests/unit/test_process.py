@@ -175,7 +175,7 @@ entered = asyncio.Event()
 async def slow(_):
     entered.set()
     await asyncio.sleep(0.3)
-    return PlainTextResponse("answered")
+    return PlainTextResponse("served")
 @asynccontextmanager
 async def lifespan(_):
     print("up", flush=True)
@@ -208,7 +208,7 @@ def _free():
 """
     )
     code, out, _ = _play(body)
-    assert (code, out) == (0, "up\nanswered True\ndown\n")
+    assert (code, out) == (0, "up\nserved True\ndown\n")
 
 
 async def test_a_connection_outlives_the_idle_timeout_of_clients(unused_tcp_port: int) -> None:
@@ -325,7 +325,7 @@ async def test_a_stop_ends_the_loop() -> None:
 
 
 async def test_failures_wait_longer_each_time() -> None:
-    class Slept(ShutdownEvent):
+    class RecordedWaits(ShutdownEvent):
         waits: list[float]
 
         @override
@@ -333,7 +333,7 @@ async def test_failures_wait_longer_each_time() -> None:
             self.waits.append(seconds)
             return False
 
-    stopping = Slept()
+    stopping = RecordedWaits()
     stopping.waits = []
     failing = [_raise(ValueError())] * 4
     await loop_forever("slower", 1, Rounds(stopping, *failing, lambda: None), stopping, backoff_s_max=10)

@@ -149,13 +149,13 @@ async def test_a_replaced_certificate_is_served_without_a_restart(
     made, other = authority.certificate("service"), authority.certificate("other")
     certificate = _server(made)
     async with _serving(unused_tcp_port, certificate):
-        before = await _shown(unused_tcp_port, authority)
+        before = await _certificate(unused_tcp_port, authority)
         other.certfile.replace(made.certfile)
         certificate.reload()
-        assert await _shown(unused_tcp_port, authority) == before, "its key is still the former one"
+        assert await _certificate(unused_tcp_port, authority) == before, "its key is still the former one"
         other.keyfile.replace(made.keyfile)
         certificate.reload()
-        assert await _shown(unused_tcp_port, authority) != before
+        assert await _certificate(unused_tcp_port, authority) != before
 
 
 def test_a_peer_that_never_ends_tls_delays_no_shutdown(authority: Authority) -> None:
@@ -196,12 +196,12 @@ def _silent_peer(listener: socket.socket, context: ssl.SSLContext) -> None:
             pass
 
 
-async def _shown(port: int, authority: Authority) -> bytes | None:
+async def _certificate(port: int, authority: Authority) -> bytes | None:
     """Return the certificate of a new connection."""
     context = ssl.create_default_context(cafile=authority.cafile)
     _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
     connection = writer.get_extra_info("ssl_object")
-    shown: bytes | None = connection.getpeercert(binary_form=True)
+    found: bytes | None = connection.getpeercert(binary_form=True)
     writer.close()
     await writer.wait_closed()
-    return shown
+    return found

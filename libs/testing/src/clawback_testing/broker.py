@@ -79,14 +79,14 @@ class Broker:
             consumer.assign(places)
             ends = await consumer.end_offsets(places)
             first = await consumer.beginning_offsets(places)
-            left = {place for place in places if first[place] < ends[place]}
+            unread = {place for place in places if first[place] < ends[place]}
             for place in places:
                 consumer.seek(place, first[place])
             records: list[Record] = []
-            while left:
-                for some in (await consumer.getmany(*left, timeout_ms=100)).values():
+            while unread:
+                for some in (await consumer.getmany(*unread, timeout_ms=100)).values():
                     records += some
-                left = {place for place in left if await consumer.position(place) < ends[place]}
+                unread = {place for place in unread if await consumer.position(place) < ends[place]}
         return sorted(records, key=lambda record: (record.partition, record.offset))
 
     async def events(self, topic: str, *kinds: type[Event]) -> list[Any]:

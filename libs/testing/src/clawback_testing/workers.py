@@ -31,7 +31,7 @@ def objects(settings: Any, db: Database, clock: Clock, orders: OrdersOutbox) -> 
 
 @asynccontextmanager
 async def running(worker: Worker, stopping: ShutdownEvent) -> AsyncIterator[None]:
-    """Run a worker: ready, or ended by itself, before the block; asked to end after it. Its error is raised."""
+    """Run a worker: ready, or already ended, before the block; shut down after it. Its error is raised."""
     task = asyncio.create_task(worker.run(stopping))
     try:
         await until(lambda: ready(worker) or task.done(), what="ready")

@@ -97,7 +97,7 @@ class ServiceWorld(Generic[S]):
             "ordered_at": self.clock.now(),
         }
 
-    async def unsent_events(self, *kinds: type[Event]) -> list[Any]:
+    async def unsent(self, *kinds: type[Event]) -> list[Any]:
         """Return the unsent events in the outbox of orders, in order."""
         return await self._outbox("WHERE sent_at IS NULL", kinds)
 
@@ -118,7 +118,7 @@ class ServiceWorld(Generic[S]):
 
     async def alerts(self) -> list[str]:
         """Return the names of the unsent alerts."""
-        return [alert.name for alert in await self.unsent_events(AlertRaised)]
+        return [alert.name for alert in await self.unsent(AlertRaised)]
 
 
 def _revocation_id(article_id: str, number: int) -> UUID:

@@ -137,7 +137,7 @@ class World(ServiceWorld[Service]):
 
     async def answers(self) -> list[tuple[str, int, str, str]]:
         """Returns the waiting receipts and marks them as sent: id, order, outcome for counts and for the quarantine."""
-        receipts: list[ArticleRemoved] = await self.unsent_events(ArticleRemoved)
+        receipts: list[ArticleRemoved] = await self.unsent(ArticleRemoved)
         await self.mark_sent()
         return [
             (one.article_id, one.order, *(removal.outcome.value for removal in one.removals))  # type: ignore[misc]

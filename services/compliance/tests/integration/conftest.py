@@ -92,9 +92,7 @@ class World(ServiceWorld[Service]):
     async def revoke(self, *article_ids: str, **more: Any) -> list[ArticleRevoked]:
         """Delivers notices on these articles; returns the resulting orders."""
         await self.notices(*(self.notice(article_id, **more) for article_id in article_ids))
-        orders = [
-            order for order in await self.unsent_events(ArticleRevoked) if order.article_id in article_ids
-        ]
+        orders = [order for order in await self.unsent(ArticleRevoked) if order.article_id in article_ids]
         latest = {order.article_id: order for order in orders}
         return [latest[article_id] for article_id in article_ids]
 

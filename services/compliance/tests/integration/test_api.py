@@ -74,7 +74,7 @@ async def test_an_officer_revokes_one_article_and_gets_the_revocations_id(
 ) -> None:
     answer = await _notice(http, {"article_id": A, "reason": "manual", "note": "a call"})
     assert answer.status_code == 202
-    (order,) = await world.unsent_events(ArticleRevoked)
+    (order,) = await world.unsent(ArticleRevoked)
     assert answer.json()["revocation_id"] == str(order.revocation_id)
     assert order.reason == "manual"
 
@@ -87,7 +87,7 @@ async def test_a_reason_that_has_a_deadline_of_its_own_is_taken_and_an_unknown_o
     assert "TAKEDOWN_DEADLINES_H" in refused.json()["errors"][0]["message"]
     world.service.settings.takedown_deadlines_h["court_order"] = 6
     assert (await _notice(http, {"article_id": A, "reason": "court_order"})).status_code == 202
-    (order,) = await world.unsent_events(ArticleRevoked)
+    (order,) = await world.unsent(ArticleRevoked)
     assert (order.reason, order.due_at) == ("court_order", world.clock.now() + timedelta(hours=6))
 
 
@@ -155,7 +155,7 @@ async def test_many_articles_are_withheld_until_a_second_person_confirms(
     body = {"article_ids": ids, "reason": "erasure_request", "note": "a letter"}
     waiting = (await _notice(http, body)).json()
     assert (waiting["state"], waiting["withheld"]) == ("waits_for_confirmation", 5)
-    assert await world.unsent_events(ArticleRevoked) == []
+    assert await world.unsent(ArticleRevoked) == []
     (listed,) = (await http.get("/compliance/notices/requests")).json()["items"]
     assert (listed["made_by"], listed["articles"], listed["state"]) == (
         "officer",
@@ -171,9 +171,7 @@ async def test_many_articles_are_withheld_until_a_second_person_confirms(
     assert (await http.post(f"{path}?articles=4", headers=bearer("second"))).status_code == 409
     confirmed = await http.post(path, json={"note": "seen"}, headers=bearer("second"))
     assert (confirmed.status_code, confirmed.json()["state"]) == (202, "ordered")
-    orders = {
-        order.article_id: str(order.revocation_id) for order in await world.unsent_events(ArticleRevoked)
-    }
+    orders = {order.article_id: str(order.revocation_id) for order in await world.unsent(ArticleRevoked)}
     assert confirmed.json()["revocations"] == orders
     assert (await http.post(path, headers=bearer("second"))).json() == confirmed.json()
     refuse = path.replace("confirm", "refuse")
@@ -194,7 +192,7 @@ async def test_a_refused_request_gives_back_what_it_withheld(http: httpx.AsyncCl
     assert (await http.post(path, headers=bearer("second"))).status_code == 422
     refused = await http.post(path, json={"note": "no!"}, headers=bearer("second"))
     assert refused.json()["state"] == "refused"
-    assert {one.article_id for one in await world.unsent_events(ArticleReinstated)} == set(ids)
+    assert {one.article_id for one in await world.unsent(ArticleReinstated)} == set(ids)
 
 
 async def test_requests_below_the_limit_add_up(http: httpx.AsyncClient) -> None:
@@ -240,11 +238,11 @@ async def test_many_are_reinstated_by_two_people(http: httpx.AsyncClient, world:
     ).status_code == 403
     asked = await http.post("/compliance/reinstatements", json=body, headers=bearer("officer"))
     assert (asked.status_code, asked.json()["state"]) == (202, "waits_for_confirmation")
-    assert await world.unsent_events(ArticleReinstated) == []
+    assert await world.unsent(ArticleReinstated) == []
     path = asked.json()["confirm"].removeprefix("/api/v1")
     assert (await http.post(path, headers=bearer("officer"))).status_code == 403
     assert (await http.post(path, headers=bearer("second"))).json()["state"] == "ordered"
-    assert len(await world.unsent_events(ArticleReinstated)) == 2
+    assert len(await world.unsent(ArticleReinstated)) == 2
 
 
 async def test_notices_come_as_csv_too(http: httpx.AsyncClient, world: World) -> None:
@@ -257,7 +255,7 @@ async def test_notices_come_as_csv_too(http: httpx.AsyncClient, world: World) ->
 
     answer = await send("\ufeffsource,article_id\r\nx,metabase:1\r\ny,metabase:2\r\n".encode())
     assert answer.status_code == 202
-    assert {order.article_id for order in await world.unsent_events(ArticleRevoked)} == {A, B}
+    assert {order.article_id for order in await world.unsent(ArticleRevoked)} == {A, B}
     wrong = await send(b"article_id\nmetabase:3\nnonsense\n")
     assert (wrong.status_code, wrong.json()["errors"][0]["path"]) == (422, "line 3")
     assert (await send(b"id\nmetabase:1\n")).status_code == 422
@@ -271,7 +269,7 @@ async def test_a_revocation_is_reinstated_by_an_officer_only(http: httpx.AsyncCl
     assert (await http.post(path, json=body, headers=bearer("licensor"))).status_code == 403
     assert (await http.post(path, json=body, headers=bearer("officer"))).status_code == 202
     assert (await http.post(path, json=body, headers=bearer("officer"))).status_code == 409
-    assert len(await world.unsent_events(ArticleReinstated)) == 1
+    assert len(await world.unsent(ArticleReinstated)) == 1
 
 
 async def test_a_takedown_has_the_complete_history(http: httpx.AsyncClient, world: World) -> None:
@@ -464,7 +462,7 @@ async def test_a_dead_letter_is_tried_again_through_the_same_handler(
     world.clock.advance(seconds=1)
     answer = await http.post("/compliance/dlq/retry", json={"older_than_s": 0}, headers=bearer("operator"))
     assert answer.json() == {"retried": 1, "failed": 0}
-    assert [order.article_id for order in await world.unsent_events(ArticleRevoked)] == [A]
+    assert [order.article_id for order in await world.unsent(ArticleRevoked)] == [A]
     assert await world.db.fetchval("SELECT count(*) FROM consumer_offset") == 0
 
 

@@ -30,7 +30,7 @@ def _bringing(world: World, *article_ids: str, close: bool) -> Callable[[UUID], 
     async def brings(poll_id: UUID) -> int:
         await world.revoke(*article_ids, poll_id=poll_id)
         if close:
-            await world.close(*(await world.unsent_events(ArticleRevoked)))
+            await world.close(*(await world.unsent(ArticleRevoked)))
         return len(article_ids)
 
     return brings
@@ -38,7 +38,7 @@ def _bringing(world: World, *article_ids: str, close: bool) -> Callable[[UUID], 
 
 async def test_a_quiet_day_leaves_a_record(world: World, check: Check, lines: list[str]) -> None:
     assert await check.asked("schedule", "test") == ExitCode.OK
-    (completed,) = await world.unsent_events(RunCompleted)
+    (completed,) = await world.unsent(RunCompleted)
     assert (completed.noticed, completed.closed, completed.open, completed.mock) == (0, 0, 0, True)
     row = await runs.last(world.db)
     assert row is not None
@@ -51,7 +51,7 @@ async def test_it_is_done_when_all_that_came_is_closed(
 ) -> None:
     fake_ingester.brings = _bringing(world, A, B, close=True)  # type: ignore[assignment]
     assert await check.asked("schedule", "test") == ExitCode.OK
-    (completed,) = await world.unsent_events(RunCompleted)
+    (completed,) = await world.unsent(RunCompleted)
     assert (completed.noticed, completed.closed, completed.open, len(completed.poll_ids)) == (2, 4, 0, 1)
     assert "2 of 2 notices recorded, 4 of 4 obligations closed" in lines
 
@@ -61,7 +61,7 @@ async def test_open_obligations_after_the_wait_are_counted_and_need_attention(
 ) -> None:
     fake_ingester.brings = _bringing(world, A, close=False)  # type: ignore[assignment]
     assert await check.asked("schedule", "test") == ExitCode.ATTENTION
-    (completed,) = await world.unsent_events(RunCompleted)
+    (completed,) = await world.unsent(RunCompleted)
     assert (completed.noticed, completed.closed, completed.open) == (1, 0, 2)
 
 
@@ -87,7 +87,7 @@ async def test_a_notice_that_was_lost_on_the_way_is_open(
 
     fake_ingester.brings = lost
     assert await check.asked("schedule", "test") == ExitCode.ATTENTION
-    assert (await world.unsent_events(RunCompleted))[0].open == 3
+    assert (await world.unsent(RunCompleted))[0].open == 3
 
 
 async def test_a_notice_that_an_earlier_poll_brought_counts_for_this_one_too(
@@ -95,7 +95,7 @@ async def test_a_notice_that_an_earlier_poll_brought_counts_for_this_one_too(
 ) -> None:
     notice = world.notice(A, poll_id=uuid4())
     await world.notices(notice)
-    await world.close(*(await world.unsent_events(ArticleRevoked)))
+    await world.close(*(await world.unsent(ArticleRevoked)))
 
     async def again(poll_id: UUID) -> int:
         await world.notices(notice.model_copy(update={"poll_id": poll_id}))
@@ -128,9 +128,9 @@ async def test_a_failing_provider_is_a_failed_run_and_never_a_quiet_day(
 ) -> None:
     fake_ingester.failing = failing
     assert await check.asked("schedule", "test") == ExitCode.RETRY
-    (failed,) = await world.unsent_events(RunFailed)
+    (failed,) = await world.unsent(RunFailed)
     assert str(failing) in failed.error
-    assert await world.unsent_events(RunCompleted) == []
+    assert await world.unsent(RunCompleted) == []
     assert await runs.last_completed(world.db) is None
 
 
@@ -153,7 +153,7 @@ async def test_a_poll_that_is_answered_later_is_waited_for(
 ) -> None:
     fake_ingester.brings, fake_ingester.later = _bringing(world, A, close=True), True  # type: ignore[assignment]
     assert await check.asked("schedule", "test") == ExitCode.OK
-    assert (await world.unsent_events(RunCompleted))[0].noticed == 1
+    assert (await world.unsent(RunCompleted))[0].noticed == 1
 
 
 async def test_of_two_simultaneous_runs_one_works_and_the_other_reports_it(
@@ -181,7 +181,7 @@ async def test_a_run_whose_process_died_is_found_by_the_next(world: World, check
     await runs.request(world.db, dead, "schedule", "test", world.clock.now(), mock=True)
     assert await check_started(dead, world.service)
     assert await check.asked("schedule", "test") == ExitCode.OK
-    (failed,) = await world.unsent_events(RunFailed)
+    (failed,) = await world.unsent(RunFailed)
     assert failed.run_id == dead
 
 
@@ -190,7 +190,7 @@ async def test_a_run_that_is_asked_for_is_done_by_the_worker(world: World, check
     await runs.request(world.db, run_id, "request", "operator", world.clock.now(), mock=True)
     await check.requested()
     await check.requested()
-    assert [completed.run_id for completed in await world.unsent_events(RunCompleted)] == [run_id]
+    assert [completed.run_id for completed in await world.unsent(RunCompleted)] == [run_id]
 
 
 async def test_a_run_that_is_stopped_fails_and_reports_it(
@@ -203,7 +203,7 @@ async def test_a_run_that_is_stopped_fails_and_reports_it(
     await until(lambda: any("notices recorded" in line for line in lines))
     stopping.set()
     assert await running == ExitCode.RETRY
-    assert "stopped before" in (await world.unsent_events(RunFailed))[0].error
+    assert "stopped before" in (await world.unsent(RunFailed))[0].error
 
 
 async def test_an_unexpected_error_is_a_failed_run_too(
@@ -215,7 +215,7 @@ async def test_an_unexpected_error_is_a_failed_run_too(
     fake_ingester.brings = broken
     with pytest.raises(ValueError, match="somebody"):
         await check.asked("schedule", "test")
-    (failed,) = await world.unsent_events(RunFailed)
+    (failed,) = await world.unsent(RunFailed)
     assert failed.error == "ended by ValueError"
 
 
@@ -223,7 +223,7 @@ async def test_an_overdue_obligation_of_any_notice_needs_attention(world: World,
     (order,) = await world.revoke(A)
     world.clock.advance(hours=25)
     assert await check.asked("schedule", "test") == ExitCode.ATTENTION
-    assert (await world.unsent_events(RunCompleted))[0].overdue == 2
+    assert (await world.unsent(RunCompleted))[0].overdue == 2
     await world.close(order)
     await world.checked("ingester", {A: Holding.GONE})
     assert await check.asked("schedule", "test") == ExitCode.OK
@@ -241,12 +241,12 @@ async def test_a_run_that_was_taken_over_while_it_froze_changes_nothing_when_it_
     fake_ingester.brings = freezes
     assert await check.asked("schedule", "first") == ExitCode.ATTENTION
     assert lines[-1] == "FAILED: the lease run was lost to another process"
-    assert await world.unsent_events(RunCompleted, RunFailed) == []
+    assert await world.unsent(RunCompleted, RunFailed) == []
     assert await world.db.fetchval("SELECT state FROM run") == "running"
     fake_ingester.brings = _bringing(world, close=True)  # type: ignore[assignment]
     assert await check.asked("schedule", "second") == ExitCode.OK
-    assert len(await world.unsent_events(RunCompleted)) == 1
-    (dead,) = await world.unsent_events(RunFailed)
+    assert len(await world.unsent(RunCompleted)) == 1
+    (dead,) = await world.unsent(RunFailed)
     assert dead.error == "its process ended without reporting a result"
 
 
@@ -258,4 +258,4 @@ async def test_a_lease_that_a_lost_node_left_behind_is_waited_for(world: World, 
         await lost_node.execute("SELECT pg_advisory_lock(hashtext('run'), 7)")
         assert await check.asked("schedule", "test") == ExitCode.OK
         await lost_node.execute("SELECT pg_advisory_unlock(hashtext('run'), 7)")
-    assert len(await world.unsent_events(RunCompleted)) == 1
+    assert len(await world.unsent(RunCompleted)) == 1

@@ -65,7 +65,7 @@ async def test_what_a_holder_has_not_answered_is_sent_again_when_an_operator_ask
     answer = await http.post(path, headers=bearer("operator"))
     assert (answer.status_code, answer.json()) == (202, {"orders": 1})
     assert await orders.resend_due(world.service) == 1
-    again = (await world.unsent_events(ArticleRevoked))[-1]
+    again = (await world.unsent(ArticleRevoked))[-1]
     assert (again.article_id, again.attempt) == (A, first.attempt + 1)
     changes = (await http.get("/compliance/holders/search")).json()["changes"]
     assert (changes[-1]["change"], changes[-1]["changed_by"]) == ("resent", "operator")

@@ -15,7 +15,7 @@ async def test_an_id_that_was_sent_before_for_another_article_suppresses_no_revo
     target = world.notice(A)
     await world.notices(world.notice(B, notice_id=target.notice_id, noticed_by="upstream:junk"))
     await world.notices(target)
-    orders = {order.article_id: order for order in await world.unsent_events(ArticleRevoked)}
+    orders = {order.article_id: order for order in await world.unsent(ArticleRevoked)}
     assert orders[A].notice_ids == (target.notice_id,)
     assert await world.db.fetchval("SELECT state FROM article WHERE article_id = $1", A) == "revoked"
 
@@ -26,7 +26,7 @@ async def test_both_notices_of_one_id_keep_their_own_order(world: World) -> None
     await world.notices(other, target)
     await world.notices(target)
     await world.notices(other)
-    orders = await world.unsent_events(ArticleRevoked)
+    orders = await world.unsent(ArticleRevoked)
     assert [(order.article_id, order.attempt) for order in orders if order.attempt == 2] == [(A, 2), (B, 2)]
     rows = await world.db.fetch("SELECT article_id FROM notice WHERE notice_id = $1", target.notice_id)
     assert {row["article_id"] for row in rows} == {A, B}

@@ -31,7 +31,7 @@ async def restored(world: World) -> list[AnyOrder]:
     """Restores the database to a state before a sent revocation and its reinstatement. Returns the sent orders."""
     (order,) = await world.revoke(A)
     await reinstate(order.revocation_id, "officer", "an error", world.service)
-    sent: list[AnyOrder] = await world.unsent_events(ArticleRevoked, ArticleReinstated)
+    sent: list[AnyOrder] = await world.unsent(ArticleRevoked, ArticleReinstated)
     await world.db.execute(FORGOTTEN)
     return sent
 
@@ -49,9 +49,9 @@ async def test_lost_orders_are_recovered_and_the_next_number_is_above_them(world
 async def test_a_notice_that_a_recovered_order_answers_revokes_nothing_twice(world: World) -> None:
     notice = world.notice(A)
     await world.notices(notice)
-    (order,) = await world.unsent_events(ArticleRevoked)
+    (order,) = await world.unsent(ArticleRevoked)
     await reinstate(order.revocation_id, "officer", "an error", world.service)
-    sent: list[AnyOrder] = await world.unsent_events(ArticleRevoked, ArticleReinstated)
+    sent: list[AnyOrder] = await world.unsent(ArticleRevoked, ArticleReinstated)
     await world.db.execute(FORGOTTEN)
     await arrive(world, sent)
     await world.notices(notice)
@@ -64,7 +64,7 @@ async def test_a_recovered_order_is_owed_and_sent_again_at_once(world: World) ->
     await arrive(world, [order])
     assert await world.states(A) == {(1, "ingester"): "open", (1, "search"): "open", (1, "kafka"): "open"}
     assert await resend_due(world.service) == 1
-    (again,) = await world.unsent_events(ArticleRevoked)
+    (again,) = await world.unsent(ArticleRevoked)
     assert (again.revocation_id, again.order) == (order.revocation_id, order.order)
     assert await world.alerts() == ["OrdersRecovered"]
 
@@ -144,7 +144,7 @@ async def test_what_a_store_of_ours_calls_superseded_is_revoked_again_above_it(w
     (order,) = await world.revoke(A)
     world.clock.advance(minutes=1)
     await world.receipts(world.receipt(order, "ingester", outcome=Outcome.SUPERSEDED))
-    _, again = await world.unsent_events(ArticleRevoked)
+    _, again = await world.unsent(ArticleRevoked)
     assert (again.previous_order, again.order) == (order.order, world.number)
     assert (await world.states(A))[2, "ingester"] == "open"
 
@@ -162,7 +162,7 @@ async def test_a_receipt_is_handled_only_when_what_it_contradicts_is_ordered_aga
     assert await world.db.fetchval("SELECT count(*) FROM receipt") == 1
     assert await offsets.stored(world.db, "compliance") == before
     await world.receipts(superseded)
-    assert len(await world.unsent_events(ArticleRevoked)) == 2
+    assert len(await world.unsent(ArticleRevoked)) == 2
     assert await offsets.stored(world.db, "compliance") != before
 
 
@@ -174,7 +174,7 @@ async def test_a_receipt_for_an_unknown_higher_number_raises_the_known_one(world
     (order,) = await world.revoke(A)
     later = order.model_copy(update={"order": order.order + 5})
     await world.receipts(world.receipt(later, "ingester"))
-    _, again = await world.unsent_events(ArticleRevoked)
+    _, again = await world.unsent(ArticleRevoked)
     assert (again.previous_order, again.order) == (order.order + 5, order.order + 6)
 
 
@@ -184,7 +184,7 @@ async def test_what_only_a_store_of_ours_was_ordered_to_remove_is_revoked_above_
     answer = world.receipt(order, "ingester")
     await world.receipts(answer)
     await world.receipts(answer)
-    (again,) = await world.unsent_events(ArticleRevoked)
+    (again,) = await world.unsent(ArticleRevoked)
     assert (again.previous_order, again.order > order.order) == (order.order, True)
     assert (await world.states(A))[1, "search"] == "open"
 
@@ -194,24 +194,24 @@ async def test_a_lost_order_that_removed_nothing_revokes_nothing(world: World, o
     (order,) = await world.revoke(A)
     await world.db.execute(FORGOTTEN)
     await world.receipts(world.receipt(order, "ingester", outcome=outcome))
-    assert await world.unsent_events(ArticleRevoked) == []
+    assert await world.unsent(ArticleRevoked) == []
 
 
 async def test_an_order_that_only_a_consumer_knows_revokes_nothing(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.db.execute(FORGOTTEN)
     await world.receipts(world.receipt(order, "search"))
-    assert await world.unsent_events(ArticleRevoked) == []
+    assert await world.unsent(ArticleRevoked) == []
 
 
 async def test_a_consumer_makes_nobody_order_again(world: World) -> None:
     (order,) = await world.revoke(A)
     await world.receipts(world.receipt(order, "search", outcome=Outcome.SUPERSEDED))
-    assert len(await world.unsent_events(ArticleRevoked)) == 1
+    assert len(await world.unsent(ArticleRevoked)) == 1
 
 
 async def test_a_receipt_for_an_older_order_that_was_deleted_orders_nothing_again(world: World) -> None:
     (order,) = await world.revoke(A)
     older = order.model_copy(update={"order": order.order - 5})
     await world.receipts(world.receipt(older, "ingester"))
-    assert len(await world.unsent_events(ArticleRevoked)) == 1
+    assert len(await world.unsent(ArticleRevoked)) == 1

@@ -90,11 +90,11 @@ async def states(world: World) -> dict[str, int]:
 async def test_above_the_limit_articles_are_withheld_at_once_and_revoked_after_approval(world: World) -> None:
     made = await submitted(world, ids(11))
     assert await states(world) == {"withheld": 11}
-    assert len(await world.unsent_events(ArticleWithheld)) == 11
-    assert await world.unsent_events(ArticleRevoked) == []
+    assert len(await world.unsent(ArticleWithheld)) == 11
+    assert await world.unsent(ArticleRevoked) == []
     world.clock.advance(hours=5)
     await confirmed(world, made)
-    orders = await world.unsent_events(ArticleRevoked)
+    orders = await world.unsent(ArticleRevoked)
     assert {order.article_id for order in orders} == set(ids(11))
     assert {order.clock_started_at for order in orders} == {made.made_at}
     assert all(order.notice_ids for order in orders)
@@ -105,15 +105,15 @@ async def test_what_is_withheld_here_and_superseded_in_a_store_of_ours_is_withhe
     world: World,
 ) -> None:
     made = await submitted(world, ids(11))
-    first = next(one for one in await world.unsent_events(ArticleWithheld) if one.article_id == A)
+    first = next(one for one in await world.unsent(ArticleWithheld) if one.article_id == A)
     await world.receipts(world.receipt(first, "ingester", outcome=Outcome.SUPERSEDED))
-    *_, again = await world.unsent_events(ArticleWithheld)
+    *_, again = await world.unsent(ArticleWithheld)
     assert (again.article_id, again.previous_order, again.reason) == (A, first.order, first.reason)
     assert again.order > first.order
     assert await states(world) == {"withheld": 11}
     later = first.model_copy(update={"order": again.order + 5})
     await world.receipts(world.receipt(later, "ingester", outcome=Outcome.WITHHELD))
-    *_, above = await world.unsent_events(ArticleWithheld)
+    *_, above = await world.unsent(ArticleWithheld)
     assert above.previous_order == later.order
     await confirmed(world, made)
     assert await states(world) == {"revoked": 11}
@@ -189,7 +189,7 @@ async def test_a_sender_who_may_not_revoke_only_withholds(world: World, sender: 
     assert row["made_by"] == (sender.subject if sender else "unauthenticated")
     world.clock.advance(hours=1)
     await requests.request_confirmed(row["request_id"], "officer", None, world.service, articles_seen=1)
-    (order,) = await world.unsent_events(ArticleRevoked)
+    (order,) = await world.unsent(ArticleRevoked)
     assert (order.notice_ids, order.clock_started_at) == ((notice.notice_id,), row["made_at"])
 
 
@@ -206,7 +206,7 @@ async def test_a_refused_request_reinstates_what_no_other_request_wants(world: W
     second = await submitted(world, ids(12, 10), made_by="other")
     await requests.request_refused(first.request_id, "second", "by mistake", world.service)
     assert await states(world) == {"live": 10, "withheld": 12}
-    assert len(await world.unsent_events(ArticleReinstated)) == 10
+    assert len(await world.unsent(ArticleReinstated)) == 10
     with pytest.raises(Conflict):
         await confirmed(world, first)
     await confirmed(world, second)
@@ -237,7 +237,7 @@ async def test_a_request_is_carried_out_to_its_end_after_a_kill(
     monkeypatch.setattr(request_flow, "_slice", slices)
     await requests.carry_out_all(world.service)
     assert await states(world) == {"revoked": 23}
-    orders = await world.unsent_events(ArticleRevoked)
+    orders = await world.unsent(ArticleRevoked)
     assert {order.clock_started_at for order in orders} == {made.made_at}
     assert len(orders) == 23
     row = await world.db.fetchrow("SELECT executed_at, carried_out FROM notice_request")
@@ -290,7 +290,7 @@ async def test_what_waits_is_alerted_and_what_expired_stays_withheld(world: Worl
 
 async def test_withheld_obliges_our_stores_alone_and_is_never_late(world: World) -> None:
     made = await submitted(world, ids(11))
-    (order, *_) = await world.unsent_events(ArticleWithheld)
+    (order, *_) = await world.unsent(ArticleWithheld)
     assert list(await world.states(order.article_id)) == [(1, "ingester")]
     world.clock.advance(days=3)
     assert await watching.lateness_conditions(world.service, world.clock.now()) == []
@@ -332,7 +332,7 @@ async def test_one_officer_alone_reinstates_only_a_few(world: World) -> None:
 
 async def test_what_waits_for_a_second_person_is_not_reinstated_by_one(world: World) -> None:
     await submitted(world, ids(11))
-    (order, *_) = await world.unsent_events(ArticleWithheld)
+    (order, *_) = await world.unsent(ArticleWithheld)
     with pytest.raises(Conflict):
         await reinstate(order.revocation_id, "officer", "alone", world.service)
 
@@ -368,7 +368,7 @@ async def test_what_was_reinstated_while_a_request_waits_is_revoked_when_that_is
 
 async def test_what_is_withheld_for_no_request_can_be_reinstated(world: World) -> None:
     await submitted(world, ids(11))
-    (order, *_) = await world.unsent_events(ArticleWithheld)
+    (order, *_) = await world.unsent(ArticleWithheld)
     with pytest.raises(Conflict):
         await reinstate(order.revocation_id, "second", "an error", world.service)
     await world.db.execute("DELETE FROM notice_request")  # a restored database has lost it
@@ -426,7 +426,7 @@ async def test_a_notice_of_the_feed_revokes_again_what_an_upstream_system_used_i
 ) -> None:
     notice = world.notice(A)
     await from_topic(world, UPSTREAM, notice)
-    (first,) = await world.unsent_events(ArticleRevoked)
+    (first,) = await world.unsent(ArticleRevoked)
     await reinstate(first.revocation_id, "officer", "their mistake", world.service)
     await from_topic(world, INGESTER, notice)
     assert await states(world) == {"revoked": 1}
@@ -455,7 +455,7 @@ async def test_an_unknown_sender_sets_back_no_clock(world: World) -> None:
     world = strict(world)
     (order,) = await world.revoke(A)
     await from_topic(world, None, world.notice(A, revoked_at=world.ago(days=30)))
-    assert {one.due_at for one in await world.unsent_events(ArticleRevoked)} == {order.due_at}
+    assert {one.due_at for one in await world.unsent(ArticleRevoked)} == {order.due_at}
     assert await world.db.fetchval("SELECT due_at FROM revocation") == order.due_at
 
 
@@ -463,5 +463,5 @@ async def test_a_revocation_has_the_clock_of_those_who_may_revoke(world: World) 
     world = strict(world)
     forged = world.notice(A, revoked_at=world.ago(days=30), reason="manual")
     await from_senders(world, (forged, None), (world.notice(A), INGESTER))
-    (order,) = await world.unsent_events(ArticleRevoked)
+    (order,) = await world.unsent(ArticleRevoked)
     assert (order.clock_started_at, order.reason) == (world.clock.now(), "licensor")

@@ -22,9 +22,9 @@ async def _sent_in(
     for minute in range(1, minutes + 1):
         await world.mark_sent()
         world.clock.advance(minutes=1)
-        before = len(await world.unsent_events(ArticleRevoked))
+        before = len(await world.unsent(ArticleRevoked))
         await resend_due(world.service)
-        said = (await world.unsent_events(ArticleRevoked))[before:]
+        said = (await world.unsent(ArticleRevoked))[before:]
         if said:
             moments.append(minute)
             await answer(said[-1])
@@ -56,11 +56,11 @@ async def test_a_receipt_without_being_asked_neither_hurries_nor_postpones_the_n
         await world.receipts(world.receipt(order, "ingester"))
         await world.checked("ingester", {A: Holding.HELD})
         await resend_due(world.service)
-    assert [order.attempt for order in await world.unsent_events(ArticleRevoked)] == [1]
+    assert [order.attempt for order in await world.unsent(ArticleRevoked)] == [1]
     await world.mark_sent()
     world.clock.advance(minutes=1)
     await resend_due(world.service)
-    assert [order.attempt for order in await world.unsent_events(ArticleRevoked)] == [1, 2]
+    assert [order.attempt for order in await world.unsent(ArticleRevoked)] == [1, 2]
 
 
 async def test_one_that_still_holds_it_postpones_no_sending_to_another(world: World) -> None:
@@ -72,7 +72,7 @@ async def test_one_that_still_holds_it_postpones_no_sending_to_another(world: Wo
         await world.mark_sent()
         world.clock.advance(minutes=1)
         if await resend_due(world.service):
-            again = (await world.unsent_events(ArticleRevoked))[-1]
+            again = (await world.unsent(ArticleRevoked))[-1]
             seen[minute] = again.holders
             if again.holders and "ingester" in again.holders:
                 await world.receipts(world.receipt(again, "ingester"))
@@ -90,6 +90,6 @@ async def test_an_order_is_sent_again_to_those_who_owe_an_answer_and_daily_in_th
         await world.mark_sent()
         world.clock.advance(hours=1)
         await resend_due(world.service)
-    sent = [one for one in await world.unsent_events(ArticleRevoked) if one.attempt > 1]
+    sent = [one for one in await world.unsent(ArticleRevoked) if one.attempt > 1]
     assert {(one.article_id, one.holders) for one in sent} == {(A, ("search",))}
     assert 72 <= len(sent) <= 72 + 28

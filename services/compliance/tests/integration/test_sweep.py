@@ -111,16 +111,16 @@ async def test_a_notice_that_is_repeated_after_years_is_answered_with_the_order_
 ) -> None:
     notice = world.notice("metabase:1")
     await world.notices(notice)
-    (order,) = await world.unsent_events(ArticleRevoked)
+    (order,) = await world.unsent(ArticleRevoked)
     await world.close(order)
     await world.db.execute("UPDATE obligation SET state = 'verified' WHERE kind = 'expiry'")
     world.clock.advance(days=DAYS + 1)
     await records.remove(request(world), Progress())
     await world.notices(notice)
-    again = (await world.unsent_events(ArticleRevoked))[-1]
+    again = (await world.unsent(ArticleRevoked))[-1]
     assert (again.revocation_id, again.order, again.attempt) == (order.revocation_id, order.order, 2)
     await world.notices(world.notice("metabase:1"))
-    assert (await world.unsent_events(ArticleRevoked))[-1].order == order.order
+    assert (await world.unsent(ArticleRevoked))[-1].order == order.order
     await world.receipts(world.receipt(again, "search"))
     assert await world.alerts() == []
 

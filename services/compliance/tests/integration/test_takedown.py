@@ -26,7 +26,7 @@ A, B, C = "metabase:1", "metabase:2", "metabase:3"
 async def test_a_notice_becomes_an_order_that_cites_it_and_obliges_every_holder(world: World) -> None:
     notice = world.notice(A, revoked_at=world.ago(hours=2))
     await world.notices(notice)
-    (order,) = await world.unsent_events(ArticleRevoked)
+    (order,) = await world.unsent(ArticleRevoked)
     assert (order.article_id, order.order, order.notice_ids) == (
         A,
         world.number,
@@ -38,7 +38,7 @@ async def test_a_notice_becomes_an_order_that_cites_it_and_obliges_every_holder(
 
 async def test_several_notices_of_one_article_in_one_batch_are_one_order(world: World) -> None:
     await world.notices(*(world.notice(A) for _ in range(3)), world.notice(B))
-    orders = await world.unsent_events(ArticleRevoked)
+    orders = await world.unsent(ArticleRevoked)
     assert sorted((order.article_id, len(order.notice_ids)) for order in orders) == [(A, 3), (B, 1)]
 
 
@@ -46,7 +46,7 @@ async def test_a_repeated_notice_is_answered_with_its_order_again(world: World) 
     notice = world.notice(A)
     await world.notices(notice)
     await world.notices(notice)
-    first, again = await world.unsent_events(ArticleRevoked)
+    first, again = await world.unsent(ArticleRevoked)
     assert (first.attempt, again.order, again.attempt) == (1, first.order, 2)
     assert again.notice_ids == (notice.notice_id,)
     assert again.revocation_id == first.revocation_id
@@ -56,7 +56,7 @@ async def test_a_repeated_batch_after_a_crash_gives_no_second_order(world: World
     batch = world.received([world.notice(A), world.notice(B)])
     await on_notices(batch, world.service)
     await on_notices(batch, world.service)
-    assert {order.order for order in await world.unsent_events(ArticleRevoked)} == {world.number}
+    assert {order.order for order in await world.unsent(ArticleRevoked)} == {world.number}
     assert await world.db.fetchval("SELECT count(*) FROM notice") == 2
 
 
@@ -70,7 +70,7 @@ async def test_where_we_stand_is_noted_with_the_effect(world: World) -> None:
 async def test_an_earlier_clock_moves_the_deadline_of_what_is_open_forward(world: World) -> None:
     await world.revoke(A)
     await world.notices(world.notice(A, revoked_at=world.ago(hours=5)))
-    again = (await world.unsent_events(ArticleRevoked))[-1]
+    again = (await world.unsent(ArticleRevoked))[-1]
     assert again.due_at == world.ago(hours=-19)
     rows = await world.db.fetch("SELECT DISTINCT due_at FROM obligation WHERE kind <> 'expiry'")
     assert [row["due_at"] for row in rows] == [world.ago(hours=-19)]
@@ -131,7 +131,7 @@ async def test_what_is_still_held_is_open_again_and_alerted(world: World) -> Non
     await world.receipts(world.receipt(order, "ingester"), world.receipt(order, "search"))
     await world.checked("ingester", {A: Holding.HELD})
     assert (await world.states(A))[1, "ingester"] == "open"
-    assert [order.attempt for order in await world.unsent_events(ArticleRevoked)] == [1]
+    assert [order.attempt for order in await world.unsent(ArticleRevoked)] == [1]
     assert await world.alerts() == ["RemovedButStillHeld"]
 
 
@@ -163,7 +163,7 @@ async def test_a_lost_receipt_is_healed_by_sending_the_order_again(world: World)
     await world.mark_sent()
     world.clock.advance(minutes=1)
     assert await resend_due(world.service) == 1
-    again = (await world.unsent_events(ArticleRevoked))[-1]
+    again = (await world.unsent(ArticleRevoked))[-1]
     await world.close(again)
     assert await world.closed(order.revocation_id) is not None
     await world.mark_sent()
@@ -191,7 +191,7 @@ async def test_an_order_that_waits_in_the_outbox_is_not_piled_up(world: World) -
 async def test_a_reinstatement_takes_the_next_number_and_the_place_of_what_is_open(world: World) -> None:
     (order,) = await world.revoke(A)
     lifted = await reinstate(order.revocation_id, "officer", "an error", world.service)
-    (said,) = await world.unsent_events(ArticleReinstated)
+    (said,) = await world.unsent(ArticleReinstated)
     assert (said.order, said.previous_order, said.revocation_id) == (
         lifted.order_no,
         order.order,
@@ -220,12 +220,12 @@ async def test_only_the_order_in_force_can_be_reinstated_and_only_once(world: Wo
 async def test_after_a_reinstatement_an_old_notice_repeats_and_a_new_one_revokes(world: World) -> None:
     notice = world.notice(A)
     await world.notices(notice)
-    (order,) = await world.unsent_events(ArticleRevoked)
+    (order,) = await world.unsent(ArticleRevoked)
     await reinstate(order.revocation_id, "officer", "an error", world.service)
     await world.notices(notice)
     await world.notices(world.notice(A))
     first = world.number
-    assert [(one.order, one.attempt) for one in await world.unsent_events(ArticleRevoked)] == [
+    assert [(one.order, one.attempt) for one in await world.unsent(ArticleRevoked)] == [
         (first, 1),
         (first, 2),
         (first + 2, 1),

@@ -55,7 +55,7 @@ async def _look_again(world: World, verifier: HoldingsVerifier, holder: str = "i
 
 
 async def _resolved(world: World) -> list[str]:
-    return [one.name for one in await world.unsent_events(AlertResolved)]
+    return [one.name for one in await world.unsent(AlertResolved)]
 
 
 async def test_an_empty_store_verifies_nothing_when_all_the_known_controls_are_taken_down_at_once(

@@ -27,7 +27,7 @@ async def _begun(world: World) -> None:
 
 
 async def _names(world: World, *kinds: type) -> Sequence[str]:
-    return [event.name for event in await world.unsent_events(*kinds)]
+    return [event.name for event in await world.unsent(*kinds)]
 
 
 async def test_a_dead_scheduler_is_noticed_within_five_minutes_of_hour_25(world: World) -> None:
@@ -69,9 +69,7 @@ async def test_obligations_at_risk_and_past_due_are_one_alert_a_holder(world: Wo
     assert await world.alerts() == ["TakedownAtRisk", "TakedownAtRisk"]
     world.clock.advance(hours=5)
     await watch_time(world.service)
-    raised = [
-        (one.name, one.labels["holder"]) for one in await world.unsent_events(AlertRaised) if one.labels
-    ]
+    raised = [(one.name, one.labels["holder"]) for one in await world.unsent(AlertRaised) if one.labels]
     assert sorted(raised[2:]) == [("TakedownOverdue", "ingester"), ("TakedownOverdue", "search")]
     assert await _names(world, AlertResolved) == ["TakedownAtRisk", "TakedownAtRisk"]
 
@@ -119,7 +117,7 @@ async def test_a_backlog_is_over_when_none_has_come_again_for_a_day(world: World
 
 async def test_a_message_that_cannot_be_sent_is_an_incident_and_an_alert(world: World) -> None:
     await world.service.alert_publisher.on_set_aside("orders", "row 7: too_large")
-    assert [(one.name, one.service) for one in await world.unsent_events(AlertRaised)] == [
+    assert [(one.name, one.service) for one in await world.unsent(AlertRaised)] == [
         ("OutboxRowSetAside", "compliance")
     ]
     assert await world.db.fetchval("SELECT count(*) FROM incident") == 1

@@ -46,7 +46,7 @@ class Simulated:
         """Polls a feed once."""
         return await polling.poll(self.feeds[name], self.world.service, "test")
 
-    async def pass_by(self, **time: float) -> None:
+    async def advance(self, **time: float) -> None:
         """Advances the time of the service, the provider and the key's rate limit."""
         self.world.clock.advance(**time)
         await self.provider.advance_clock(**time)
@@ -59,8 +59,7 @@ class Simulated:
     async def noticed(self) -> set[str]:
         """Returns the provider's ids of all notices."""
         return {
-            one.article_id.removeprefix("metabase:")
-            for one in await self.world.unsent_events(RevocationNoticed)
+            one.article_id.removeprefix("metabase:") for one in await self.world.unsent(RevocationNoticed)
         }
 
     async def stored(self) -> set[str]:

@@ -38,9 +38,9 @@ async def test_a_cursor_that_the_provider_no_longer_accepts_is_set_to_the_oldest
     await simulated.provider.publish(5)
     await simulated.poll(ARTICLES)
     former = (await simulated.row(ARTICLES))["cursor"]
-    await simulated.pass_by(hours=1)
+    await simulated.advance(hours=1)
     await simulated.provider.publish(5)
-    await simulated.pass_by(hours=90)
+    await simulated.advance(hours=90)
     await simulated.provider.publish(5)
     assert "1008" in str((await simulated.poll(ARTICLES)).error)
     assert (await simulated.row(ARTICLES))["state"] == "stopped"
@@ -76,7 +76,7 @@ async def test_the_newest_cursor_skips_entries_and_reports_the_gap(
 ) -> None:
     await simulated.provider.publish(5)
     await simulated.poll(ARTICLES)
-    await simulated.pass_by(hours=2)
+    await simulated.advance(hours=2)
     skipped = await simulated.provider.publish(30)
     assert await run(simulated, ARTICLES, "--to-newest", "--reason", "too far behind") == 0
     assert "gap: articles from 2026-03-01 12:00 UTC to 2026-03-01 14:00 UTC" in capsys.readouterr().out
@@ -172,7 +172,7 @@ async def test_a_cursor_of_another_provider_or_key_is_not_used_and_the_feed_star
         (change,) = await changes(other.world)
         assert (change["feed"], change["changed_by"], change["cursor"]) == (ARTICLES, "ingester", None)
         assert what in change["reason"]
-        (alert,) = await other.world.unsent_events(AlertRaised)
+        (alert,) = await other.world.unsent(AlertRaised)
         assert (alert.name, alert.labels) == ("FeedCursorReset", {"feed": ARTICLES})
         assert "k2" not in alert.summary + change["reason"]
         assert (await other.row(REVOKED))["last_complete_at"] is not None

@@ -149,7 +149,7 @@ async def test_a_webhook_that_is_late_or_not_signed_by_its_partner_is_401_and_no
     assert await world.db.fetchval("SELECT count(*) FROM delivery") == 0
 
 
-async def test_a_signature_of_another_body_and_an_unknown_partner_get_the_same_answer(
+async def test_a_signature_of_another_body_and_an_unknown_partner_get_the_same_response(
     http: httpx.AsyncClient, world: World
 ) -> None:
     raw = orjson.dumps(item("partner:1"))
@@ -364,7 +364,7 @@ async def test_lists_are_paged_with_each_item_once(http: httpx.AsyncClient, worl
     assert only == [{"article_id": one, "version": world.number} for one in ids[3:]]
 
 
-async def test_a_sample_contains_readable_articles_from_the_whole_table(
+async def test_a_sample_has_readable_articles_of_the_whole_table(
     http: httpx.AsyncClient, world: World
 ) -> None:
     ids = [f"up:{n:05}" for n in range(3_000)]
@@ -419,7 +419,7 @@ async def test_a_poll_returns_its_result(http: httpx.AsyncClient, world: World, 
     response = await http.post("/feeds/test-revoked/poll", headers={"X-API-Key": "operator"})
     body = response.json()
     assert (response.status_code, body["noticed"], body["caught_up"]) == (200, 1, True)
-    (notice,) = await world.unsent_events(RevocationNoticed)
+    (notice,) = await world.unsent(RevocationNoticed)
     assert str(notice.poll_id) == body["poll_id"]
     listed = (await http.get("/feeds")).json()["items"]
     assert [(one["name"], one["cursor"], one["state"], one["configured"]) for one in listed] == [
@@ -530,9 +530,7 @@ async def test_an_officer_closes_an_incident_with_a_note(http: httpx.AsyncClient
     assert await world.state(A) == "live"
 
 
-async def test_job_runs_and_health_are_returned(
-    http: httpx.AsyncClient, world: World, script: Script
-) -> None:
+async def test_runs_and_health_are_returned(http: httpx.AsyncClient, world: World, script: Script) -> None:
     await poll_recorded(script.feed(), world.service, "schedule")
     assert [one["job"] for one in (await http.get("/ingester/jobs")).json()["items"]] == ["poll:test-revoked"]
     assert (await http.get("/ingester/health")).json()["status"] == "healthy"

@@ -19,7 +19,7 @@ async def noticed(world: World, script: Script, *ids: str) -> list[RevocationNot
     """The provider lists these; returns the notices in the outbox."""
     script.responses.append(revoked_page(*ids, cursor="c"))
     await polling.poll(script.feed(), world.service, "test")
-    found: list[RevocationNoticed] = await world.unsent_events(RevocationNoticed)
+    found: list[RevocationNoticed] = await world.unsent(RevocationNoticed)
     return found
 
 
@@ -31,10 +31,10 @@ async def test_a_notice_is_sent_at_once_and_again_after_1_5_and_15_minutes_then_
     for minutes in (1, 5, 15, 60, 60, 60):
         world.clock.advance(minutes=minutes, seconds=-1)
         await notices.on_time(world.service)
-        assert await world.unsent_events(RevocationNoticed) == []
+        assert await world.unsent(RevocationNoticed) == []
         world.clock.advance(seconds=1)
         await notices.on_time(world.service)
-        assert await world.unsent_events(RevocationNoticed) == [notice]
+        assert await world.unsent(RevocationNoticed) == [notice]
         await world.mark_sent()
 
 
@@ -49,7 +49,7 @@ async def test_only_the_order_that_cites_a_notice_closes_it(world: World, script
     await world.mark_sent()
     world.clock.advance(minutes=2)
     await notices.on_time(world.service)
-    assert await world.unsent_events(RevocationNoticed) == [second]
+    assert await world.unsent(RevocationNoticed) == [second]
     open_ones = await world.db.fetchval("SELECT count(*) FROM notice WHERE answered_at IS NULL")
     assert open_ones == 1
 
@@ -77,7 +77,7 @@ async def test_a_late_delivery_of_an_old_order_also_closes_its_notice(world: Wor
     (notice,) = await noticed(world, script, "1")
     await world.order(world.revocation("metabase:1", attempt=2, notice_ids=(notice.notice_id,)))
     assert await world.db.fetchval("SELECT order_no FROM notice") == 1
-    assert len(await world.unsent_events(ArticleRemoved)) == 2
+    assert len(await world.unsent(ArticleRemoved)) == 2
 
 
 async def test_the_same_entry_read_again_is_the_same_notice(world: World, script: Script) -> None:
@@ -141,11 +141,11 @@ async def test_the_end_of_a_licence_creates_one_notice(world: World) -> None:
     ends = world.clock.now() + timedelta(days=1)
     await world.submit(world.article(A, licence_ends_at=ends), world.article(B))
     await notices.on_time(world.service)
-    assert await world.unsent_events(RevocationNoticed) == []
+    assert await world.unsent(RevocationNoticed) == []
     world.clock.advance(days=1)
     for _ in range(3):
         await notices.on_time(world.service)
-    (notice,) = await world.unsent_events(RevocationNoticed)
+    (notice,) = await world.unsent(RevocationNoticed)
     assert (notice.article_id, notice.reason, notice.revoked_at) == (A, Reason.LICENCE_EXPIRED, ends)
 
 
@@ -153,7 +153,7 @@ async def test_an_article_that_arrives_after_the_end_of_its_licence_is_never_pub
     await world.submit(world.article(A, licence_ends_at=world.clock.now() - timedelta(days=1)))
     await notices.on_time(world.service)
     assert await world.news() == []
-    assert [notice.article_id for notice in await world.unsent_events(RevocationNoticed)] == [A]
+    assert [notice.article_id for notice in await world.unsent(RevocationNoticed)] == [A]
 
 
 async def test_a_licence_that_ends_again_after_a_reinstatement_revokes_again(world: World) -> None:
@@ -161,13 +161,13 @@ async def test_a_licence_that_ends_again_after_a_reinstatement_revokes_again(wor
     await world.submit(world.article(A, licence_ends_at=ends, source_order=1))
     world.clock.advance(days=1)
     await notices.on_time(world.service)
-    (first,) = await world.unsent_events(RevocationNoticed)
+    (first,) = await world.unsent(RevocationNoticed)
     await world.order(world.revocation(A, 1, notice_ids=(first.notice_id,)))
     await world.order(world.reinstatement(A, 2))
     await world.mark_sent()
     await world.submit(world.article(A, licence_ends_at=ends, source_order=2))
     await notices.on_time(world.service)
-    (second,) = await world.unsent_events(RevocationNoticed)
+    (second,) = await world.unsent(RevocationNoticed)
     assert (second.article_id, second.revoked_at) == (A, ends)
     assert second.notice_id != first.notice_id
 
@@ -178,7 +178,7 @@ async def test_a_prolonged_licence_creates_no_notice_at_its_former_end(world: Wo
     await world.submit(world.article(A, licence_ends_at=now + timedelta(days=9), source_order=2))
     world.clock.advance(days=2)
     await notices.on_time(world.service)
-    assert await world.unsent_events(RevocationNoticed) == []
+    assert await world.unsent(RevocationNoticed) == []
 
 
 async def test_an_article_stored_under_an_open_notice_is_published_when_an_ended_order_closes_it(

@@ -107,11 +107,11 @@ async def test_a_page_is_stored_with_its_cursor_or_not_at_all(
     await declared(world, feed)
     script.responses = [page_of(world, 1, 1)]
 
-    async def dies(*_: object, **__: object) -> None:
+    async def crash(*_: object, **__: object) -> None:
         raise RuntimeError("the process ends here")
 
     with monkeypatch.context() as patched:
-        patched.setattr("ingester.storage.feeds.save_page", dies)
+        patched.setattr("ingester.storage.feeds.save_page", crash)
         with pytest.raises(RuntimeError):
             await polling.poll(feed, world.service, "test")
     assert (await world.state("metabase:1"), (await row_of(world, feed))["cursor"]) == (None, None)
@@ -146,14 +146,14 @@ async def test_notices_are_stored_with_their_cursor_or_not_at_all(
     await declared(world, feed)
     script.responses = [revoked_page("1", cursor="c1")]
 
-    async def lost(*_: object, **__: object) -> bool:
+    async def lease_lost(*_: object, **__: object) -> bool:
         return False
 
     with monkeypatch.context() as patched:
-        patched.setattr("ingester.storage.feeds.save_page", lost)
+        patched.setattr("ingester.storage.feeds.save_page", lease_lost)
         with pytest.raises(Conflict):
             await polling.poll(feed, world.service, "test")
-    assert await world.unsent_events(RevocationNoticed) == []
+    assert await world.unsent(RevocationNoticed) == []
     assert await world.db.fetchval("SELECT count(*) FROM notice") == 0
     script.responses = [revoked_page("1", cursor="c1")]
     assert (await drained(world, feed)).noticed == 1
@@ -321,7 +321,7 @@ async def test_a_refused_key_stops_the_feed_and_alerts_once_an_hour(world: World
     assert len(script.cursors) == 3
     assert await feeds.resume(world.db, feed.name, world.clock.now())
     await watch_feeds(world.service)
-    assert {one.name for one in await world.unsent_events(AlertResolved)} == {"FeedStopped"}
+    assert {one.name for one in await world.unsent(AlertResolved)} == {"FeedStopped"}
     await poll_on_schedule(feed, world.service)
     assert (await row_of(world, feed))["state"] == "ok"
 
@@ -338,7 +338,7 @@ async def test_a_failing_feed_and_its_recovery_are_reported_by_time(world: World
     assert await world.alerts() == ["FeedFailing"]
     await drained(world, feed)
     await watch_feeds(world.service)
-    assert {one.name for one in await world.unsent_events(AlertResolved)} == {"FeedFailing"}
+    assert {one.name for one in await world.unsent(AlertResolved)} == {"FeedFailing"}
 
 
 async def test_alerts_of_a_feed_that_is_no_longer_configured_are_resolved(
@@ -350,7 +350,7 @@ async def test_alerts_of_a_feed_that_is_no_longer_configured_are_resolved(
     await watch_feeds(world.service)
     world.configure()
     await watch_feeds(world.service)
-    assert {one.name for one in await world.unsent_events(AlertResolved)} == {"FeedStopped"}
+    assert {one.name for one in await world.unsent(AlertResolved)} == {"FeedStopped"}
 
 
 async def test_full_pages_for_many_calls_raise_falling_behind_with_the_hours_left(
@@ -366,7 +366,7 @@ async def test_full_pages_for_many_calls_raise_falling_behind_with_the_hours_lef
     script.responses = [*(page(n) for n in range(1, 11)), failure(9999)]
     await drained(world, feed)
     await watch_feeds(world.service)
-    (alert,) = await world.unsent_events(AlertRaised)
+    (alert,) = await world.unsent(AlertRaised)
     assert (alert.name, alert.labels) == ("FeedFallingBehind", {"feed": feed.name})
     assert "10 pages were read without reaching the end" in alert.summary
     assert "within 22 h" in alert.summary
@@ -385,7 +385,7 @@ async def test_full_pages_are_counted_over_polls_and_reset_after_a_short_one(
     script.responses = []
     await drained(world, feed)
     await watch_feeds(world.service)
-    assert "FeedFallingBehind" in {one.name for one in await world.unsent_events(AlertResolved)}
+    assert "FeedFallingBehind" in {one.name for one in await world.unsent(AlertResolved)}
     assert (await row_of(world, feed))["full_pages"] == 0
 
 
@@ -432,7 +432,7 @@ async def test_a_notice_has_the_earliest_possible_time(world: World, script: Scr
     revoked_at = first_asked + timedelta(minutes=30)
     script.responses = [revoked_page("1", "2", cursor="c", at2=revoked_at)]
     result = await drained(world, feed)
-    notices: list[RevocationNoticed] = await world.unsent_events(RevocationNoticed)
+    notices: list[RevocationNoticed] = await world.unsent(RevocationNoticed)
     assert {one.article_id: (one.revoked_at, one.earliest_at) for one in notices} == {
         "metabase:1": (None, first_asked),
         "metabase:2": (revoked_at, first_asked),
@@ -440,7 +440,7 @@ async def test_a_notice_has_the_earliest_possible_time(world: World, script: Scr
     assert {one.poll_id for one in notices} == {result.poll_id}
 
 
-async def test_completeness_is_dated_by_the_request_and_not_by_its_response(
+async def test_completeness_is_dated_by_the_request_and_not_its_response(
     world: World, script: Script
 ) -> None:
     feed = script.feed("revoked")

@@ -51,7 +51,7 @@ async def test_articles_removed_by_a_mistaken_sweep_are_stored_when_delivered_ag
     assert tuple(job) == ("floor", "ann", "done")
 
 
-async def test_another_process_with_a_stale_list_of_months_stores_into_the_month(
+async def test_another_process_with_a_stale_list_of_months_stores_again(
     world: World, articles: Articles
 ) -> None:
     months = world.service.months

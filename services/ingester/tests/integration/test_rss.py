@@ -51,7 +51,7 @@ class Reading:
 
     async def poll(self) -> PollResult:
         """Polls the feed, a minute later."""
-        await self.simulated.pass_by(seconds=60)
+        await self.simulated.advance(seconds=60)
         return await self.simulated.poll(NAME)
 
     async def cursor(self) -> str | None:
@@ -132,13 +132,11 @@ async def test_a_deleted_entry_is_noticed_once_as_the_licensors_revocation(
     await reading.feed.set(format=form)
     ids = await reading.feed.publish(2)
     await reading.poll()
-    deleted_id = next(
-        key for key, title in (await reading.titles()).items() if title == text_of(1, 1, "title")
-    )
+    deleted = next(key for key, one in (await reading.titles()).items() if one == text_of(1, 1, "title"))
     await reading.feed.delete(ids[0])
     assert (await reading.poll()).noticed == 1
     (notice,) = await reading.noticed()
-    assert (notice.article_id, notice.noticed_by, notice.reason) == (deleted_id, NAME, Reason.LICENSOR)
+    assert (notice.article_id, notice.noticed_by, notice.reason) == (deleted, NAME, Reason.LICENSOR)
     assert notice.revoked_at is not None
     assert timedelta() <= reading.world.clock.now() - notice.revoked_at <= timedelta(minutes=2)
     await reading.feed.publish()
@@ -210,7 +208,7 @@ async def test_a_long_document_is_stored_page_by_page_and_the_cursor_moves_with_
 ) -> None:
     await reading.feed.set(window=1_200)
     await reading.feed.publish(1_200)
-    await reading.simulated.pass_by(hours=1)
+    await reading.simulated.advance(hours=1)
     result = await reading.poll()
     assert (result.pages, result.received, result.error) == (3, 1_200, None)
     assert len(await reading.titles()) == 1_200
@@ -234,7 +232,7 @@ async def test_a_response_that_is_not_a_document_stores_nothing_and_moves_no_cur
     assert "s3cret" not in result.error
     assert ((await reading.cursor(), await reading.titles()), await reading.noticed()) == (before, [])
     assert (await reading.simulated.row(NAME))["state"] == "failing"
-    await reading.simulated.pass_by(hours=1)
+    await reading.simulated.advance(hours=1)
     assert ((await reading.poll()).noticed, len(await reading.titles())) == (1, 3)
     assert (await reading.simulated.row(NAME))["state"] == "ok"
 
@@ -247,7 +245,7 @@ async def test_a_missing_or_refused_feed_stops_until_a_person_resumes_it(reading
     assert "HTTP 401" in str((await reading.poll()).error)
 
 
-async def test_a_pause_requested_by_the_server_is_kept_and_applies_to_no_other_provider(
+async def test_a_pause_requested_by_the_server_applies_only_to_its_provider(
     reading: Reading,
 ) -> None:
     await reading.feed.fail("rate_limited", retry_after_s=600)
@@ -338,10 +336,10 @@ async def test_records_contain_no_text_and_no_secret_of_the_address(
     await reading.poll()
     await reading.feed.fail("truncated")
     await reading.poll()
-    kept: list[Any] = [await reading.world.unsent_events(AlertRaised)]
+    records: list[Any] = [await reading.world.unsent(AlertRaised)]
     for table in ("api_call", "feed", "feed_poll", "feed_cursor_change", "key_pace", "incident"):
-        kept += [dict(row) for row in await reading.world.db.fetch(f"SELECT * FROM {table}")]  # noqa: S608
-    shown = str(kept) + "".join(capfd.readouterr())
+        records += [dict(row) for row in await reading.world.db.fetch(f"SELECT * FROM {table}")]  # noqa: S608
+    shown = str(records) + "".join(capfd.readouterr())
     words = ["s3cret", "canary", *(text_of(1, 1, place) for place in ("title", "summary", "body"))]
     assert not [word for word in words if word in shown]
     assert "http://simulator/rss/a" in shown

@@ -113,9 +113,7 @@ _property = settings(
 
 @_property
 @given(steps=_steps)
-async def test_any_sequence_of_versions_and_orders_results_in_the_state_of_the_rules(
-    world: World, steps: list[Step]
-) -> None:
+async def test_any_sequence_of_versions_and_orders_follows_the_rules(world: World, steps: list[Step]) -> None:
     prefix, model = f"up:e{next(_examples)}-", {one: Model() for one in IDS}
     for step in steps:
         await _take(world, prefix, step)
@@ -231,7 +229,7 @@ async def test_an_old_order_changes_nothing(world: World) -> None:
 async def outcomes(world: World) -> list[dict[str, Any]]:
     return [
         {"order": one.order, "attempt": one.attempt} | {part.copy_kind: part.outcome for part in one.removals}
-        for one in await world.unsent_events(ArticleRemoved)
+        for one in await world.unsent(ArticleRemoved)
     ]
 
 
@@ -263,10 +261,10 @@ async def test_a_resent_order_gets_another_receipt(world: World) -> None:
     await world.submit(world.article(A))
     order = world.revocation(A)
     await world.order(order)
-    first = await world.unsent_events(ArticleRemoved)
+    first = await world.unsent(ArticleRemoved)
     await world.mark_sent()
     await world.order(order)
-    again = await world.unsent_events(ArticleRemoved)
+    again = await world.unsent(ArticleRemoved)
     assert [one.receipt_id for one in again] == [one.receipt_id for one in first]
     await world.mark_sent()
     await world.order(order.model_copy(update={"attempt": 2}))
@@ -297,7 +295,7 @@ async def test_a_receipt_is_sent_only_with_the_removal_that_it_reports(
         patched.setattr("ingester.storage.notices.answered", fails)
         with pytest.raises(Poison):
             await world.order(world.revocation(A))
-    assert await world.unsent_events(ArticleRemoved) == []
+    assert await world.unsent(ArticleRemoved) == []
     assert (await world.state(A), await world.text(A)) == ("live", "text")
     await world.order(world.revocation(A))
     (receipt,) = await outcomes(world)

@@ -152,9 +152,7 @@ async def test_a_swept_article_with_a_new_date_is_refused_by_the_date_of_its_row
     assert await world.db.fetchval(version, OLD) == before
 
 
-async def test_a_correction_of_a_recent_article_is_not_refused_as_old(
-    world: World, articles: Articles
-) -> None:
+async def test_a_correction_of_a_recent_article_is_not_refused(world: World, articles: Articles) -> None:
     await articles.remove(request(world), Progress())
     await world.submit(aged(world, YOUNG, 300, "corrected", source_order=NUMBER_MAX))
     assert await world.text(YOUNG) == "corrected"
@@ -195,7 +193,7 @@ async def test_a_held_article_is_not_swept_stays_readable_and_can_be_taken_down(
         assert (await read(world, f"/articles/{one}")).status_code == 200
     assert len((await read(world, "/articles")).json()["items"]) == 4
     await world.order(world.revocation(OLDER))
-    (receipt,) = await world.unsent_events(ArticleRemoved)
+    (receipt,) = await world.unsent(ArticleRemoved)
     assert {one.copy_kind: one.outcome for one in receipt.removals}["content"] is Outcome.REMOVED
     assert (await read(world, f"/articles/{OLDER}")).status_code == 410
     assert await world.held(OLD, OLDER) == {OLD}
@@ -254,7 +252,7 @@ async def test_a_revocation_in_year_three_gets_its_receipt_from_the_remaining_ro
     await articles.remove(request(world), Progress())
     world.clock.advance(days=800)
     await world.order(world.revocation(OLD))
-    (receipt,) = await world.unsent_events(ArticleRemoved)
+    (receipt,) = await world.unsent(ArticleRemoved)
     assert {one.outcome for one in receipt.removals if one.copy_kind == "content"} == {
         Outcome.ALREADY_REMOVED
     }
@@ -279,18 +277,18 @@ async def test_an_interrupted_sweep_is_finished_by_the_next_one(
     for name in ("hold", "count_month", "remove", "delete_released", "delete_ids", "delete_quarantined"):
         real = getattr(sweeps, name)
 
-        async def dies(*args: Any, real: Any = real, **more: Any) -> Any:
+        async def crash(*args: Any, real: Any = real, **more: Any) -> Any:
             await real(*args, **more)
             raise RuntimeError("killed")
 
         with monkeypatch.context() as patch:
-            patch.setattr(sweeps, name, dies)
+            patch.setattr(sweeps, name, crash)
             with pytest.raises(RuntimeError):
                 await articles.remove(sweep, Progress(kept, keep))
         interruptions += 1
-    tally = await articles.remove(sweep, Progress(kept, keep))
+    counts = await articles.remove(sweep, Progress(kept, keep))
     assert interruptions == 6
-    assert tally == SweepCounts(3, 2, 1, 2)
+    assert counts == SweepCounts(3, 2, 1, 2)
     assert await ids(world, "article_held") == [OLDER]
 
 

@@ -137,7 +137,7 @@ async def test_the_providers_own_limit_is_shown_and_reported_until_it_ends(
     row = await simulated.row(REVOKED)
     assert (row["page_asked"], row["page_max"], row["page_limit"]) == (10_000, 10, 10)
     await watch_feeds(simulated.world.service)
-    (alert,) = await simulated.world.unsent_events(AlertRaised)
+    (alert,) = await simulated.world.unsent(AlertRaised)
     assert (alert.name, alert.labels) == ("FeedPagesLimited", {"feed": REVOKED})
     assert "10,000" in alert.summary
     assert "at most 10" in alert.summary
@@ -148,7 +148,7 @@ async def test_the_providers_own_limit_is_shown_and_reported_until_it_ends(
     await simulated.provider.revoke(count=10)
     await polling.poll(lower, simulated.world.service, "test")
     await watch_feeds(simulated.world.service)
-    assert {one.name for one in await simulated.world.unsent_events(AlertResolved)} == {"FeedPagesLimited"}
+    assert {one.name for one in await simulated.world.unsent(AlertResolved)} == {"FeedPagesLimited"}
 
 
 async def test_pages_that_are_short_by_chance_indicate_no_limit(world: World, script: Script) -> None:
@@ -179,5 +179,5 @@ async def test_the_page_limit_is_read_from_the_rate_limits_once_a_day_if_pages_i
     assert (await simulated.provider.truth()).calls["rateLimits"].total == 1
     assert (await simulated.row(ARTICLES))["page_stated"] == (20 if stated else None)
     await watch_feeds(simulated.world.service)
-    (alert,) = await simulated.world.unsent_events(AlertRaised)
+    (alert,) = await simulated.world.unsent(AlertRaised)
     assert f"rate limits state {20 if stated else 'nothing'}" in alert.summary

@@ -26,8 +26,8 @@ async def arrive(world: World, *orders: AnyOrder) -> None:
 
 async def confirm_issued(world: World, *issued: AnyOrder) -> None:
     """Asks compliance, which has issued these orders."""
-    (doubtful,) = await unconfirmed.due(world.db, world.clock.now())
-    await on_confirmed(world.service, doubtful, world.received(issued))
+    (due,) = await unconfirmed.due(world.db, world.clock.now())
+    await on_confirmed(world.service, due, world.received(issued))
     assert await world.db.fetchval("SELECT count(*) FROM unconfirmed_order") == 0
 
 
@@ -82,9 +82,9 @@ async def test_an_order_after_a_lost_one_is_applied_when_compliance_has_confirme
 async def test_no_receipt_is_sent_before_an_order_is_confirmed(world: World) -> None:
     order = world.revocation(A, 5)
     await arrive(world, order)
-    assert await world.unsent_events(ArticleRemoved) == []
+    assert await world.unsent(ArticleRemoved) == []
     await confirm_issued(world, order)
-    assert [one.order for one in await world.unsent_events(ArticleRemoved)] == [5]
+    assert [one.order for one in await world.unsent(ArticleRemoved)] == [5]
 
 
 async def test_an_unconfirmed_order_and_a_withholding_order_end_independently(world: World) -> None:
@@ -116,7 +116,7 @@ async def test_an_unreadable_response_about_one_article_delays_no_other(
 
     async def issued(_: object, __: object, article_id: str) -> list[AnyOrder]:
         if article_id in {"up:0", "up:1"}:
-            raise Transient("an answer that cannot be read")
+            raise Transient("an unreadable response")
         return [orders[article_id]]
 
     monkeypatch.setattr(unconfirmed, "issued", issued)

@@ -32,7 +32,7 @@ async def test_a_share_of_articles_with_unreadable_fields_is_reported_with_the_f
     script.responses = [page_with(world, 1, 60, topics=4, tags=2), page_with(world, 61, 20)]
     await polling.poll(feed, world.service, "test")
     await watch_feeds(world.service)
-    (alert,) = await world.unsent_events(AlertRaised)
+    (alert,) = await world.unsent(AlertRaised)
     assert (alert.name, alert.labels) == ("FeedNotUnderstood", {"feed": feed.name})
     assert "in 4 of 80 articles" in alert.summary
     assert "topics (4), tags (2)" in alert.summary
@@ -40,7 +40,7 @@ async def test_a_share_of_articles_with_unreadable_fields_is_reported_with_the_f
     assert counter._value.get() == 4
     world.clock.advance(hours=26)
     await watch_feeds(world.service)
-    assert {one.name for one in await world.unsent_events(AlertResolved)} == {"FeedNotUnderstood"}
+    assert {one.name for one in await world.unsent(AlertResolved)} == {"FeedNotUnderstood"}
 
 
 @pytest.mark.parametrize(("received", "odd"), [(10, 2), (80, 3)])

@@ -70,9 +70,9 @@ async def test_an_unreadable_order_withholds_its_article_pages_a_person_and_does
     assert [await world.state(one) for one in (A, B, C)] == ["withheld", "revoked", "live"]
     assert [one.article_id for one in await world.news()] == [C]
     assert await world.alerts() == ["UnreadableOrder"] * 2
-    for alert in await world.unsent_events(AlertRaised):
+    for alert in await world.unsent(AlertRaised):
         assert (alert.severity, alert.labels["subject"]) == ("critical", A)
-    letters: list[DeadLetter] = await world.unsent_events(DeadLetter)
+    letters: list[DeadLetter] = await world.unsent(DeadLetter)
     assert sorted(letter.reason for letter in letters) == ["null_value", "value_invalid"]
     rows = await world.db.fetch("SELECT id, subject, closed_at FROM incident")
     assert {row["id"] for row in rows} == {letter.quarantine_id for letter in letters}

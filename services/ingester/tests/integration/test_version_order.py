@@ -200,7 +200,7 @@ async def test_an_unreadable_revocation_is_retried_as_a_revocation(
     world: World, script: Script, entry: bytes
 ) -> None:
     world.configure(script.feed("revoked", name="r"))
-    seen_at = world.clock.now()
+    read_at = world.clock.now()
     bad = [port.Bad(0, None, "5", "odd", "x", entry)]
     script.responses = [revoked_page(bad=bad, cursor="5")]
     await polling.poll(script.feed("revoked", name="r"), world.service, "test")
@@ -208,5 +208,5 @@ async def test_an_unreadable_revocation_is_retried_as_a_revocation(
     assert await command(SERVICE, world.service, "replay-dlq") == 0
     row = await world.db.fetchrow("SELECT article_id, earliest_at FROM notice")
     assert row is not None
-    assert (row["article_id"], row["earliest_at"]) == ("metabase:77", seen_at)
+    assert (row["article_id"], row["earliest_at"]) == ("metabase:77", read_at)
     assert await world.state("metabase:77") is None

@@ -18,8 +18,7 @@ A = "up:a"
 
 async def outcomes(world: World) -> list[tuple[int, set[Outcome]]]:
     found = [
-        (one.order, {part.outcome for part in one.removals})
-        for one in await world.unsent_events(ArticleRemoved)
+        (one.order, {part.outcome for part in one.removals}) for one in await world.unsent(ArticleRemoved)
     ]
     await world.mark_sent()
     return found
@@ -48,7 +47,7 @@ async def test_a_withheld_article_is_kept_and_neither_readable_nor_published(wor
     assert (await world.state(A), await world.text(A), await published(world)) == ("withheld", "newer", [])
 
 
-async def test_an_article_that_is_withheld_before_it_arrives_is_stored_and_not_published(
+async def test_an_article_withheld_before_it_arrives_is_stored_and_not_published(
     world: World,
 ) -> None:
     await world.order(world.withholding(A, 1))
@@ -73,7 +72,7 @@ async def test_a_revocation_removes_a_withheld_article(world: World) -> None:
     await outcomes(world)
     await world.order(world.revocation(A, 2))
     assert (await world.state(A), await world.held(A)) == ("revoked", set())
-    (receipt,) = await world.unsent_events(ArticleRemoved)
+    (receipt,) = await world.unsent(ArticleRemoved)
     assert receipt.removals[0].outcome is Outcome.REMOVED
     await world.order(world.reinstatement(A, 3))
     assert (await world.text(A), await published(world)) == (None, [])

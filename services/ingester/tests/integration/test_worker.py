@@ -147,8 +147,8 @@ async def test_submissions_are_published_and_revocations_are_applied_with_receip
     found = await topics.events("articles.v1", ArticlePublished)
     assert {one.article_id for one in found} == {one.article_id for one in articles}
     assert await world.held(*(one.article_id for one in articles)) == {f"up:{n}" for n in range(1, 50, 2)}
-    lies = await world.db.fetch("SELECT partition, kafka_offset FROM outbox_news")
-    assert {(row["partition"], row["kafka_offset"]) for row in lies} == {
+    sent = await world.db.fetch("SELECT partition, kafka_offset FROM outbox_news")
+    assert {(row["partition"], row["kafka_offset"]) for row in sent} == {
         (record.partition, record.offset) for record in await topics.read("articles.v1")
     }
 

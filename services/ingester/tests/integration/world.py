@@ -78,7 +78,7 @@ class World(ServiceWorld[Service]):
         return None if document is None else str(orjson.loads(document)["title"]).split()[0]
 
     async def held(self, *article_ids: str) -> set[str]:
-        """Returns the answer about holdings."""
+        """Returns the ids that are held."""
         held, _ = await holdings.holdings(self.service, article_ids)
         return held
 

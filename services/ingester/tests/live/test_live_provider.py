@@ -123,11 +123,11 @@ async def ask(url: str, key: str, transport: httpx.AsyncBaseTransport, pause_s: 
             "searchArticles": lambda: client.search('language:"English"', limit=1),
             "rateLimits": client.rate_limits,
         }
-        findings = [f"{name}: {await _outcome(question)}." for name, question in questions.items()]
-        findings += _on_transport(recording.received)
-        for received in recording.received:
-            findings += _on_answer(received, client.revoked_cursor_name)
-    return findings
+        found = [f"{name}: {await _outcome(question)}." for name, question in questions.items()]
+        found += _on_transport(recording.received)
+        for one in recording.received:
+            found += _on_answer(one, client.revoked_cursor_name)
+    return found
 
 
 async def _outcome(question: Callable[[], Awaitable[object]]) -> str:
@@ -135,60 +135,54 @@ async def _outcome(question: Callable[[], Awaitable[object]]) -> str:
         await question()
     except ClawbackError as error:
         return str(error)
-    return "answered, and we can read it"
+    return "the response is readable"
 
 
-def _on_transport(all_received: list[Received]) -> list[str]:
-    findings = [f"The content types are {sorted({str(received.content_type) for received in all_received})}."]
-    findings.append(
-        f"Gzip was used in {sum(received.zipped for received in all_received)} of {len(all_received)} answers."
-    )
-    statuses = {
-        received.status
-        for received in all_received
-        if received.answer and received.answer.head.get("status") == "FAILURE"
-    }
-    return [*findings, f"A FAILURE came with HTTP status {sorted(statuses)}."] if statuses else findings
+def _on_transport(responses: list[Received]) -> list[str]:
+    found = [f"The content types are {sorted({str(one.content_type) for one in responses})}."]
+    found.append(f"Gzip was used in {sum(one.zipped for one in responses)} of {len(responses)} responses.")
+    statuses = {one.status for one in responses if one.answer and one.answer.head.get("status") == "FAILURE"}
+    return [*found, f"A FAILURE came with HTTP status {sorted(statuses)}."] if statuses else found
 
 
-def _on_answer(received: Received, cursor_name: str) -> list[str]:
-    if received.answer is None or received.answer.head.get("status") != "SUCCESS":
+def _on_answer(one: Received, cursor_name: str) -> list[str]:
+    if one.answer is None or one.answer.head.get("status") != "SUCCESS":
         return []
-    match received.endpoint:
+    match one.endpoint:
         case "revokedArticles":
-            return _on_revoked(received.answer, cursor_name)
+            return _on_revoked(one.answer, cursor_name)
         case "articles":
-            return _on_article(received.answer)
+            return _on_article(one.answer)
         case "searchArticles":
-            return [f"The search says totalResults: {'totalResults' in received.answer.names}."]
+            return [f"The search says totalResults: {'totalResults' in one.answer.names}."]
         case _:
             return []
 
 
 def _on_revoked(answer: Answer, cursor_name: str) -> list[str]:
-    findings = [f"The cursor of revocations goes by the name of {cursor_name}."]
-    findings.append(f"Beside the messages, a page of revocations holds {_others(answer)}.")
+    found = [f"The cursor of revocations is named {cursor_name}."]
+    found.append(f"Besides the messages, a page of revocations holds {_others(answer)}.")
     entry = _first(answer)
     if not entry:
-        return [*findings, "No revocation was on the page, so its fields stay unknown."]
-    findings.append(f"An entry of revocations has the fields {sorted(entry)}.")
-    findings.append(f"It carries the time of the revocation: {bool(TIMES & entry.keys())}.")
-    return findings
+        return [*found, "No revocation was on the page, so its fields stay unknown."]
+    found.append(f"An entry of revocations has the fields {sorted(entry)}.")
+    found.append(f"It carries the time of the revocation: {bool(TIMES & entry.keys())}.")
+    return found
 
 
 def _on_article(answer: Answer) -> list[str]:
     entry = _first(answer)
     harvested = instant(str(entry.get("harvestDate", "")))
-    findings = [f"An article has the fields {sorted(entry)}."]
-    findings.append(
+    found = [f"An article has the fields {sorted(entry)}."]
+    found.append(
         f"Of those that were always missing, it has {[name for name in USUALLY_MISSING if name in entry]}."
     )
     source = entry.get("source")
-    findings.append(f"The source has an id: {isinstance(source, dict) and 'id' in source}.")
+    found.append(f"The source has an id: {isinstance(source, dict) and 'id' in source}.")
     if harvested is not None:
         hours = (datetime.now(UTC) - harvested).total_seconds() / 3600
-        findings.append(f"The oldest article that sequence_id=0 gives was harvested {hours:.0f} h ago.")
-    return findings
+        found.append(f"The oldest article that sequence_id=0 gives was harvested {hours:.0f} h ago.")
+    return found
 
 
 def _others(answer: Answer) -> list[str]:
@@ -207,12 +201,12 @@ def _first(answer: Answer) -> dict[str, object]:
 async def test_the_real_provider_confirms_uncertain_facts() -> None:
     url, key = os.environ.get("METABASE_URL"), os.environ.get("METABASE_API_KEY")
     if not url or not key:
-        pytest.skip("the real provider was not asked: METABASE_URL and METABASE_API_KEY are not set")
-    findings = await ask(
+        pytest.skip("the real provider was not called: METABASE_URL and METABASE_API_KEY are not set")
+    found = await ask(
         url, key, httpx.AsyncHTTPTransport(), float(os.environ.get("METABASE_PAUSE_S", PAUSE_S))
     )
-    print("", *findings, "Not settled: whether slices and revocations share the pause.", sep="\n")  # noqa: T201 - its purpose
-    assert any("we can read it" in line for line in findings)
+    print("", *found, "Not settled: whether slices and revocations share the pause.", sep="\n")  # noqa: T201 - its purpose
+    assert any("is readable" in line for line in found)
 
 
 async def test_the_questions_to_the_provider_work_on_the_simulator() -> None:
@@ -222,11 +216,11 @@ async def test_the_questions_to_the_provider_work_on_the_simulator() -> None:
         canaries = (await control.truth(canaries=True)).canaries or {}
         await control.revoke(count=1, timestamp=True)
         await control.set(revoked_shape="articles", revoked_cursor_name="sequenceId", revoked_next="both")
-        findings = "\n".join(await ask("http://sim", "k-secret", transport, 0))
-    assert findings.count("answered, and we can read it") == 4
-    assert "goes by the name of sequenceId" in findings
-    assert "holds ['articles', " in findings
-    assert "carries the time of the revocation: True" in findings
-    assert "was harvested 0 h ago" in findings
-    assert "k-secret" not in findings
-    assert not any(token in findings for one in canaries.values() for token in one[1].values())
+        found = "\n".join(await ask("http://sim", "k-secret", transport, 0))
+    assert found.count("the response is readable") == 4
+    assert "is named sequenceId" in found
+    assert "holds ['articles', " in found
+    assert "carries the time of the revocation: True" in found
+    assert "was harvested 0 h ago" in found
+    assert "k-secret" not in found
+    assert not any(token in found for one in canaries.values() for token in one[1].values())

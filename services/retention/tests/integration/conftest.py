@@ -83,7 +83,7 @@ class World(ServiceWorld[Service]):
 
     async def requests(self) -> list[SweepRequested]:
         """All requests to owners, in order."""
-        return await self.unsent_events(SweepRequested)
+        return await self.unsent(SweepRequested)
 
     async def state(self, sweep: Sweep) -> str:
         """The state of a sweep."""

@@ -124,7 +124,7 @@ async def test_owners_are_notified_immediately_of_each_change_of_a_hold(world: W
     await holds.hold_confirmed(hold_id, "bob", "", world.service)
     withdrawn = await world.hold("metabase:2", by="cid")
     await holds.hold_lifted(withdrawn, "cid", "a mistake", world.service)
-    told = await world.unsent_events(HoldsChanged)
+    told = await world.unsent(HoldsChanged)
     assert [[(one.placed_by, one.confirmed_by) for one in event.holds] for event in told] == [
         [("ann", None)],
         [("ann", "bob")],

@@ -17,7 +17,7 @@ async def _begun(world: World) -> None:
 
 
 async def _resolved(world: World) -> list[str]:
-    return [event.name for event in await world.unsent_events(AlertResolved)]
+    return [event.name for event in await world.unsent(AlertResolved)]
 
 
 async def test_a_missing_sweep_is_reported_after_8_days(world: World) -> None:
@@ -51,7 +51,7 @@ async def test_a_failed_owner_is_an_alert_until_it_succeeds(world: World) -> Non
         world.failed(sweep, "ingester", error="secret words"), world.completed(sweep, "analytics")
     )
     await check_conditions(world.service)
-    (alert,) = await world.unsent_events(AlertRaised)
+    (alert,) = await world.unsent(AlertRaised)
     assert alert.name == "RetentionSweepFailed"
     assert alert.labels == {"data_class": "articles", "owner": "ingester", "action": "delete"}
     assert "secret words" not in alert.model_dump_json()
@@ -70,7 +70,7 @@ async def test_failures_of_other_actions_and_dry_runs_are_separate(world: World)
     await world.answers(world.failed(shape, "alerting"), world.failed(dry, "analytics"))
     await world.finish(*await world.sweep("alerts"))
     await check_conditions(world.service)
-    assert [alert.labels["action"] for alert in await world.unsent_events(AlertRaised)] == ["vacuum"]
+    assert [alert.labels["action"] for alert in await world.unsent(AlertRaised)] == ["vacuum"]
 
 
 async def test_an_owner_without_answers_for_a_day_is_one_alert_until_it_answers(world: World) -> None:
@@ -81,7 +81,7 @@ async def test_an_owner_without_answers_for_a_day_is_one_alert_until_it_answers(
     assert await world.alerts() == []
     world.clock.advance(minutes=1)
     await check_conditions(world.service)
-    (alert,) = await world.unsent_events(AlertRaised)
+    (alert,) = await world.unsent(AlertRaised)
     assert (alert.name, alert.labels) == ("SweepUnanswered", {"owner": "analytics"})
     assert "2 requests" in alert.summary
     await world.finish(*asked)
@@ -91,7 +91,7 @@ async def test_an_owner_without_answers_for_a_day_is_one_alert_until_it_answers(
 
 async def test_a_message_that_cannot_be_sent_is_an_incident_and_an_alert_for_a_day(world: World) -> None:
     await world.service.alert_publisher.on_set_aside("orders", "row 7: too_large")
-    assert [(one.name, one.service) for one in await world.unsent_events(AlertRaised)] == [
+    assert [(one.name, one.service) for one in await world.unsent(AlertRaised)] == [
         ("OutboxRowSetAside", "retention")
     ]
     assert await world.db.fetchval("SELECT count(*) FROM incident") == 1

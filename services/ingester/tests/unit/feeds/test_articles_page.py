@@ -259,9 +259,7 @@ def test_line_ends_byte_order_marks_and_control_characters_are_normalized(page: 
 
 
 @pytest.mark.parametrize("character", ["\x00", "\x0b", "\x1f", "\ufffe"])
-def test_characters_that_the_database_cannot_store_are_removed(
-    page: Read, wire: Wire, character: str
-) -> None:
+def test_characters_that_postgresql_cannot_store_are_removed(page: Read, wire: Wire, character: str) -> None:
     [article] = page(wire(content=f"a{character}b", footprint={"note": f"c{character}d"})).articles
     assert (article.body, article.extra["footprint"]) == ("ab", {"note": "cd"})
 
