@@ -103,9 +103,6 @@ MUTANTS = (
                 "    def repr_args",
             ),
         ),
-        at(
-            "services/ingester/tests/unit/test_settings.py",
-            "test_no_representation_of_a_feed_has_its_options",
-        ),
+        at("services/ingester/tests/unit/test_settings.py", "test_no_text_of_a_feed_has_its_options"),
     ),
 )

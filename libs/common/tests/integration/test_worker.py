@@ -132,13 +132,11 @@ async def test_a_worker_without_a_signing_key_is_refused(
 async def test_a_database_with_pending_migrations_is_refused(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     missing = Migration("thing", "0001_x.pre.sql", "pre", "SELECT 1")
-    handler = Recorder()
+    handle = Recorder()
     with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="run the role `migrate` of the service first")):
-        async with working(
-            context, WorkerSpec([Subscription(topic, (Ping,), handler)]), migrations=[missing]
-        ):
+        async with working(context, WorkerSpec([Subscription(topic, (Ping,), handle)]), migrations=[missing]):
             pass
-    assert handler.attempts == []
+    assert handle.attempts == []
 
 
 async def test_a_gap_is_refused(broker: Broker, context: BusContext) -> None:

@@ -58,9 +58,7 @@ class Simulated:
 
     async def noticed(self) -> set[str]:
         """Returns the provider's ids of all notices."""
-        return {
-            one.article_id.removeprefix("metabase:") for one in await self.world.unsent(RevocationNoticed)
-        }
+        return {n.article_id.removeprefix("metabase:") for n in await self.world.unsent(RevocationNoticed)}
 
     async def stored(self) -> set[str]:
         """Returns the provider's ids of all stored articles."""

@@ -166,9 +166,7 @@ async def test_a_pause_requested_by_the_provider_applies_to_all_feeds_and_outlas
     assert (await simulated.poll(ARTICLES)).received == 3
 
 
-async def test_a_short_requested_pause_applies_to_every_feed_of_the_key(
-    world: World, waits: list[float]
-) -> None:
+async def test_a_short_requested_pause_is_for_every_feed_of_the_key(world: World, waits: list[float]) -> None:
     articles, revoked = (
         KeyPace(FeedSettings(name=kind, kind=kind), world.db, world.service.settings.pause) for kind in KINDS
     )

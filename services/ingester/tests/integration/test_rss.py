@@ -186,9 +186,7 @@ async def test_another_process_continues_with_the_cursor(reading: Reading) -> No
     assert await reading.feed.served() == [200, 304]
 
 
-async def test_after_a_reset_of_the_cursor_all_is_read_again_and_nothing_is_new(
-    reading: Reading,
-) -> None:
+async def test_after_a_reset_of_the_cursor_all_is_read_again_and_nothing_is_new(reading: Reading) -> None:
     await reading.feed.publish(2)
     await reading.poll()
     await reading.world.news()
@@ -245,9 +243,7 @@ async def test_a_missing_or_refused_feed_stops_until_a_person_resumes_it(reading
     assert "HTTP 401" in str((await reading.poll()).error)
 
 
-async def test_a_pause_requested_by_the_server_applies_only_to_its_provider(
-    reading: Reading,
-) -> None:
+async def test_a_pause_requested_by_the_server_applies_only_to_its_provider(reading: Reading) -> None:
     await reading.feed.fail("rate_limited", retry_after_s=600)
     assert "HTTP 429" in str((await reading.poll()).error)
     assert "requested a pause" in str((await reading.poll()).error)
@@ -303,9 +299,7 @@ async def test_dead_letters_of_the_feed_are_retried_by_its_reader(
     assert list((await reading.titles()).values()) == ["late"]
 
 
-async def test_a_deleted_entry_without_a_reference_is_an_incident_and_an_alert(
-    reading: Reading,
-) -> None:
+async def test_a_deleted_entry_without_a_reference_is_an_incident_and_an_alert(reading: Reading) -> None:
     await reading.feed.publish(raw="<at:deleted-entry/>")
     await reading.feed.publish()
     assert (await reading.poll()).noticed == 0

@@ -47,9 +47,7 @@ async def test_a_withheld_article_is_kept_and_neither_readable_nor_published(wor
     assert (await world.state(A), await world.text(A), await published(world)) == ("withheld", "newer", [])
 
 
-async def test_an_article_withheld_before_it_arrives_is_stored_and_not_published(
-    world: World,
-) -> None:
+async def test_an_article_withheld_before_arrival_is_stored_and_not_published(world: World) -> None:
     await world.order(world.withholding(A, 1))
     await world.submit(world.article(A))
     assert (await world.state(A), await world.text(A), await published(world)) == ("withheld", "text", [])

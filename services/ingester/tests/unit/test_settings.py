@@ -101,7 +101,7 @@ def test_an_empty_key_is_refused(
     assert "METABASE_API_KEY is empty: set the provider's key" in refused(capsys)
 
 
-def test_no_representation_of_a_feed_has_its_options() -> None:
+def test_no_text_of_a_feed_has_its_options() -> None:
     listed = FeedSettings.model_validate({"name": "one", "kind": "articles", "url": "https://secret"})
     assert listed.options == {"url": "https://secret"}
     assert "secret" not in f"{listed} {listed!r}"
