@@ -24,7 +24,7 @@ FLOOD = Condition("CellarFloods", Severity.CRITICAL, "It rises: see the cellar."
 
 @pytest.fixture
 def alert_publisher(database: Database, clock: FakeClock) -> AlertPublisher:
-    """Of a service without a flow."""
+    """The publisher of a service without events of its own."""
     return AlertPublisher("svc", database, clock, OrdersOutbox())
 
 
@@ -115,16 +115,16 @@ async def test_the_same_condition_found_twice_is_one(
 async def test_a_condition_found_concurrently_is_raised_once(
     alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
-    async def many_at_once(*found: Condition) -> None:
+    async def report_concurrently(*found: Condition) -> None:
         orders = (found, found[::-1]) * 3
         await asyncio.gather(*(alert_publisher.on_conditions("pipes", one) for one in orders))
 
-    await many_at_once(LEAK, FLOOD)
+    await report_concurrently(LEAK, FLOOD)
     assert sorted(await names(database)) == ["CellarFloods", "PipeLeaks"]
     clock.advance(hours=1)
-    await many_at_once(FLOOD, LEAK)
+    await report_concurrently(FLOOD, LEAK)
     assert len(await raised(database)) == 4
-    await many_at_once()
+    await report_concurrently()
     assert sorted(await resolved(database)) == ["CellarFloods", "PipeLeaks"]
 
 

@@ -87,7 +87,7 @@ async def test_the_batch_of_a_dead_process_is_redelivered_to_the_next(
         await until(lambda: second.numbers == [0, 1, 2, 3, 4], what="all handled by the next")
 
 
-def _bad_ones(topic: str) -> list[tuple[str, Raw]]:
+def _bad_records(topic: str) -> list[tuple[str, Raw]]:
     good = Raw.of(ping(99, words=SECRET, topic=topic))
     return [
         ("null_value", good.replace(value=None)),
@@ -115,7 +115,7 @@ async def test_a_bad_record_among_good_ones_is_quarantined_alone_and_reported_on
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic(config={"max.message.bytes": "4000000"})
-    bad = _bad_ones(topic)
+    bad = _bad_records(topic)
     sent: list[Any] = [ping(0, topic=topic)]
     for number, (_, raw) in enumerate(bad, 1):
         sent += [raw, ping(number, topic=topic)]
@@ -134,7 +134,7 @@ async def test_a_bad_record_among_good_ones_is_quarantined_alone_and_reported_on
 
 async def test_a_dead_letter_contains_no_content(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic(config={"max.message.bytes": "4000000"})
-    bad = _bad_ones(topic)
+    bad = _bad_records(topic)
     await broker.send(topic, [*(raw for _, raw in bad), ping(7, who=SECRET, words=SECRET, topic=topic)])
     recorder = Recorder(fails_at(7, Poison("refused_here", "a field")))
     async with consuming(context, Subscription(topic, (Ping,), recorder)):

@@ -189,7 +189,7 @@ async def test_a_record_that_cannot_be_stored_leaves_its_position_and_reason(
     assert complete["value"] == b"{"
 
 
-# ---- errors that nobody expected
+# ---- unexpected errors
 
 
 async def test_a_record_that_fails_unexpectedly_is_quarantined_with_an_incident(
@@ -361,12 +361,12 @@ async def test_own_offsets_never_pass_an_unprocessed_record(broker: Broker, cont
     await broker.send(
         topic, [ping(0, topic=topic), Raw(b"{", b"ann"), *[ping(n, topic=topic) for n in range(2, 6)]]
     )
-    away = asyncio.Event()
+    unavailable = asyncio.Event()
 
     async def fault(numbers: list[int]) -> None:
         if 3 in numbers and len(numbers) > 1:
             raise Poison("halve_it")
-        if 3 in numbers and not away.is_set():
+        if 3 in numbers and not unavailable.is_set():
             # First so that its successors go through before it, then so that it stays open.
             raise KeyError("odd") if recorder.attempts.count([3]) == 1 else Transient("away")
 
@@ -374,7 +374,7 @@ async def test_own_offsets_never_pass_an_unprocessed_record(broker: Broker, cont
     async with consuming(context, own(topic, recorder, context)):
         await until(lambda: recorder.attempts.count([3]) > 2, what="record 3 alone")
         assert await position(context) == 3
-        away.set()
+        unavailable.set()
 
         async def all_processed() -> bool:
             return await position(context) == 6
@@ -420,8 +420,8 @@ async def test_it_shuts_down_while_the_database_is_unavailable(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     topic = await broker.new_topic()
-    async with Database.connect(f"postgresql://nobody@127.0.0.1:{unused_tcp_port}/none") as away:
-        bus = Bus(replace(context, db=away), [own(topic, Recorder(), context)])
+    async with Database.connect(f"postgresql://nobody@127.0.0.1:{unused_tcp_port}/none") as unavailable:
+        bus = Bus(replace(context, db=unavailable), [own(topic, Recorder(), context)])
         stopping = ShutdownEvent()
         starting = asyncio.create_task(bus.start(stopping))
         await asyncio.sleep(2.0)

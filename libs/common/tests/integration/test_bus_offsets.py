@@ -76,16 +76,16 @@ async def test_it_is_not_ready_before_it_has_caught_up_with_lost_records(
     await broker.send(topic, [ping(n, topic=topic) for n in range(5)])
     await consume(context, topic, [0, 1, 2, 3, 4])
     await context.db.execute("UPDATE consumer_offset SET next_offset = 2")
-    may_go_on = asyncio.Event()
+    resume = asyncio.Event()
 
     async def handle(_: Batch[Ping]) -> None:
-        await may_go_on.wait()
+        await resume.wait()
 
     subscription = Subscription(topic, (Ping,), handle, lane="orders", own_offsets=True)
     async with consuming(context, subscription) as bus:
         with pytest.raises(Transient, match="catching up"):
             await bus.ready()
-        may_go_on.set()
+        resume.set()
         await until(lambda: bus.subscribers[0].ready() is None, what="ready")
 
 
@@ -164,9 +164,9 @@ async def test_a_gap_is_found_when_the_broker_has_deleted_the_groups_offsets(
 
 
 async def test_an_unavailable_broker_is_not_a_gap(context: BusContext, unused_tcp_port: int) -> None:
-    away = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
+    down = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
     with pytest.raises(Transient, match="the broker does not respond"):
-        await require_no_gap(away, context.service, {"t": context.service})
+        await require_no_gap(down, context.service, {"t": context.service})
 
 
 @pytest.mark.filterwarnings("ignore:AckPolicy.REJECT_ON_ERROR")

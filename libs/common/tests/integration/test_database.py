@@ -259,8 +259,8 @@ async def test_a_deadlock_is_transient_for_one_of_the_two(database: Database) ->
 
 
 async def test_a_database_that_is_down_makes_a_process_unready(unused_tcp_port: int) -> None:
-    async with Database.connect(f"postgresql://u:p@127.0.0.1:{unused_tcp_port}/d") as away:
-        for ask in (away.fetch, away.fetchrow, away.fetchval, away.execute):
+    async with Database.connect(f"postgresql://u:p@127.0.0.1:{unused_tcp_port}/d") as unavailable:
+        for ask in (unavailable.fetch, unavailable.fetchrow, unavailable.fetchval, unavailable.execute):
             with pytest.raises(Transient, match="the database does not respond"):
                 await ask("SELECT 1")
 

@@ -161,7 +161,7 @@ async def test_the_last_success_of_each_job_is_known(db: Database, clock: FakeCl
 
 
 class Settings:
-    """Of an API that is open for reading."""
+    """Settings of an API without authentication for reads."""
 
     enable_auth = False
     api_keys_file = None

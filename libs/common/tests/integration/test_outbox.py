@@ -245,9 +245,9 @@ async def test_rows_wait_for_an_unavailable_broker_and_are_sent_later(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     topic = await broker.new_topic()
-    away = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
+    down = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
     await put(context.db, *(ping(n, topic=topic) for n in range(5)))
-    async with relaying(replace(context, settings=away)) as one:
+    async with relaying(replace(context, settings=down)) as one:
         with pytest.raises(Transient, match="the broker does not respond"):
             await send_some(one, context.db)
         assert await waiting(context.db) == 5

@@ -107,8 +107,8 @@ async def test_detaching_that_was_interrupted_is_finished(
     assert (first.pending, second.pending) == (True, False)
     await months.drop(second)
     assert [(one.name, one.attached) for one in await months.all()] == [("leaf_2026_01", False)]
-    (left,) = await months.over(datetime(2027, 1, 1, tzinfo=UTC))
-    await months.drop(left)
+    (last,) = await months.over(datetime(2027, 1, 1, tzinfo=UTC))
+    await months.drop(last)
     assert await months.all() == []
 
 
@@ -129,11 +129,11 @@ async def test_running_writers_are_waited_for_and_later_ones_are_not(
 ) -> None:
     find_writers, results = partitions._writers, []
 
-    async def looking(*args: Any) -> set[str]:
+    async def record_writers(*args: Any) -> set[str]:
         results.append(await find_writers(*args))
         return results[-1]
 
-    monkeypatch.setattr(partitions, "_writers", looking)
+    monkeypatch.setattr(partitions, "_writers", record_writers)
     await months.make([month(1)])
     async with held_by(database, "INSERT INTO leaf VALUES ($1, 1)", month(1)):
         waiting = asyncio.create_task(wait_for_writers(database, "leaf", 0.005))
@@ -207,7 +207,7 @@ async def test_a_month_is_dropped_with_a_single_connection(
     monkeypatch.setattr(pool, "ACQUIRE_S_MAX", 1.0)
     await months.make([month(1), month(2)])
     async with Database.connect(database_url, connections_max=1) as small:
-        narrow = MonthPartitions(small, "leaf", FIRST)
-        (first, _) = await narrow.all()
-        await asyncio.wait_for(narrow.drop(first), 10)
+        single = MonthPartitions(small, "leaf", FIRST)
+        (first, _) = await single.all()
+        await asyncio.wait_for(single.drop(first), 10)
     assert await names(months) == ["leaf_2026_02"]

@@ -285,7 +285,7 @@ async def test_dead_letters_are_listed_newest_first_each_once_and_by_filter(
     assert len(await table.list(DeadLetterFilter(older_than_s=90), NEWEST, 10)) == 2
 
 
-async def open_two(db: Database, clock: FakeClock) -> list[UUID]:
+async def open_incidents(db: Database, clock: FakeClock) -> list[UUID]:
     ids = [uuid4(), uuid4()]
     async with db.transaction() as tx:
         await incidents.open_all(
@@ -305,7 +305,7 @@ async def incidents_of(db: Database, *, closed_too: bool = False) -> Sequence[Ro
 async def test_an_incident_stays_open_until_a_person_closes_it_once(
     database: Database, clock: FakeClock
 ) -> None:
-    ids = await open_two(database, clock)
+    ids = await open_incidents(database, clock)
     assert await incidents.open_count(database) == 2
     async with database.transaction() as tx:
         closed = await incidents.close(tx, ids[0], "olga", "looked", clock.now())
@@ -357,7 +357,7 @@ async def test_an_event_whose_effect_was_rolled_back_is_new_again(
     database: Database, clock: FakeClock
 ) -> None:
     class GaveUp(Exception):
-        """Of the effect."""
+        """The effect failed."""
 
     async def effect() -> None:
         async with database.transaction() as tx:

@@ -143,8 +143,8 @@ async def test_an_unconfirmed_hold_can_be_withdrawn_by_the_person_who_placed_it(
 
 
 async def test_a_hold_on_another_class_protects_only_that_class(world: World) -> None:
-    elsewhere = changed(HELD).model_copy(update={"data_class": "job_runs"})
-    await deliver(world, elsewhere, request())
+    other_class = changed(HELD).model_copy(update={"data_class": "job_runs"})
+    await deliver(world, other_class, request())
     await world.sweeper.process_due()
     assert await world.remaining() == 0
     await deliver(world, request(data_class="job_runs"))

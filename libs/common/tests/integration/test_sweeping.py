@@ -43,10 +43,10 @@ KINDS: tuple[type[SweepAnswer], ...] = (SweepCompleted, SweepFailed)
 
 @dataclass(slots=True)
 class Leaves:
-    """A class of data with a number of leaves; it removes two per slice."""
+    """A class of data with a number of leaves."""
 
     db: Database
-    trouble: list[Exception] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
     name: str = "leaves"
     tables: tuple[str, ...] = ("leaf",)
     action: Action = Action.DELETE
@@ -56,7 +56,7 @@ class Leaves:
     waits_after: int | None = None
 
     async def count(self, request: SweepRequested) -> SweepCounts:
-        """All of them are old."""
+        """Count all leaves as old."""
         assert request.dry_run
         found = await self.db.fetchval("SELECT count(*) FROM leaf")
         return SweepCounts(found, found)
@@ -65,8 +65,8 @@ class Leaves:
         """Remove two per slice."""
         held = {one for hold in request.holds for one in hold.article_ids}
         while True:
-            if self.trouble:
-                raise self.trouble.pop(0)
+            if self.errors:
+                raise self.errors.pop(0)
             async with self.db.transaction() as tx:
                 deleted = await tx.execute(
                     "DELETE FROM leaf WHERE id IN (SELECT id FROM leaf WHERE 'up:' || id <> ALL ($1::text[])"
@@ -86,7 +86,7 @@ class Leaves:
 
 @pytest_asyncio.fixture
 async def leaves(database: Database) -> Leaves:
-    """Seven of them."""
+    """Seven leaves."""
     await database.execute("CREATE TABLE leaf (id text PRIMARY KEY)")
     await database.execute("INSERT INTO leaf SELECT n::text FROM generate_series(1, 7) AS n")
     return Leaves(database)
@@ -128,12 +128,12 @@ class World:
 
 @pytest.fixture
 def world(database: Database, clock: FakeClock, leaves: Leaves) -> World:
-    """Of the leaves."""
+    """The owner of the leaves."""
     return World(database, clock, Sweeper(OWNER, database, clock, OrdersOutbox(), (leaves,)))
 
 
 def request(**more: Any) -> SweepRequested:
-    """To remove leaves."""
+    """Return a request to remove leaves."""
     fields: dict[str, Any] = {
         "sweep_id": uuid4(),
         "data_class": "leaves",
@@ -293,12 +293,12 @@ async def test_an_unavailable_dependency_is_retried_and_finally_reported(
     world: World, leaves: Leaves
 ) -> None:
     await world.deliver(requested := request())
-    leaves.trouble = [Transient("the disk is away")]
+    leaves.errors = [Transient("the disk is away")]
     await world.sweeper.process_due()
     assert await world.replies() == []
     await world.sweeper.process_due()
     assert await world.remaining() == 7, "no retry before its time"
-    leaves.trouble = [Transient("the disk is away")] * (module.TRIES.attempts - 1)
+    leaves.errors = [Transient("the disk is away")] * (module.TRIES.attempts - 1)
     for _ in range(module.TRIES.attempts):
         world.clock.advance(seconds=2 * module.TRIES.delay_ms_max / 1000)
         await world.sweeper.process_due()
@@ -311,7 +311,7 @@ async def test_an_unavailable_dependency_is_retried_and_finally_reported(
 
 
 async def test_an_unexpected_error_is_reported_without_its_message(world: World, leaves: Leaves) -> None:
-    leaves.trouble = [ValueError("the text of somebody else")]
+    leaves.errors = [ValueError("the text of somebody else")]
     await world.deliver(request())
     await world.sweeper.process_due()
     (reply,) = await world.replies()
@@ -319,7 +319,7 @@ async def test_an_unexpected_error_is_reported_without_its_message(world: World,
 
 
 async def test_poison_in_a_class_is_reported_with_its_message(world: World, leaves: Leaves) -> None:
-    leaves.trouble = [Poison("action_refused", "leaves fall")]
+    leaves.errors = [Poison("action_refused", "leaves fall")]
     await world.deliver(request())
     await world.sweeper.process_due()
     assert "action_refused: leaves fall" in (await world.replies())[0].error

@@ -210,9 +210,9 @@ async def test_a_worker_overtaken_by_retention_ends_instead_of_skipping_records(
 async def test_it_waits_unready_for_an_unavailable_broker(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
-    away = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
+    down = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
     spec = WorkerSpec([Subscription(await broker.new_topic(), (Ping,), Recorder())])
-    async with working(replace(context, settings=away), spec, ready=False) as running:
+    async with working(replace(context, settings=down), spec, ready=False) as running:
         await asyncio.sleep(1.5)
         assert not running.task.done()
         assert not running.worker.probes.ready

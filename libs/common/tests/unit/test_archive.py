@@ -81,10 +81,10 @@ def test_an_archive_counts_only_after_it_was_read_back_and_compared(
     """A disk that stores other data than was written."""
     put = archive._put
 
-    def lying(path: Path, data: bytes) -> None:
+    def corrupting(path: Path, data: bytes) -> None:
         put(path, data if path.name == MANIFEST else data[:-1])
 
-    monkeypatch.setattr(archive, "_put", lying)
+    monkeypatch.setattr(archive, "_put", corrupting)
     with pytest.raises(Poison, match="archive_damaged"):
         folder.write(NAME, RECORDS, AT)
 

@@ -12,7 +12,7 @@ SECRET = "the text of somebody else"
 
 
 class Item(BaseModel):
-    """With content in it."""
+    """An item with content."""
 
     model_config = ConfigDict(extra="forbid")
     title: int
@@ -20,7 +20,7 @@ class Item(BaseModel):
 
 
 class Items(BaseModel):
-    """A batch."""
+    """A batch of items."""
 
     items: list[Item]
 

@@ -39,14 +39,14 @@ PUBLIC_KEY = base64.b64encode(bytes(32)).decode()
 
 @dataclass
 class Settings:
-    """Of an API."""
+    """Settings of an API."""
 
     enable_auth: bool = False
     api_keys_file: Path | None = None
 
 
 class Item(BaseModel):
-    """Something small."""
+    """A small item."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -55,7 +55,7 @@ class Item(BaseModel):
 
 
 class Items(BaseModel):
-    """A batch."""
+    """A batch of items."""
 
     items: list[Item]
 
@@ -210,13 +210,13 @@ async def test_each_invalid_field_is_named_without_its_value(client: httpx.Async
 
 
 class Cat(BaseModel):
-    """One of two."""
+    """One variant of a union."""
 
     kind: Literal["cat"]
 
 
 class Dog(BaseModel):
-    """The other."""
+    """The other variant."""
 
     kind: Literal["dog"]
     name: str

@@ -24,14 +24,14 @@ from clawback_testing.clock import FakeClock
 
 @dataclass
 class Settings:
-    """Of an API."""
+    """Settings of an API."""
 
     enable_auth: bool = True
     api_keys_file: Path | None = None
 
 
 class Command(BaseModel):
-    """Something that a role may send."""
+    """A body that a role may send."""
 
     name: str
 

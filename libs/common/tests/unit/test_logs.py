@@ -75,13 +75,13 @@ def test_a_long_text_is_cut() -> None:
 
 @dataclass
 class Holder:
-    """With content in it."""
+    """An object with content."""
 
     text: str = SECRET
 
 
 class Colour(Enum):
-    """Of a signal."""
+    """Colours of a signal."""
 
     RED = "red"
 

@@ -30,7 +30,7 @@ async def _healthy() -> str | None:
     return None
 
 
-async def _away() -> str | None:
+async def _unavailable() -> str | None:
     raise Transient("the database is away")
 
 
@@ -59,7 +59,7 @@ async def test_one_failing_check_makes_it_unready_with_its_reason(
     client: httpx.AsyncClient, probes: Probes
 ) -> None:
     probes.add("broker", _healthy)
-    probes.add("database", _away)
+    probes.add("database", _unavailable)
     assert not await probes.check()
     response = await client.get("/readyz")
     assert response.json()["checks"]["database"] == {"ok": False, "detail": "Transient: the database is away"}
@@ -72,7 +72,7 @@ async def test_a_check_that_hangs_counts_as_failed(probes: Probes) -> None:
 
 
 async def test_a_check_that_is_not_required_degrades(probes: Probes) -> None:
-    probes.add("cache", _away, required=False)
+    probes.add("cache", _unavailable, required=False)
     assert await probes.check()
     assert _status(probes) == "degraded"
     probes.add("cache", _healthy, required=False)
@@ -90,7 +90,7 @@ async def test_while_draining_it_is_alive_and_not_ready(client: httpx.AsyncClien
 async def test_a_change_of_readiness_is_logged_once(probes: Probes, logged: Logged) -> None:
     probes.add("database", _healthy)
     await probes.check()
-    probes._checks["database"] = _away
+    probes._checks["database"] = _unavailable
     await probes.check()
     await probes.check()
     changes = [line for line in logged() if line["event"] == "readiness changed"]

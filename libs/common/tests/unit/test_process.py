@@ -293,7 +293,7 @@ class Rounds:
         self.done = 0
 
     async def __call__(self) -> None:
-        """One round."""
+        """Run one round."""
         self.done += 1
         action = self._actions.pop(0)
         if not self._actions:

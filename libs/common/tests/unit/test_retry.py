@@ -15,14 +15,14 @@ class Flaky:
         self.slept: list[float] = []
 
     async def __call__(self) -> str:
-        """One attempt."""
+        """Make one attempt."""
         self.calls += 1
         if self.errors:
             raise self.errors.pop(0)
         return "done"
 
     async def sleep(self, seconds: float) -> None:
-        """Take no time."""
+        """Record the delay without waiting."""
         self.slept.append(seconds)
 
 

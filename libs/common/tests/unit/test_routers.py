@@ -46,7 +46,7 @@ class Quarantine:
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
-        self.away = False
+        self.unavailable = False
 
     async def list(
         self, which: DeadLetterFilter, before: tuple[datetime, UUID], limit: int
@@ -87,7 +87,7 @@ async def client(quarantine: Quarantine, probes: Probes, tmp_path: Path) -> Asyn
     letters: DeadLetters = quarantine
 
     async def details() -> dict[str, object]:
-        if quarantine.away:
+        if quarantine.unavailable:
             raise Transient("the database is away")
         return {"dlq_depth": 3, "worker_seen_at": FakeClock().now()}
 
@@ -100,7 +100,7 @@ async def client(quarantine: Quarantine, probes: Probes, tmp_path: Path) -> Asyn
         yield client
 
 
-async def _away() -> str | None:
+async def _unavailable() -> str | None:
     raise Transient("away")
 
 
@@ -112,7 +112,7 @@ async def test_health_follows_the_checks(
     client: httpx.AsyncClient, probes: Probes, *, required: bool | None, status: str, code: int
 ) -> None:
     if required is not None:
-        probes.add("database", _away, required=required)
+        probes.add("database", _unavailable, required=required)
         await probes.check()
     response = await client.get("/api/v1/thing/health")
     assert (response.status_code, response.json()["status"]) == (code, status)
@@ -129,7 +129,7 @@ async def test_detailed_health_reports_the_process(client: httpx.AsyncClient) ->
 async def test_detailed_health_answers_when_the_services_details_fail(
     client: httpx.AsyncClient, quarantine: Quarantine
 ) -> None:
-    quarantine.away = True
+    quarantine.unavailable = True
     body = (await client.get("/api/v1/thing/health/detailed")).json()
     assert body["incomplete"] == "Transient: the database is away"
     assert body["memory"]

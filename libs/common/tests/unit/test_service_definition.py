@@ -19,7 +19,7 @@ from clawback_testing.commands import command
 
 
 class Settings(ServiceSettings):
-    """For a service that does not exist."""
+    """Settings of a service that does not exist."""
 
     api_port: int = 1
     probe_port: int = 2
@@ -38,16 +38,16 @@ async def count(service: Any, chosen: Namespace, _: ShutdownEvent) -> int:
 
 
 def count_arguments(parser: ArgumentParser) -> None:
-    """How far."""
+    """Declare the argument of the command."""
     parser.add_argument("--to", type=int, default=0)
 
 
 async def again(_: object) -> None:
-    """A batch is handled."""
+    """Handle a batch."""
 
 
 def definition(**more: Any) -> ServiceDefinition[Any, Any]:
-    """For a service that does not exist."""
+    """Return the definition of a service that does not exist."""
     fields: dict[str, Any] = {
         "name": "nobody",
         "description": "Does nothing.",

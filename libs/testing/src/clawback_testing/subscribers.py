@@ -38,7 +38,7 @@ def ping(number: int, who: str = "ann", words: str = "", *, topic: str = "pings"
 
 @dataclass(slots=True)
 class Recorder:
-    """A handler that records its batches; ``trouble`` is awaited first, and may raise."""
+    """A handler that records its batches; ``fault`` is awaited first, and may raise."""
 
     fault: Callable[[list[int]], Awaitable[None]] | None = None
     batches: list[list[int]] = field(default_factory=list)

@@ -126,11 +126,11 @@ async def test_a_page_that_cannot_be_stored_does_not_move_the_cursor(
     feed = script.feed("articles")
     script.responses = [page_of(world, 1, 2)]
 
-    async def away(*_: object) -> None:
+    async def unavailable(*_: object) -> None:
         raise Transient("the database does not respond")
 
     with monkeypatch.context() as patched:
-        patched.setattr("ingester.storage.contents.save", away)
+        patched.setattr("ingester.storage.contents.save", unavailable)
         result = await drained(world, feed)
     assert not result.caught_up
     assert (await row_of(world, feed))["cursor"] is None

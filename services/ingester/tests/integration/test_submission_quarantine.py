@@ -51,13 +51,13 @@ async def quarantined(
     """Returns the reason and bytes of each record after the worker's lane has quarantined them."""
     lane = [one for one in subscriptions(world.service) if one.topic == TOPIC]
 
-    async def all_of_them() -> dict[str, bytes | None]:
+    async def all_quarantined() -> dict[str, bytes | None]:
         rows = await world.db.fetch("SELECT reason, value FROM quarantine")
         return {row["reason"]: row["value"] for row in rows} if len(rows) == len(records) else {}
 
     async with consuming(context, *lane):
         await broker.send(TOPIC, records)
-        return await until(all_of_them, what="all quarantined")
+        return await until(all_quarantined, what="all quarantined")
 
 
 async def test_a_takedown_purges_a_submission_that_arrived_under_another_key(

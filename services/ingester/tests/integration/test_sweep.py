@@ -100,11 +100,11 @@ async def test_old_documents_are_deleted_and_published_ids_stay(world: World, ar
 
 
 async def test_an_id_that_was_never_published_is_deleted_with_its_document(world: World) -> None:
-    until_later = world.clock.now() + timedelta(days=9)
+    later = world.clock.now() + timedelta(days=9)
     await world.submit(
-        aged(world, "up:embargoed", 120, embargoed_until=until_later),
+        aged(world, "up:embargoed", 120, embargoed_until=later),
         aged(world, "up:ended", 120, embargoed_until=world.clock.now() + timedelta(days=1)),
-        aged(world, "up:ordered", 120, embargoed_until=until_later),
+        aged(world, "up:ordered", 120, embargoed_until=later),
     )
     world.clock.advance(days=2)
 

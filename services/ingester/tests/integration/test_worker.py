@@ -316,7 +316,7 @@ async def test_nothing_is_published_before_the_orders_of_all_partitions_are_appl
         async with world.db.transaction() as tx:
             await offsets.move(tx, "ingester", {("revocations.v1", one): ends[one] for one in partitions})
 
-    await applied([first])  # as one of two replicas has
+    await applied([first])  # as one of two replicas has done
     with pytest.raises(Transient):
         await may_publish(replace(world.service, orders_applied=gate.check))
     await applied(others)

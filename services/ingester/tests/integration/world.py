@@ -24,7 +24,7 @@ from ingester.use_cases.service import Service
 
 ORIGIN = Origin("http://provider.example/", "k")
 CANARY = "zq-canary-7719"
-"""It is in every text; anywhere else it is a leak."""
+"""Part of every text; its presence anywhere else is a leak."""
 
 
 @dataclass(slots=True)

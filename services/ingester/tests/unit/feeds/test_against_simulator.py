@@ -196,7 +196,7 @@ async def test_revocations_as_converters_write_them_are_read_one_or_several_to_a
     assert [revoked.provider_article_id for revoked in found] == [each.id for each in truth.revocations]
 
 
-async def understood(feed: Feed) -> list[dict[str, Any]]:
+async def read_articles(feed: Feed) -> list[dict[str, Any]]:
     """Returns every article of the feed without ``extra``; all fields must be readable."""
     _, _, pages = await feed.walk()
     assert [page.not_understood for page in pages] == [{}] * len(pages)
@@ -208,9 +208,9 @@ async def test_articles_with_inner_lists_doubled_by_a_converter_read_like_plain_
     feed: Feed, inner_lists: str
 ) -> None:
     await feed.control.publish(120)
-    plain = await understood(feed)
+    plain = await read_articles(feed)
     await feed.control.set(inner_lists=inner_lists)
-    assert await understood(feed) == plain
+    assert await read_articles(feed) == plain
 
 
 @pytest.mark.parametrize("shape", ["missing", "renamed", "text"])

@@ -231,10 +231,10 @@ async def test_a_cursor_that_goes_back_is_an_error_and_no_endless_loop(body: htt
 
 
 async def test_a_full_page_of_revocations_without_a_next_cursor_is_an_error() -> None:
-    stuck = httpx.Response(200, json={"status": "SUCCESS", "revokedArticles": [{"id": "1"}, {"id": "2"}]})
+    page = httpx.Response(200, json={"status": "SUCCESS", "revokedArticles": [{"id": "1"}, {"id": "2"}]})
     with pytest.raises(UnreadableAnswer):
-        await World([stuck] * 4).client.revoked("0", 2)
-    assert len((await World([stuck]).client.revoked("0", 3)).ids) == 2
+        await World([page] * 4).client.revoked("0", 2)
+    assert len((await World([page]).client.revoked("0", 3)).ids) == 2
 
 
 @pytest.mark.parametrize("code", [1022, 1008])
@@ -299,8 +299,8 @@ def test_a_bomb_in_one_chunk_is_never_decompressed_in_memory() -> None:
 
 
 async def test_a_redirect_is_neither_followed_nor_read() -> None:
-    away = httpx.Response(302, headers={"location": "/elsewhere"}, content=EMPTY.content)
-    world = World([away] * 4)
+    redirect = httpx.Response(302, headers={"location": "/elsewhere"}, content=EMPTY.content)
+    world = World([redirect] * 4)
     with pytest.raises(UnreadableAnswer) as caught:
         await world.client.articles("1")
     assert caught.value.reason is Unreadable.REDIRECT

@@ -80,7 +80,7 @@ def test_the_usual_encodings_are_read(encoding: str, page: Read) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoilt", "title"),
+    ("invalid", "title"),
     [
         (b"A\x00B", "AB"),
         (b"A&#0;B", "AB"),
@@ -89,8 +89,8 @@ def test_the_usual_encodings_are_read(encoding: str, page: Read) -> None:
         (b"A\xffB", "A\ufffdB"),
     ],
 )
-def test_defects_that_a_strict_parser_refuses_are_repaired(spoilt: bytes, title: str, page: Read) -> None:
-    body = b"<rss><channel><item><guid>1</guid><title>" + spoilt + b"</title></item></channel></rss>"
+def test_defects_that_a_strict_parser_refuses_are_repaired(invalid: bytes, title: str, page: Read) -> None:
+    body = b"<rss><channel><item><guid>1</guid><title>" + invalid + b"</title></item></channel></rss>"
     assert page(body).articles[0].title == title
 
 
