@@ -17,11 +17,9 @@ A = "up:a"
 
 
 async def outcomes(world: World) -> list[tuple[int, set[Outcome]]]:
-    found = [
-        (one.order, {part.outcome for part in one.removals}) for one in await world.unsent(ArticleRemoved)
-    ]
+    receipts = await world.unsent(ArticleRemoved)
     await world.mark_sent()
-    return found
+    return [(one.order, {part.outcome for part in one.removals}) for one in receipts]
 
 
 async def unreadable_order(world: World, article_id: str) -> Bad:
