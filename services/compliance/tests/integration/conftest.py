@@ -71,7 +71,7 @@ SUBJECTS = {
 class World(ServiceWorld[Service]):
     """The service with helpers for tests. Events count as sent when they are in the outbox."""
 
-    said = ServiceWorld.queued_events
+    unsent = ServiceWorld.queued_events
 
     def notice(self, article_id: str, **more: Any) -> RevocationNoticed:
         """A notice of a feed."""

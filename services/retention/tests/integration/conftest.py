@@ -26,7 +26,7 @@ from retention.use_cases.service import Service
 class World(ServiceWorld[Service]):
     """The service, with helpers for tests. Messages count whether they were sent or not."""
 
-    said = ServiceWorld.queued_events
+    unsent = ServiceWorld.queued_events
 
     async def sweep(self, data_class: str | None = "articles", **more: Any) -> list[Sweep]:
         """Requests a sweep."""
