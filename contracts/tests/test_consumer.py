@@ -388,7 +388,7 @@ async def test_its_answers_are_signed_where_it_has_a_key(
     assert signature.fits(consumer.SIGNER.public_key, signed)
 
 
-async def test_an_order_for_other_holders_is_applied_and_not_answered(store: sqlite3.Connection) -> None:
+async def test_an_order_for_other_holders_is_applied_without_a_receipt(store: sqlite3.Connection) -> None:
     elsewhere = revoked(1).model_copy(update={"holders": ("somebody-else",)})
     ours = revoked(1).model_copy(update={"holders": ("somebody-else", consumer.HOLDER), "attempt": 2})
     bus = Bus(batch(record(published(1))), batch(record(elsewhere)))

@@ -24,7 +24,7 @@ from clawback_contracts.sweep.v1 import Action, SweepRequested
 from clawback_local import postgres
 from clawback_local.processes import tied
 from clawback_testing.databases import Databases
-from clawback_testing.listening import ping
+from clawback_testing.subscribers import ping
 from clawback_testing.waiting import until
 from tests.resilience import namespaces
 from tests.resilience.namespaces import SERVER, Wire, wire

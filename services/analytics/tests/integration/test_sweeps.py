@@ -155,7 +155,7 @@ async def test_a_requested_sweep_is_processed_and_answered(world: World) -> None
     request = world.sweep()
     await world.service.sweeper.requested(world.received([request]))
     await world.service.sweeper.process_due()
-    (answer,) = await world.said(SweepCompleted)
+    (answer,) = await world.unsent(SweepCompleted)
     assert (answer.sweep_id, answer.owner) == (request.sweep_id, "analytics")
     assert (answer.found, answer.removed, answer.kept) == (2, 2, 2)
     assert await world.total() == 1

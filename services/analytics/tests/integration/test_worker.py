@@ -192,7 +192,7 @@ def _garbage(good: Raw) -> list[Raw]:
 async def test_a_row_that_cannot_be_sent_is_an_incident_and_an_alert(world: World) -> None:
     await incidents.on_set_aside(world.service, "priority", "row 7: too_large: 3000000 bytes")
     await incidents.on_set_aside(world.service, "priority", "row 7: too_large: 3000000 bytes")
-    assert [one.name for one in await world.said(AlertRaised)] == ["OutboxRowSetAside"]
+    assert [one.name for one in await world.unsent(AlertRaised)] == ["OutboxRowSetAside"]
     assert await world.db.fetchval("SELECT count(*) FROM incident WHERE kind = 'unsendable_row'") == 1
 
 

@@ -141,8 +141,8 @@ class World(ServiceWorld[Service]):
 
     async def answers(self) -> list[tuple[str, int, str, str]]:
         """Returns the waiting receipts and marks them as sent: id, order, outcome for counts and for the quarantine."""
-        receipts: list[ArticleRemoved] = await self.said(ArticleRemoved)
-        await self.sent()
+        receipts: list[ArticleRemoved] = await self.unsent(ArticleRemoved)
+        await self.mark_sent()
         return [
             (one.article_id, one.order, *(removal.outcome.value for removal in one.removals))  # type: ignore[misc]
             for one in receipts

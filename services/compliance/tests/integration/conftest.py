@@ -71,8 +71,6 @@ SUBJECTS = {
 class World(ServiceWorld[Service]):
     """The service with helpers for tests. Events count as sent when they are in the outbox."""
 
-    events = said = ServiceWorld.queued_events
-
     def notice(self, article_id: str, **more: Any) -> RevocationNoticed:
         """A notice of a feed."""
         fields: dict[str, Any] = {

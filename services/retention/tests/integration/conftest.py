@@ -26,8 +26,6 @@ from retention.use_cases.service import Service
 class World(ServiceWorld[Service]):
     """The service, with helpers for tests. Messages count whether they were sent or not."""
 
-    events = said = ServiceWorld.queued_events
-
     async def sweep(self, data_class: str | None = "articles", **more: Any) -> list[Sweep]:
         """Requests a sweep."""
         arguments = {"by": "test", "cause": "test"} | more
