@@ -19,7 +19,7 @@ class Processes:
     running: list[asyncio.subprocess.Process] = field(default_factory=list, init=False)
 
     async def start(self, *role: str, captured: bool = False, **env: str) -> asyncio.subprocess.Process:
-        """Start a role. Its output is shown when the test fails, or with `kept` piped to the test."""
+        """Start a role. Its output is shown when the test fails, or with `captured` piped to the test."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

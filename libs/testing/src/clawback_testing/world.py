@@ -98,11 +98,11 @@ class ServiceWorld(Generic[S]):
         }
 
     async def unsent(self, *kinds: type[Event]) -> list[Any]:
-        """Return the unsent events in the outbox of orders, in order."""
+        """Return the unsent events of the priority outbox, in order."""
         return await self._outbox("WHERE sent_at IS NULL", kinds)
 
     async def events(self, *kinds: type[Event]) -> list[Any]:
-        """Return all events in the outbox of orders, sent or not, in order."""
+        """Return all events of the priority outbox, sent or not, in order."""
         return await self._outbox("", kinds)
 
     async def _outbox(self, which: str, kinds: Sequence[type[Event]]) -> list[Any]:
