@@ -43,11 +43,11 @@ async def test_a_list_of_revocations_in_another_shape_is_a_failure_and_then_stil
     assert failed.state == "failing"
     assert failed.cursor_before == failed.cursor_after
     await world.simulator.set(revoked_shape="revokedArticles")
-    told = await sources.poll_well(world, REVOKED_FEED)
-    assert told["noticed"] == len(revoked.ids)
+    poll = await sources.poll_well(world, REVOKED_FEED)
+    assert poll["noticed"] == len(revoked.ids)
     await faults.drained(world, "the provider is well again")
     _, problems = await faults.judged(world)
-    assert {name: said for name, said in problems.items() if said} == {}
+    assert {name: found for name, found in problems.items() if found} == {}
 
 
 @pytest.mark.usefixtures("evidence")

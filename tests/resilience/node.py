@@ -44,7 +44,7 @@ from services.ingester.tests.integration.world import Script, revoked_page
 
 LOOK_S = 0.05
 POLL_S_MAX = 120.0
-"""A poll that compliance asked for does not end before the network is back."""
+"""A poll that compliance requested does not end before the network is back."""
 OWNER = "ingester"
 TIDIED, IN_A_TRANSACTION = "tidying", "tidying_in_a_transaction"
 
@@ -137,7 +137,7 @@ class Node:
 
 
 class _Confirming(Producer):
-    """A broker that takes everything, wherever the node is."""
+    """A broker that accepts everything, wherever the node is."""
 
     @override
     async def send(self, messages: Sequence[Message]) -> list[Outcome]:
@@ -186,8 +186,8 @@ async def opened(name: str, ingester_url: str, compliance_url: str, pause: Pause
         )
 
 
-def say(line: str) -> None:
-    """For the test."""
+def report(line: str) -> None:
+    """Print a line for the test."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
@@ -196,7 +196,7 @@ async def main(ingester_url: str, compliance_url: str, wake: str) -> None:
     """Until all works are over."""
 
     async def pause(work: str) -> None:
-        say(f"{work} working")
+        report(f"{work} working")
         while not Path(wake).exists():  # noqa: ASYNC110, ASYNC240 - another process makes the file
             await asyncio.sleep(LOOK_S)
 
@@ -204,8 +204,8 @@ async def main(ingester_url: str, compliance_url: str, wake: str) -> None:
         try:
             await do()
         except ClawbackError as error:
-            say(f"{work} {type(error).__name__}")
-        say(f"{work} over")
+            report(f"{work} {type(error).__name__}")
+        report(f"{work} over")
 
     async with opened("node", ingester_url, compliance_url, pause) as node:
         await asyncio.gather(*(done(name, work) for name, work in node.works.items()))

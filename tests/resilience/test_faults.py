@@ -187,8 +187,8 @@ async def test_kafka_may_lose_everything_with_revocations_open(world: World) -> 
 
 async def _answers(world: World, count: int) -> bool:
     newest = "SELECT sweep_id FROM sweep WHERE data_class = 'job_runs' ORDER BY requested_at DESC LIMIT 1"
-    said = await world.value("retention", f"SELECT count(*) FROM sweep_answer WHERE sweep_id = ({newest})")  # noqa: S608 - our own words
-    return bool(said >= count)
+    answers = await world.value("retention", f"SELECT count(*) FROM sweep_answer WHERE sweep_id = ({newest})")  # noqa: S608 - our own words
+    return bool(answers >= count)
 
 
 async def _counts_more(world: World, than: int) -> bool:

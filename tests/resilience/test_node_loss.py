@@ -48,7 +48,7 @@ OWN_RECORDS = {"lease", "feed_poll"}
 
 @contextmanager
 def _server(made: Wire, folder: Path) -> Iterator[str]:
-    """A PostgreSQL in its namespace; gives the administrator's address on a socket that has no network in between."""
+    """A PostgreSQL in its namespace; yields the administrator's address on a socket that has no network in between."""
     folder.chmod(0o777)  # the server's user makes its socket there
     data, user = folder / "data", postgres.user()
     postgres.create(data, PASSWORD, user=user)
@@ -142,7 +142,7 @@ async def _lost(made: Wire, ingester_url: str, compliance_url: str, wake: Path) 
         await process.wait()
 
 
-async def _all_say(process: Process, word: str, works: set[str]) -> None:
+async def _all_print(process: Process, word: str, works: set[str]) -> None:
     assert process.stdout is not None
     missing = set(works)
     while missing:
@@ -192,7 +192,7 @@ async def test_a_lost_node_is_replaced_within_30_seconds_and_changes_nothing_whe
             async with _databases(admin) as urls, opened("successor", *urls, begun) as successor:
                 await _give_work(successor)
                 async with _lost(made, *urls, folder / "wake") as node:
-                    await _all_say(node, "working", WORKS)
+                    await _all_print(node, "working", WORKS)
                     made.cut()
                     lost_at = time.monotonic()
                     await _take_over(successor)
@@ -201,7 +201,7 @@ async def test_a_lost_node_is_replaced_within_30_seconds_and_changes_nothing_whe
                     before = await _content(successor)
                     made.reconnect()
                     (folder / "wake").touch()
-                    await _all_say(node, "over", set(successor.works))
+                    await _all_print(node, "over", set(successor.works))
                 after = await _content(successor)
     assert before["ingester.tidied"] == [f"({work},successor)" for work in (TIDIED, IN_A_TRANSACTION)]
     assert {table for table in before if before[table] != after[table]} == set()

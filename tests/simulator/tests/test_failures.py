@@ -121,9 +121,9 @@ async def test_a_gzip_bomb_is_small_on_the_wire_and_large_unpacked(
 
 async def test_a_body_labelled_gzip_may_not_be_gzip(control: SimulatorClient, reader: Any) -> None:
     await control.fail("articles", "not_gzip")
-    with pytest.raises(httpx.DecodingError) as told:
+    with pytest.raises(httpx.DecodingError) as caught:
         await reader.get("articles")
-    assert isinstance(told.value.__cause__, zlib.error)
+    assert isinstance(caught.value.__cause__, zlib.error)
 
 
 async def test_a_failure_has_its_code_and_status(control: SimulatorClient, reader: Any) -> None:

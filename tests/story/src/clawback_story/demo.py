@@ -73,7 +73,7 @@ def _on_a_stack(printer: Printer, paths: Paths, sizes: Sizes, seed: int, *, prod
     try:
         stack.up()
         printer.line("all ready")
-        return asyncio.run(tell(stack, sizes, seed, printer))
+        return asyncio.run(run_scenario(stack, sizes, seed, printer))
     except StackError as error:
         printer.bad(str(error))
         return BROKEN
@@ -84,7 +84,7 @@ def _on_a_stack(printer: Printer, paths: Paths, sizes: Sizes, seed: int, *, prod
         stack.down()
 
 
-async def tell(stack: Stack, sizes: Sizes, seed: int, printer: Printer) -> int:
+async def run_scenario(stack: Stack, sizes: Sizes, seed: int, printer: Printer) -> int:
     """Runs the scenario, inspects the stores, verifies the guarantees, and prints the result."""
     promises: list[Promise] = []
     wrong = ""

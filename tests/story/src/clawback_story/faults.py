@@ -185,10 +185,10 @@ async def pids(world: World) -> dict[str, int]:
 async def none_ready(world: World, names: Sequence[str]) -> None:
     """Waits until these are not ready."""
 
-    async def all_say_so() -> bool:
+    async def all_unready() -> bool:
         return not any((await readiness(world, names)).values())
 
-    await world.until(f"{', '.join(names)} not ready", all_say_so, within_s=READY_S, every_s=0.25)
+    await world.until(f"{', '.join(names)} not ready", all_unready, within_s=READY_S, every_s=0.25)
 
 
 class Dump:
@@ -234,6 +234,6 @@ class Dump:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        said, _ = await process.communicate()
+        output, _ = await process.communicate()
         if process.returncode:
-            raise Broken(f"{program} ended with {process.returncode}: {said.decode()[-500:]}")
+            raise Broken(f"{program} ended with {process.returncode}: {output.decode()[-500:]}")

@@ -46,14 +46,16 @@ class NumbersSeen:
         """Processes records of one partition; garbage has no number."""
         for record in records:
             try:
-                told = orjson.loads(record.value or b"")
+                fields = orjson.loads(record.value or b"")
             except orjson.JSONDecodeError:
                 continue
             if record.topic == ArticlePublished.TOPIC:
-                text = orjson.dumps([told.get(name) for name in TEXTS])
-                self._note("version", told["article_id"], told["version"], hashlib.sha256(text).hexdigest())
-            elif "ordered_at" in told:
-                self._note("order", told["article_id"], told["order"], told["ordered_at"])
+                text = orjson.dumps([fields.get(name) for name in TEXTS])
+                self._note(
+                    "version", fields["article_id"], fields["version"], hashlib.sha256(text).hexdigest()
+                )
+            elif "ordered_at" in fields:
+                self._note("order", fields["article_id"], fields["order"], fields["ordered_at"])
 
     @property
     def reused(self) -> Problems:

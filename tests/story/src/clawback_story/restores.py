@@ -369,10 +369,10 @@ class Watching:
             while True:
                 for article_id in self._ids:
                     for address in addresses:
-                        await self._ask(http, address, article_id)
+                        await self._read(http, address, article_id)
                     await asyncio.sleep(READ_EVERY_S)
 
-    async def _ask(self, http: httpx.AsyncClient, address: str, article_id: str) -> None:
+    async def _read(self, http: httpx.AsyncClient, address: str, article_id: str) -> None:
         with suppress(httpx.TransportError):
             answer = await http.get(f"{address}{article_id}")
             if answer.status_code == OK:

@@ -134,10 +134,10 @@ async def poll_well(world: World, feed: str = FEED) -> Mapping[str, Any]:
         Broken: the feed was not read to its end.
     """
     answer = await poll(world, feed)
-    told: Mapping[str, Any] = answer.json()
-    if answer.status_code != httpx.codes.OK or not told["caught_up"]:
+    result: Mapping[str, Any] = answer.json()
+    if answer.status_code != httpx.codes.OK or not result["caught_up"]:
         raise Broken(f"the poll of {feed} ended with {answer.status_code}: {answer.text[:300]}")
-    return told
+    return result
 
 
 async def feed_row(world: World, feed: str) -> Mapping[str, Any]:
