@@ -18,7 +18,7 @@ WITHIN_S = 30.0
 
 
 @pytest.mark.usefixtures("evidence")
-async def test_every_answer_that_is_none_costs_one_more_try_and_no_article(world: World) -> None:
+async def test_every_invalid_answer_costs_one_retry_and_no_article(world: World) -> None:
     published = set()
     for mode in MODES:
         code = {"code": 9002} if mode == "failure" else {}
@@ -51,7 +51,7 @@ async def test_a_list_of_revocations_in_another_shape_is_a_failure_and_then_stil
 
 
 @pytest.mark.usefixtures("evidence")
-async def test_a_daily_run_is_complete_only_when_a_list_that_the_provider_cuts_is_read_to_its_end(
+async def test_a_daily_run_is_complete_only_when_a_truncated_list_is_read_to_its_end(
     world: World,
 ) -> None:
     await world.simulator.publish(30, dated_days_ago=0)

@@ -15,7 +15,7 @@ WITHIN_S = 30.0
 
 
 @pytest.mark.usefixtures("evidence")
-async def test_an_article_under_embargo_is_nowhere_to_be_read_before_it_ends(world: World) -> None:
+async def test_an_article_under_embargo_is_readable_nowhere_before_it_ends(world: World) -> None:
     ids = (await world.simulator.publish(3, embargo_s=SOON_S, dated_days_ago=0)).ids
     await sources.poll_well(world)
     await asyncio.sleep(1)

@@ -83,7 +83,7 @@ async def test_retention_killed_with_a_sweep_open_closes_it(world: World) -> Non
     await all_is_well(world)
 
 
-async def test_valkey_may_be_away_and_everything_goes_on(world: World) -> None:
+async def test_everything_works_while_valkey_is_down(world: World) -> None:
     before = await faults.pids(world)
     await world.in_thread(world.stack.stop, "valkey")
     storing = asyncio.create_task(faults.articles(world, NEW, submitted=SUBMITTED))

@@ -15,7 +15,7 @@ AWAY_S = (8.0, pytest.param(60.0, marks=pytest.mark.disaster))
 
 
 @pytest.mark.parametrize("away_s", AWAY_S)
-async def test_kafka_may_be_away_and_nobody_dies_of_it(world: World, away_s: float) -> None:
+async def test_no_process_dies_while_kafka_is_down(world: World, away_s: float) -> None:
     before = await faults.pids(world)
     await faults.articles(world, NEW, submitted=SUBMITTED)
     await world.forget_producer()
@@ -32,7 +32,7 @@ async def test_kafka_may_be_away_and_nobody_dies_of_it(world: World, away_s: flo
 
 
 @pytest.mark.parametrize("away_s", AWAY_S)
-async def test_postgresql_may_be_away_and_nobody_dies_of_it(world: World, away_s: float) -> None:
+async def test_no_process_dies_while_postgresql_is_down(world: World, away_s: float) -> None:
     before = await faults.pids(world)
     await faults.articles(world, NEW, submitted=SUBMITTED)
     await faults.revoke(world, REVOKED)

@@ -22,7 +22,7 @@ async def test_a_walk_from_zero_returns_every_article_once_in_sequence(
     assert numbers == sorted(set(numbers))
 
 
-async def test_sequence_steps_are_sparse_and_as_wide_as_was_seen(
+async def test_sequence_steps_are_sparse_and_as_wide_as_observed(
     simulator: Simulator, control: SimulatorClient
 ) -> None:
     await control.publish(5_000)
@@ -50,7 +50,7 @@ async def test_a_cursor_is_exclusive_and_past_the_end_is_an_empty_success(
     assert empty == {"status": "SUCCESS", "articles": []}
 
 
-async def test_without_a_cursor_only_the_newest_comes(control: SimulatorClient, reader: Any) -> None:
+async def test_without_a_cursor_only_the_newest_is_returned(control: SimulatorClient, reader: Any) -> None:
     published = await control.publish(3)
     page = await reader.json("articles")
     assert [one["id"] for one in page["articles"]] == published.ids[-1:]
@@ -146,7 +146,7 @@ async def test_slices_part_the_feed_without_overlap(control: SimulatorClient, re
     assert await reader.walk(number_of_slices=3, slice_number=3) == parts[2]
 
 
-async def test_compact_leaves_out_what_is_empty(control: SimulatorClient, reader: Any) -> None:
+async def test_compact_omits_empty_fields(control: SimulatorClient, reader: Any) -> None:
     await control.publish(5)
     whole = (await reader.json("articles", sequence_id=0))["articles"]
     compact = (await reader.json("articles", sequence_id=0, compact="true"))["articles"]

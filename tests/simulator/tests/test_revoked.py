@@ -120,7 +120,7 @@ async def test_a_revoked_article_stays_on_the_feed_unless_withheld(
     assert [one["id"] for one in await reader.walk()][-1:] == again.ids
 
 
-async def test_a_reserved_article_is_revoked_first_and_comes_afterwards(
+async def test_a_reserved_article_is_revoked_first_and_arrives_afterwards(
     control: SimulatorClient, reader: Any
 ) -> None:
     revoked = await control.revoke(reserved=3)
@@ -134,7 +134,7 @@ async def test_a_reserved_article_is_revoked_first_and_comes_afterwards(
 
 
 @pytest.mark.parametrize("text", ["same", "old", "new"])
-async def test_a_revoked_article_comes_again_with_the_requested_text(
+async def test_a_revoked_article_is_redelivered_with_the_requested_text(
     control: SimulatorClient, reader: Any, text: str
 ) -> None:
     published = await control.publish(1, without_body=False)
@@ -152,7 +152,7 @@ async def test_a_revoked_article_comes_again_with_the_requested_text(
     assert truth.articles[0].versions == [1, 2, {"same": 2, "old": 1, "new": 3}[text]]
 
 
-async def test_what_cannot_be_revoked_or_redelivered_is_refused_and_changes_nothing(
+async def test_an_impossible_revocation_or_redelivery_is_refused_and_changes_nothing(
     control: SimulatorClient,
 ) -> None:
     published = await control.publish(2)

@@ -57,7 +57,7 @@ async def test_the_truth_has_what_each_reader_received(control: SimulatorClient,
     assert (log.endpoint, log.next_cursor, log.served) == ("revokedArticles", revoked.last_sequence, 2)
 
 
-async def test_an_answer_that_was_spoilt_served_nothing(control: SimulatorClient, reader: Any) -> None:
+async def test_a_damaged_answer_counts_as_not_served(control: SimulatorClient, reader: Any) -> None:
     await control.publish(5)
     for mode in ("truncated", "wrong_content_type", "html", "gzip_bomb"):
         await control.fail("articles", mode, bomb_bytes=1000)
