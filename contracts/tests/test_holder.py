@@ -48,8 +48,8 @@ KINDS = {one.TYPE: one for one in (ArticlePublished, *ORDERS)}
 TEMPLATE = {**PUBLISHED.model_dump(), **REVOKED.model_dump()}
 
 
-def state_of(given: dict[str, Any]) -> CopyState:
-    return CopyState(ID, **{**given, "status": Status(given["status"])})
+def state_of(fields: dict[str, Any]) -> CopyState:
+    return CopyState(ID, **{**fields, "status": Status(fields["status"])})
 
 
 @pytest.mark.parametrize("vector", VECTORS["vectors"], ids=lambda one: one["name"])

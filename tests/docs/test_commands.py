@@ -69,12 +69,14 @@ def test_what_set_up_downloads_is_checked_with_the_systems_certificates(variable
     """Behind a proxy its certificate is in the system's store; what the user has set stays."""
     show = ["make", "--eval", f"show: ; @echo ${variable}".replace("$", "$$"), "show"]
     bare = {name: value for name, value in os.environ.items() if name != variable}
-    said = subprocess.run(show, cwd=ROOT, env=bare, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - ours
-    given = subprocess.run(  # noqa: S603 - ours
+    unset = subprocess.run(
+        show, cwd=ROOT, env=bare, capture_output=True, text=True, check=True
+    ).stdout.strip()  # noqa: S603 - ours
+    custom = subprocess.run(  # noqa: S603 - ours
         show, cwd=ROOT, env={**bare, variable: "/mine"}, capture_output=True, text=True, check=True
     )
-    assert given.stdout.strip() == "/mine"
+    assert custom.stdout.strip() == "/mine"
     if variable == "UV_SYSTEM_CERTS":
-        assert said == "true"
+        assert unset == "true"
     else:
-        assert ssl.create_default_context(cafile=said).get_ca_certs()
+        assert ssl.create_default_context(cafile=unset).get_ca_certs()

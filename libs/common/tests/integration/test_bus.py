@@ -265,10 +265,12 @@ async def test_at_shutdown_it_finishes_and_commits_its_batches(broker: Broker, c
 
 
 async def test_a_lane_is_a_group_of_its_own(broker: Broker, context: BusContext) -> None:
-    news, orders = await broker.new_topic(), await broker.new_topic()
+    articles, orders = await broker.new_topic(), await broker.new_topic()
     urgent = Recorder()
     async with consuming(
-        context, Subscription(news, (Ping,), Recorder()), Subscription(orders, (Ping,), urgent, lane="orders")
+        context,
+        Subscription(articles, (Ping,), Recorder()),
+        Subscription(orders, (Ping,), urgent, lane="orders"),
     ):
         await broker.send(orders, [ping(1, topic=orders)])
         await until(lambda: urgent.numbers == [1], what="the order")

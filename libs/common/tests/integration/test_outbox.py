@@ -338,7 +338,7 @@ async def test_a_relay_sends_nothing_that_it_rendered_before_it_lost_its_lease(
 ) -> None:
     shelf = Shelf(await broker.new_topic())
     shelf.words = {"a": 1}
-    await put_news(context.db, "a")
+    await put_bulk(context.db, "a")
     sender = Producer(context.settings, context.service, linger_ms=0)
 
     async def rendered_then_frozen(db: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
@@ -434,16 +434,16 @@ class Shelf:
         ]
 
 
-async def put_news(db: Database, *refs: str) -> None:
+async def put_bulk(db: Database, *refs: str) -> None:
     async with db.transaction() as tx:
         await BulkOutbox().put(tx, refs, [1] * len(refs), [None] * len(refs), AT)
 
 
-async def test_news_are_rendered_when_sent_without_withdrawn_content(
+async def test_bulk_rows_are_rendered_when_sent_without_withdrawn_content(
     broker: Broker, context: BusContext
 ) -> None:
     shelf = Shelf(await broker.new_topic())
-    await put_news(context.db, "a", "b", "c")
+    await put_bulk(context.db, "a", "b", "c")
     shelf.words = {"a": 1, "c": 3}  # b was withdrawn before it was sent
     async with relaying(context, bulk.lane(shelf.render)):
         await sent_all(context.db, "outbox_bulk")
@@ -457,7 +457,7 @@ async def test_only_the_reference_that_cannot_be_rendered_is_marked_as_failed(
 ) -> None:
     shelf = Shelf(await broker.new_topic())
     shelf.words, shelf.poison = {"a": 1, "b": 2, "c": 3}, "b"
-    await put_news(context.db, "a", "b", "c")
+    await put_bulk(context.db, "a", "b", "c")
     failed: Failed = []
     async with relaying(context, bulk.lane(shelf.render), failed):
         await sent_all(context.db, "outbox_bulk")
@@ -465,7 +465,7 @@ async def test_only_the_reference_that_cannot_be_rendered_is_marked_as_failed(
     assert [lane for lane, _ in failed] == ["bulk"]
 
 
-async def test_queued_news_do_not_delay_an_order(broker: Broker, context: BusContext) -> None:
+async def test_a_queued_bulk_lane_does_not_delay_an_order(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     gate = asyncio.Event()
 
@@ -473,7 +473,7 @@ async def test_queued_news_do_not_delay_an_order(broker: Broker, context: BusCon
         await gate.wait()
         return [None] * len(rows)
 
-    await put_news(context.db, *(str(n) for n in range(1_000)))
+    await put_bulk(context.db, *(str(n) for n in range(1_000)))
     async with relaying(context), relaying(context, bulk.lane(slow)):
         await put(context.db, ping(1, topic=topic))
         await sent_all(context.db)
@@ -520,7 +520,7 @@ async def test_a_delayed_lane_is_reported_hourly_and_resolved(context: BusContex
     assert await alerts() == ["raised", "raised", "resolved"]
 
 
-async def test_sending_the_priority_lane_is_urgent_and_delays_news(
+async def test_sending_the_priority_lane_is_urgent_and_delays_the_bulk_lane(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = await broker.new_topic()
@@ -528,7 +528,7 @@ async def test_sending_the_priority_lane_is_urgent_and_delays_news(
     yield_to_urgent = context.priority.yield_to_urgent
 
     async def record_yield() -> None:
-        events.append("news yield")
+        events.append("the bulk lane yields")
         await yield_to_urgent()
 
     async def rendered(_: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
@@ -541,4 +541,4 @@ async def test_sending_the_priority_lane_is_urgent_and_delays_news(
         await sent_all(context.db)
     assert events == ["urgent: True"]
     async with relaying(context, bulk.lane(rendered)):
-        await until(lambda: "news yield" in events, what="the news yield")
+        await until(lambda: "the bulk lane yields" in events, what="the bulk lane yields")

@@ -239,7 +239,7 @@ async def test_it_waits_for_an_unavailable_database_and_then_starts(
         await until(lambda: running.worker.probes.ready, what="ready")
 
 
-async def test_news_wait_until_they_may_be_published_and_orders_do_not(
+async def test_the_bulk_lane_waits_until_it_may_publish_and_orders_do_not(
     broker: Broker, context: BusContext
 ) -> None:
     topic, other = await broker.new_topic(), await broker.new_topic()
@@ -251,11 +251,11 @@ async def test_news_wait_until_they_may_be_published_and_orders_do_not(
     async def render(_: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
         return [ping(int(row["ref"]), topic=topic) for row in rows]
 
-    news = BulkOutbox()
-    spec = WorkerSpec([], bulk_outbox=news, publish=render, may_publish=may_publish)
+    bulk = BulkOutbox()
+    spec = WorkerSpec([], bulk_outbox=bulk, publish=render, may_publish=may_publish)
     async with working(context, spec, ready=False):
         async with context.db.transaction() as tx:
-            await news.put(tx, ["1"], [1], [None], AT)
+            await bulk.put(tx, ["1"], [1], [None], AT)
             await context.outbox.put(tx, [ping(2, topic=other)])
 
         async def order_sent() -> bool:
@@ -265,10 +265,10 @@ async def test_news_wait_until_they_may_be_published_and_orders_do_not(
         assert await broker.read(topic) == []
         allowed = True
 
-        async def news_sent() -> bool:
+        async def bulk_sent() -> bool:
             return len(await broker.read(topic)) == 1
 
-        await until(news_sent, what="the news")
+        await until(bulk_sent, what="the bulk lane")
 
 
 async def test_a_row_that_cannot_be_sent_is_reported_to_the_service(
@@ -443,5 +443,5 @@ async def test_all_lanes_of_a_worker_share_one_priority(
         await until(sent, what="the outbox is sent")
         lanes = running.worker._priority
     assert len(calls["urgent"]) >= 2, "the lane of orders, and the relay of the priority lane"
-    assert len(calls["yield_to_urgent"]) >= 2, "the lane of articles, and the relay of news"
+    assert len(calls["yield_to_urgent"]) >= 2, "the lane of articles, and the relay of the bulk lane"
     assert {id(one) for found in calls.values() for one in found} == {id(lanes)}

@@ -163,7 +163,10 @@ MUTANTS = (
     Mutant(
         "what the priority lane sends is nobody's hurry",
         (Change(f"{COMMON}/messaging/outbox/priority.py", "urgent=True", "urgent=False"),),
-        at(f"{COMMON_TESTS}/test_outbox.py", "test_sending_the_priority_lane_is_urgent_and_delays_news"),
+        at(
+            f"{COMMON_TESTS}/test_outbox.py",
+            "test_sending_the_priority_lane_is_urgent_and_delays_the_bulk_lane",
+        ),
     ),
     Mutant(
         "the relay of the bulk lane yields to nobody",

@@ -198,9 +198,9 @@ async def test_a_takedown_in_a_slice_does_not_end_the_sweep(
     await world.publish(*(world.article(one, published_at=world.ago(days=730)) for one in names))
     empty_old = facets.empty_old
 
-    async def one_is_gone(*given: Any) -> Any:
+    async def one_is_gone(*arguments: Any) -> Any:
         monkeypatch.setattr(facets, "empty_old", empty_old)
-        return (await empty_old(*given))[:1]
+        return (await empty_old(*arguments))[:1]
 
     monkeypatch.setattr(facets, "empty_old", one_is_gone)
     await Articles(world.db, world.clock).remove(world.sweep(), Progress())

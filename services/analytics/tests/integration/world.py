@@ -57,7 +57,7 @@ class World(ServiceWorld[Service]):
     ) -> ArticlePublished:
         """An article as published by the ingester: from yesterday, 100 words."""
         at = self.clock.now() - timedelta(days=1)
-        given: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "article_id": article_id,
             "published_at": at,
             "title": CANARY,
@@ -75,7 +75,7 @@ class World(ServiceWorld[Service]):
             "retention_date": more.get("published_at", at),
             "received_at": self.clock.now(),
         }
-        return ArticlePublished(**(given | more))
+        return ArticlePublished(**(fields | more))
 
     async def publish(self, *articles: ArticlePublished) -> None:
         """Processes articles as one batch."""
@@ -97,7 +97,7 @@ class World(ServiceWorld[Service]):
 
     def sweep(self, data_class: str = "articles", **more: Any) -> SweepRequested:
         """A request to delete what is older than a year."""
-        given: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "sweep_id": uuid4(),
             "data_class": data_class,
             "action": Action.DELETE,
@@ -106,7 +106,7 @@ class World(ServiceWorld[Service]):
             "requested_at": self.clock.now(),
             "requested_by": "test",
         }
-        return SweepRequested(**(given | more))
+        return SweepRequested(**(fields | more))
 
     async def counted(self, dimension: str = "topics") -> dict[str, int]:
         """The number of articles by value, from the rollups."""

@@ -107,7 +107,7 @@ async def test_a_repeated_webhook_is_200_and_changes_nothing(http: httpx.AsyncCl
     again = await push(http, world, item("partner:1"))
     assert (again.status_code, again.json()) == (200, first.json())
     await deliveries.process_waiting(world.service)
-    assert len(await world.news()) == 1
+    assert len(await world.published()) == 1
 
 
 async def test_a_stored_webhook_that_is_no_longer_valid_is_quarantined_and_delays_no_other(

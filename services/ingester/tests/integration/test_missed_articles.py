@@ -44,7 +44,7 @@ async def test_an_article_over_http_has_the_fields_that_a_holder_decides_by(
     await world.order(world.revocation(A, 3))
     await world.order(world.reinstatement(A, 4))
     await world.submit(world.article(A, source_order=7))
-    (event,) = await world.news()
+    (event,) = await world.published()
     for item in (
         (await http.get("/articles")).json()["items"][0],
         (await http.get(f"/articles/{A}")).json(),

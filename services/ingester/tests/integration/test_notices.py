@@ -109,7 +109,7 @@ async def test_an_article_with_an_open_notice_is_not_published(world: World, scr
         source="feed",
     )
     await noticed(world, script, "1")
-    assert [one.article_id for one in await world.news()] == ["metabase:2"]
+    assert [one.article_id for one in await world.published()] == ["metabase:2"]
 
 
 async def test_an_embargoed_article_is_neither_readable_nor_published_until_its_embargo_ends(
@@ -117,16 +117,16 @@ async def test_an_embargoed_article_is_neither_readable_nor_published_until_its_
 ) -> None:
     until = world.clock.now() + timedelta(hours=2)
     await world.submit(world.article(A, embargoed_until=until), world.article(B))
-    assert [one.article_id for one in await world.news()] == [B]
+    assert [one.article_id for one in await world.published()] == [B]
     assert await world.state(A) == "embargoed"
     world.clock.advance(hours=2, seconds=-1)
     await notices.on_time(world.service)
-    assert (await world.state(A), await world.news()) == ("embargoed", [])
+    assert (await world.state(A), await world.published()) == ("embargoed", [])
     world.clock.advance(seconds=1)
     await notices.on_time(world.service)
-    assert [one.article_id for one in await world.news()] == [A]
+    assert [one.article_id for one in await world.published()] == [A]
     await notices.on_time(world.service)
-    assert await world.news() == []
+    assert await world.published() == []
 
 
 async def test_an_embargoed_article_that_is_revoked_is_never_published(world: World) -> None:
@@ -134,7 +134,7 @@ async def test_an_embargoed_article_that_is_revoked_is_never_published(world: Wo
     await world.order(world.revocation(A))
     world.clock.advance(hours=3)
     await notices.on_time(world.service)
-    assert (await world.state(A), await world.news(), await world.held(A)) == ("revoked", [], set())
+    assert (await world.state(A), await world.published(), await world.held(A)) == ("revoked", [], set())
 
 
 async def test_the_end_of_a_licence_creates_one_notice(world: World) -> None:
@@ -152,7 +152,7 @@ async def test_the_end_of_a_licence_creates_one_notice(world: World) -> None:
 async def test_an_article_that_arrives_after_the_end_of_its_licence_is_never_published(world: World) -> None:
     await world.submit(world.article(A, licence_ends_at=world.clock.now() - timedelta(days=1)))
     await notices.on_time(world.service)
-    assert await world.news() == []
+    assert await world.published() == []
     assert [notice.article_id for notice in await world.unsent(RevocationNoticed)] == [A]
 
 
@@ -190,6 +190,6 @@ async def test_an_article_stored_under_an_open_notice_is_published_when_an_ended
     await world.order(revoked, world.reinstatement(article_id, 6))
     stored = deliveries([(world.article(article_id), None)], world.clock.now())
     await storing.store(world.service, stored, source="feed")
-    assert await world.news() == []
+    assert await world.published() == []
     await world.order(revoked.model_copy(update={"attempt": 2, "notice_ids": (notice.notice_id,)}))
-    assert [one.article_id for one in await world.news()] == [article_id]
+    assert [one.article_id for one in await world.published()] == [article_id]

@@ -73,7 +73,7 @@ async def test_a_poll_reads_until_a_page_is_shorter_than_an_earlier_one_and_the_
     assert script.cursors == ["0", "3", "6"]
     await drained(world, feed)
     assert script.cursors[3:] == ["7"]
-    assert len(await world.news()) == 7
+    assert len(await world.published()) == 7
 
 
 async def test_an_empty_page_neither_moves_nor_clears_the_cursor(world: World, script: Script) -> None:
@@ -521,9 +521,9 @@ async def test_with_compliance_required_nothing_is_published_while_revocations_a
     await strict.submit(strict.article("up:1"))
     world.clock.advance(hours=26)
     with pytest.raises(Transient, match="revocations of test-revoked were not read for 26 h"):
-        await strict.news()
+        await strict.published()
     removed = World(replace(strict.service, feeds={}), world.clock)
-    assert len(await removed.news()) == 1
+    assert len(await removed.published()) == 1
     await strict.submit(strict.article("up:2"))
     await drained(strict, feed)
-    assert len(await strict.news()) == 1
+    assert len(await strict.published()) == 1

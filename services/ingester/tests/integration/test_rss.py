@@ -88,7 +88,7 @@ async def test_an_entry_is_stored_and_published_under_the_licence_of_its_feed(
     await reading.feed.publish(2)
     result = await reading.poll()
     assert (result.received, result.pages, result.caught_up, result.error) == (2, 1, True, None)
-    first, second = sorted(await reading.world.news(), key=lambda one: one.published_at)
+    first, second = sorted(await reading.world.published(), key=lambda one: one.published_at)
     assert (first.title, second.title) == (text_of(1, 1, "title"), text_of(2, 1, "title"))
     assert (first.summary, first.body) == (text_of(1, 1, "summary"), f"<p>{text_of(1, 1, 'body')}</p>")
     assert (first.authors, first.tags, first.language) == (("Ann",), ("markets",), "en")
@@ -102,10 +102,10 @@ async def test_a_changed_entry_is_a_new_version_of_the_same_article(reading: Rea
     await reading.feed.set(format=form)
     ids = await reading.feed.publish(2)
     await reading.poll()
-    before = {one.article_id: one for one in await reading.world.news()}
+    before = {one.article_id: one for one in await reading.world.published()}
     await reading.feed.update(ids[0])
     await reading.poll()
-    (after,) = await reading.world.news()
+    (after,) = await reading.world.published()
     assert after.version > before[after.article_id].version
     assert (after.title, after.published_at) == (
         text_of(1, 2, "title"),
@@ -147,11 +147,11 @@ async def test_a_deleted_entry_is_noticed_once_as_the_licensors_revocation(
 async def test_an_unchanged_feed_needs_one_call_and_stores_nothing(reading: Reading) -> None:
     await reading.feed.publish(3)
     await reading.poll()
-    await reading.world.news()
+    await reading.world.published()
     result = await reading.poll()
     assert (result.received, result.caught_up, result.error) == (0, True, None)
     assert await reading.feed.served() == [200, 304]
-    assert await reading.world.news() == []
+    assert await reading.world.published() == []
     calls = await reading.world.db.fetch("SELECT * FROM api_call WHERE feed = $1 ORDER BY id", NAME)
     assert [(one["http_status"], one["items"]) for one in calls] == [(200, 3), (304, 0)]
     assert calls[1]["bytes"] == 0
@@ -189,12 +189,12 @@ async def test_another_process_continues_with_the_cursor(reading: Reading) -> No
 async def test_after_a_reset_of_the_cursor_all_is_read_again_and_nothing_is_new(reading: Reading) -> None:
     await reading.feed.publish(2)
     await reading.poll()
-    await reading.world.news()
+    await reading.world.published()
     words = (NAME, "--to-oldest", "--by", "ann", "--reason", "look again")
     assert await command(SERVICE, reading.world.service, "cursor", *words) == 0
     assert (await reading.poll()).received == 2
     assert await reading.feed.served() == [200, 200]
-    assert await reading.world.news() == []
+    assert await reading.world.published() == []
     with pytest.raises(Stop, match="the state of its document"):
         await command(SERVICE, reading.world.service, "cursor", NAME, "--set", "7", *words[2:])
     with pytest.raises(Stop, match="--to-oldest"):
@@ -316,10 +316,10 @@ async def test_an_entry_without_a_time_is_stored_once_however_often_the_feed_cha
 ) -> None:
     await reading.feed.publish(raw="<entry><id>tag:undated</id><title>undated</title></entry>")
     await reading.poll()
-    assert len(await reading.world.news()) == 1
+    assert len(await reading.world.published()) == 1
     await reading.feed.publish()
     await reading.poll()
-    assert [one.title for one in await reading.world.news()] == [text_of(2, 1, "title")]
+    assert [one.title for one in await reading.world.published()] == [text_of(2, 1, "title")]
 
 
 async def test_records_contain_no_text_and_no_secret_of_the_address(

@@ -154,7 +154,7 @@ async def test_a_newer_text_replaces_the_older_and_an_older_one_changes_nothing(
     await world.submit(world.article(A, "first", source_order=1))
     assert await world.text(A) == "second"
     await world.submit(world.article(A, "third", source_order=3))
-    assert [(one.version, one.title.split()[0]) for one in await world.news()] == [
+    assert [(one.version, one.title.split()[0]) for one in await world.published()] == [
         (world.number + 1, "third")
     ]
 
@@ -162,19 +162,19 @@ async def test_a_newer_text_replaces_the_older_and_an_older_one_changes_nothing(
 async def test_the_same_delivery_again_is_stored_and_published_once(world: World) -> None:
     for _ in range(3):
         await world.submit(world.article(A, source_order=1), world.article(A, source_order=1))
-    assert [(one.article_id, one.version) for one in await world.news()] == [(A, world.number)]
+    assert [(one.article_id, one.version) for one in await world.published()] == [(A, world.number)]
 
 
 async def test_a_version_that_a_restored_database_lost_is_not_assigned_again(world: World) -> None:
     await world.submit(world.article(A, "first", source_order=1))
     await world.submit(world.article(A, "second", source_order=2))
-    (before,) = await world.news()
+    (before,) = await world.published()
     await world.db.execute(
         "TRUNCATE article, article_content, outbox_bulk"
     )  # as in a dump from before it arrived
     world.clock.advance(seconds=1)
     await world.submit(world.article(A, "third", source_order=3))
-    (after,) = await world.news()
+    (after,) = await world.published()
     assert after.version > before.version
 
 
@@ -184,14 +184,14 @@ async def test_a_revoked_article_is_removed_and_never_stored_again(world: World)
     assert (await world.state(A), await world.text(A)) == ("revoked", None)
     await world.submit(world.article(A, "again", source_order=9))
     assert (await world.state(A), await world.text(A)) == ("revoked", None)
-    assert await world.news() == []
+    assert await world.published() == []
 
 
 async def test_an_article_revoked_before_it_arrives_is_not_stored(world: World) -> None:
     await world.order(world.revocation(A))
     await world.submit(world.article(A, source_order=1))
     assert (await world.state(A), await world.text(A)) == ("revoked", None)
-    assert await world.news() == []
+    assert await world.published() == []
 
 
 async def test_after_a_reinstatement_an_old_text_is_refused_and_a_newer_one_is_stored(world: World) -> None:
@@ -204,7 +204,7 @@ async def test_after_a_reinstatement_an_old_text_is_refused_and_a_newer_one_is_s
     assert (await world.state(A), await world.text(A)) == ("live", None)
     await world.submit(world.article(A, "new", source_order=6))
     assert await world.text(A) == "new"
-    (published,) = await world.news()
+    (published,) = await world.published()
     assert (published.after_order, published.version) == (2, world.number + 1)
 
 
@@ -313,14 +313,14 @@ async def test_of_articles_published_and_revoked_concurrently_none_remains(world
             world.submit(*(world.article(one, source_order=2) for one in some)),
         )
     assert await world.held(*ids) == set()
-    assert await world.news() == []
+    assert await world.published() == []
     assert {await world.state(one) for one in ids} == {"revoked"}
 
 
 async def test_a_waiting_article_is_not_published_once_it_is_revoked(world: World) -> None:
     await world.submit(world.article(A), world.article(B))
     await world.order(world.revocation(A))
-    assert [one.article_id for one in await world.news()] == [B]
+    assert [one.article_id for one in await world.published()] == [B]
 
 
 async def test_a_takedown_purges_the_quarantine_and_reports_it(world: World) -> None:
@@ -339,7 +339,7 @@ async def test_the_first_delivery_determines_the_retention_date(world: World) ->
     await world.submit(first)
     world.clock.advance(days=40)
     await world.submit(world.article(A, "second", source_order=2))
-    published = await world.news()
+    published = await world.published()
     assert {one.retention_date for one in published} == {first.published_at}
     assert await world.text(A) == "second"
     await world.order(world.revocation(A))
@@ -349,14 +349,14 @@ async def test_the_first_delivery_determines_the_retention_date(world: World) ->
 async def test_a_date_in_the_future_counts_as_received_now(world: World) -> None:
     now = world.clock.now()
     await world.submit(world.article(A, published_at=now.replace(year=2199)))
-    (published,) = await world.news()
+    (published,) = await world.published()
     assert (published.retention_date, published.published_at.year) == (now, 2199)
 
 
 @pytest.mark.parametrize("year", [1, 1850, 1970, 1999, 2000, 2007, 2026])
 async def test_an_article_of_any_date_can_be_stored_and_taken_down(world: World, year: int) -> None:
     await world.submit(world.article(A, published_at=world.clock.now().replace(year=year, month=2, day=1)))
-    assert [one.published_at.year for one in await world.news()] == [year]
+    assert [one.published_at.year for one in await world.published()] == [year]
     await world.order(world.revocation(A))
     assert await world.held(A) == set()
 
@@ -367,7 +367,7 @@ async def test_a_new_month_can_be_created_concurrently(world: World) -> None:
     await asyncio.gather(
         *(other.submit(world.article(f"up:{n}", published_at=date)) for n, other in enumerate(others))
     )
-    assert len(await world.news()) == 4
+    assert len(await world.published()) == 4
 
 
 async def test_an_id_of_another_provider_is_refused_as_a_submission(world: World) -> None:

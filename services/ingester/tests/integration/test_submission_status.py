@@ -59,7 +59,7 @@ async def test_a_stored_record_is_published_when_the_broker_has_it(
     event_id = await send(world, world.article(A), topic)
     found = await status(http, event_id)
     assert (found["state"], found["article_id"], found["article_state"]) == ("stored", A, "live")
-    (published,) = await world.news()
+    (published,) = await world.published()
     found = await status(http, event_id)
     assert (found["state"], found["version"]) == ("published", published.version)
 
@@ -114,7 +114,7 @@ async def test_the_sender_of_an_article_sees_its_takedown(
     http: httpx.AsyncClient, world: World, topic: str
 ) -> None:
     event_id = await send(world, world.article(A), topic)
-    await world.news()
+    await world.published()
     await world.order(world.revocation(A, 3))
     found = await status(http, event_id)
     assert (found["state"], found["article_state"]) == ("stored", "revoked")

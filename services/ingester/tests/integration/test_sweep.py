@@ -161,13 +161,13 @@ async def test_a_correction_of_a_recent_article_is_not_refused(world: World, art
 
 async def test_the_relay_publishes_no_swept_article(world: World, articles: Articles) -> None:
     await articles.remove(request(world, OLDER), Progress())
-    assert [article.article_id for article in await world.news()] == [YOUNG]
+    assert [article.article_id for article in await world.published()] == [YOUNG]
 
 
 async def test_no_old_article_is_published_during_a_sweep(world: World, articles: Articles) -> None:
     assert articles.name == "articles"
     await sweeps.raise_floor(world.db, before(world), world.clock.now())
-    assert [article.article_id for article in await world.news()] == [YOUNG]
+    assert [article.article_id for article in await world.published()] == [YOUNG]
 
 
 async def test_a_swept_article_is_410_for_readers_and_listed_nowhere(

@@ -47,7 +47,7 @@ async def test_a_forged_revocation_with_a_gap_withholds_is_reported_and_changes_
     world: World,
 ) -> None:
     await world.submit(world.article(A))
-    await world.news()
+    await world.published()
     await arrive(world, world.revocation(A, HIGHEST))
     assert (await world.state(A), await world.held(A)) == ("withheld", {A})
     await confirm_issued(world)
@@ -103,7 +103,7 @@ async def test_an_id_whose_embargo_ended_while_unconfirmed_is_kept(world: World)
     await arrive(world, world.revocation(A, HIGHEST))
     world.clock.advance(hours=2)
     await confirm_issued(world)
-    assert [one.article_id for one in await world.news()] == [A]
+    assert [one.article_id for one in await world.published()] == [A]
     assert await world.db.fetchval("SELECT ever_published FROM article WHERE article_id = $1", A)
 
 

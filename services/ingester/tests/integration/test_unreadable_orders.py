@@ -68,7 +68,7 @@ async def test_an_unreadable_order_withholds_its_article_pages_a_person_and_does
     bad = Raw.of(message(world.revocation(A))).replace(value=b'{"article_id": "up:a", "order": "many"}')
     await listen(context, world, topics, [Raw(None, A.encode()), bad, good])
     assert [await world.state(one) for one in (A, B, C)] == ["withheld", "revoked", "live"]
-    assert [one.article_id for one in await world.news()] == [C]
+    assert [one.article_id for one in await world.published()] == [C]
     assert await world.alerts() == ["UnreadableOrder"] * 2
     for alert in await world.unsent(AlertRaised):
         assert (alert.severity, alert.labels["subject"]) == ("critical", A)
@@ -102,11 +102,11 @@ async def test_an_unreadable_order_on_an_unknown_article_withholds_it_when_it_ar
 ) -> None:
     await listen(context, world, topics, [Raw(b"{", A.encode())])
     await world.submit(world.article(A))
-    assert (await world.state(A), await world.news()) == ("withheld", [])
+    assert (await world.state(A), await world.published()) == ("withheld", [])
     (incident,) = await incident_ids(world)
     await incidents.close_incident(world.service, incident, "olga", "a test message")
     assert await world.state(A) == "live"
-    assert [one.article_id for one in await world.news()] == [A]
+    assert [one.article_id for one in await world.published()] == [A]
 
 
 async def incident_ids(world: World) -> list[UUID]:
@@ -126,12 +126,12 @@ async def withheld(world: World, *ids: str) -> list[UUID]:
 
 async def test_closing_the_incident_releases_the_article_and_publishes_it(world: World) -> None:
     await world.submit(world.article(A))
-    await world.news()
+    await world.published()
     (incident,) = await withheld(world, A)
     closed = await incidents.close_incident(world.service, incident, "olga", "looked")
     assert closed is not None
     assert await world.state(A) == "live"
-    assert [one.article_id for one in await world.news()] == [A]
+    assert [one.article_id for one in await world.published()] == [A]
     assert await incidents.close_incident(world.service, incident, "olga", "again") is None
 
 
@@ -148,10 +148,10 @@ async def test_closing_an_incident_does_not_end_an_embargo(world: World) -> None
     await world.submit(world.article(A, embargoed_until=world.clock.now() + timedelta(hours=1)))
     (incident,) = await withheld(world, A)
     await incidents.close_incident(world.service, incident, "olga", "looked")
-    assert (await world.state(A), await world.news()) == ("embargoed", [])
+    assert (await world.state(A), await world.published()) == ("embargoed", [])
     world.clock.advance(hours=1)
     await notices.on_time(world.service)
-    assert [one.article_id for one in await world.news()] == [A]
+    assert [one.article_id for one in await world.published()] == [A]
 
 
 async def test_an_article_with_an_open_notice_stays_withheld(world: World) -> None:

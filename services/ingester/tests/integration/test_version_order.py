@@ -81,24 +81,24 @@ async def test_a_retried_webhook_item_does_not_replace_a_later_text(
 async def test_a_replay_of_the_topic_publishes_nothing_again(world: World) -> None:
     batch = world.received([world.article(A), world.article("up:2")])
     await storing.on_submissions(batch, world.service)
-    assert len(await world.news()) == 2
+    assert len(await world.published()) == 2
     world.clock.advance(hours=1)
     await storing.on_submissions(batch, world.service)
-    assert await world.news() == []
+    assert await world.published() == []
 
 
 async def test_equal_content_sent_again_is_not_a_new_version(world: World) -> None:
     published_at = world.clock.now()
     article = world.article(A, published_at=published_at, source_order=1)
     await world.submit(article)
-    (first,) = await world.news()
+    (first,) = await world.published()
     world.clock.advance(minutes=1)
     await world.submit(article.model_copy(update={"source_order": 2}))
-    assert await world.news() == []
+    assert await world.published() == []
     await world.submit(world.article(A, "older", published_at=published_at, source_order=2))
     assert await world.text(A) == "text"
     await world.submit(world.article(A, "changed", published_at=published_at, source_order=3))
-    (second,) = await world.news()
+    (second,) = await world.published()
     assert second.version > first.version
 
 
@@ -107,11 +107,11 @@ async def test_equal_content_is_stored_again_after_its_removal(world: World) -> 
     await world.submit(article)
     await world.order(world.revocation(A))
     await world.order(world.reinstatement(A))
-    await world.news()
+    await world.published()
     world.clock.advance(minutes=1)
     await world.submit(article.model_copy(update={"source_order": 2}))
     assert await world.text(A) == "text"
-    assert len(await world.news()) == 1
+    assert len(await world.published()) == 1
 
 
 ACROSS = [998, 999, 1_000, 1_001, 10_000, 2**40]

@@ -33,7 +33,7 @@ async def unreadable_order(world: World, article_id: str) -> Bad:
 
 async def published(world: World) -> list[tuple[int, int]]:
     """Returns (version, after_order) of present publications."""
-    return [(one.version, one.after_order) for one in await world.news()]
+    return [(one.version, one.after_order) for one in await world.published()]
 
 
 async def test_a_withheld_article_is_kept_and_neither_readable_nor_published(world: World) -> None:

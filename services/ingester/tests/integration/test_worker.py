@@ -271,7 +271,7 @@ async def test_a_worker_exports_the_number_of_its_articles(world: World) -> None
 async def test_a_published_article_is_the_stored_one_and_matches_the_contract(world: World) -> None:
     article = world.article("up:1", tags=("a",), extra={"x": [1, None]}, source_order=4)
     await world.submit(article)
-    (published,) = await world.news()
+    (published,) = await world.published()
     expected = orjson.loads(article.model_dump_json(exclude={"source_order"}))
     expected["word_count"] = len((article.body or "").split())
     assert orjson.loads(published.model_dump_json(include=set(expected))) == expected
@@ -337,13 +337,13 @@ async def test_articles_of_a_lost_log_are_published_again(
         "UPDATE outbox_bulk SET sent_at = $1, partition = 0, kafka_offset = 2", world.clock.now()
     )
     await publish_lost_again(service, topic)
-    assert await world.news() == []
+    assert await world.published() == []
     await broker.recreate(topic)
     await broker.send(topic, [Raw(b"{}")] * grown)
     await publish_lost_again(service, topic)
-    assert [one.article_id for one in await world.news()] == ["up:1", "up:3"]
+    assert [one.article_id for one in await world.published()] == ["up:1", "up:3"]
     await publish_lost_again(service, topic)
-    assert await world.news() == []
+    assert await world.published() == []
 
 
 async def test_articles_that_the_topic_deleted_by_age_are_not_published_again(
@@ -356,7 +356,7 @@ async def test_articles_that_the_topic_deleted_by_age_are_not_published_again(
         "UPDATE outbox_bulk SET sent_at = $1, partition = 0, kafka_offset = 2", world.ago(hours=6, minutes=1)
     )
     await publish_lost_again(service, topic)
-    assert await world.news() == []
+    assert await world.published() == []
 
 
 async def test_receipts_of_a_lost_log_are_sent_again(world: World) -> None:

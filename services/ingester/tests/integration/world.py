@@ -54,7 +54,7 @@ class World(ServiceWorld[Service]):
         """Delivers orders that compliance has confirmed, in one batch."""
         await on_orders(self.received(orders), self.service, confirmed=True)
 
-    async def news(self) -> list[ArticlePublished]:
+    async def published(self) -> list[ArticlePublished]:
         """Returns the messages of the waiting references; they then count as sent."""
         rows: list[Waiting] = await self.db.fetch(
             "SELECT * FROM outbox_bulk WHERE sent_at IS NULL ORDER BY id"

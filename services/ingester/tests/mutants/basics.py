@@ -7,7 +7,7 @@ INGESTER_TESTS = "services/ingester/tests"
 RULES = f"{INGESTER_TESTS}/integration/test_rules.py"
 NOTICES = f"{INGESTER_TESTS}/integration/test_notices.py"
 POLLS = f"{INGESTER_TESTS}/integration/test_polls.py"
-DOORS = f"{INGESTER_TESTS}/integration/test_http_api.py"
+API = f"{INGESTER_TESTS}/integration/test_http_api.py"
 LOST = at(
     "tests/resilience/test_node_loss.py",
     "test_a_lost_node_is_replaced_within_30_seconds_and_changes_nothing_when_it_is_back",
@@ -143,7 +143,7 @@ MUTANTS = (
                 "AND article_id = a.article_id AND a.state <> 'revoked' OFFSET 0\n",
             ),
         ),
-        at(DOORS, "test_holdings_are_read_from_the_content_and_not_from_the_identity_row"),
+        at(API, "test_holdings_are_read_from_the_content_and_not_from_the_identity_row"),
     ),
     Mutant(
         "a page of a feed that a former holder of its lease stores",
