@@ -154,7 +154,7 @@ async def test_compact_omits_empty_fields(control: SimulatorClient, reader: Any)
     assert [one["id"] for one in compact] == [one["id"] for one in whole]
 
 
-async def test_gzip_comes_only_when_requested(control: SimulatorClient, reader: Any) -> None:
+async def test_gzip_is_used_only_when_requested(control: SimulatorClient, reader: Any) -> None:
     await control.publish(20)
     plain = await reader.http.get(
         "/api/v10/articles?key=k&sequence_id=0", headers={"accept-encoding": "identity"}

@@ -96,7 +96,7 @@ async def test_a_malformed_answer_has_no_list_of_entries(
     assert (await reader.xml("revokedArticles")).find(".//article/id") is None
 
 
-async def test_the_providers_own_time_comes_only_when_requested(
+async def test_the_providers_own_time_is_sent_only_when_requested(
     control: SimulatorClient, reader: Any
 ) -> None:
     await control.script({"action": "set_clock", "at": "2026-11-02T00:00:00Z", "frozen": True})

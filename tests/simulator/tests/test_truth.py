@@ -7,7 +7,9 @@ from clawback_simulator.client import SimulatorClient
 from clawback_simulator.truth import Truth
 
 
-async def test_the_truth_has_every_article_and_where_it_came(control: SimulatorClient, reader: Any) -> None:
+async def test_the_truth_has_every_article_and_where_it_was_delivered(
+    control: SimulatorClient, reader: Any
+) -> None:
     await control.publish(20)
     held = await control.reserve(3)
     updated = await control.update(count=4)

@@ -101,7 +101,7 @@ def test_every_process_runs_as_nobody_with_a_root_that_it_cannot_write(folder: s
 
 
 @pytest.mark.parametrize("folder", OVERLAYS)
-def test_every_process_is_probed_and_has_longer_to_end_than_it_takes(folder: str) -> None:
+def test_every_process_is_probed_and_has_enough_time_to_end(folder: str) -> None:
     drain_s = CommonSettings.model_fields["drain_timeout_s"].default
     for name, one in of_kind(folder, "Deployment").items():
         pod = one["spec"]["template"]["spec"]
@@ -260,7 +260,7 @@ EXAMPLES = {
 
 @pytest.mark.parametrize("service", NAMES)
 @pytest.mark.parametrize("overlay", ["local", "production"])
-def test_every_service_takes_the_settings_that_its_pods_get(
+def test_every_service_accepts_the_settings_of_its_pods(
     overlay: str, service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     maps = of_kind(f"overlays/{overlay}", "ConfigMap")
@@ -277,9 +277,7 @@ def test_every_service_takes_the_settings_that_its_pods_get(
     settings_class()
 
 
-def test_the_job_of_topics_takes_the_settings_that_it_gets(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_job_of_topics_accepts_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     maps = of_kind("overlays/production", "ConfigMap")
     pod = of_kind("overlays/production", "Job")["topics"]["spec"]["template"]["spec"]
     (tmp_path / "kafka-ca.crt").touch()

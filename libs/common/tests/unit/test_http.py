@@ -356,7 +356,7 @@ def test_a_cursor_has_a_value_of_its_type_for_each_column(position: tuple[object
         listing.after(cursor_of(*position))
 
 
-def test_a_page_has_a_cursor_only_when_the_list_goes_on() -> None:
+def test_a_page_has_a_cursor_only_when_the_list_continues() -> None:
     listing = newest_first("at", "id")
     rows = [{"at": datetime(2026, 3, day, tzinfo=UTC), "id": UUID(int=day)} for day in (3, 2, 1)]
     complete, cut = listing.page(rows, 3, dict), listing.page(rows, 2, dict)

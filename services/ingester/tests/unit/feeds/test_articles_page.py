@@ -169,7 +169,7 @@ def test_one_bad_article_affects_only_itself(
     assert (found.last_sequence, found.count) == ("3", 3)
 
 
-def test_a_bad_article_that_comes_last_still_moves_the_cursor(page: Read, wire: Wire) -> None:
+def test_a_bad_article_at_the_end_still_moves_the_cursor(page: Read, wire: Wire) -> None:
     assert page(wire(sequenceId="1"), wire(sequenceId="2", id="a b")).last_sequence == "2"
 
 

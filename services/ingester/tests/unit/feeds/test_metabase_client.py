@@ -223,7 +223,7 @@ async def test_a_provider_that_refuses_the_key_counts_as_available() -> None:
 
 
 @pytest.mark.parametrize("body", [articles(10), articles(4, 7)])
-async def test_a_cursor_that_goes_back_is_an_error_and_no_endless_loop(body: httpx.Response) -> None:
+async def test_a_cursor_that_moves_back_is_an_error_and_no_endless_loop(body: httpx.Response) -> None:
     world = World([body] * 4)
     with pytest.raises(UnreadableAnswer) as caught:
         await world.client.articles("10")
