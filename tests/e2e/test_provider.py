@@ -12,7 +12,7 @@ from clawback_story.world import METABASE, REVOKED_FEED, World
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="session")]
 
 SLOW = {"hang"}
-"""It takes the client's whole patience of half a minute; the client's own tests have it with less."""
+"""It lasts the client's whole timeout of half a minute; the client's own tests use a shorter one."""
 MODES = sorted(set(get_args(FaultMode)) - SLOW)
 WITHIN_S = 30.0
 

@@ -54,7 +54,7 @@ Pause = Callable[[str], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Works that only one process may do at a time, each under the lease that the services take for it."""
+    """Tasks that only one process may do at a time, each under the same lease as in the services."""
 
     name: str
     ingester: Ingester

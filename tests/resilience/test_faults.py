@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.asyncio(loo
 
 NEW, SUBMITTED, REVOKED = 300, 200, 60
 PROBES_S = 3.0
-"""Longer than a process takes to look at its own checks."""
+"""Longer than the interval at which a process runs its own checks."""
 TEST_ALERT = sorted([(MAIL, OFFICER[MAIL]), (SMS, OFFICER[SMS]), (MAIL, "operators@clawback.example")])
 """Everybody that the routes file can reach."""
 

@@ -1,4 +1,4 @@
-"""The broker or the database is away with revocations on their way: nobody dies of it, and nothing is lost."""
+"""The broker or the database is down with revocations on their way: no process dies, and nothing is lost."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Any database can be restored alone, from a backup that is older than much of what the others know."""
+"""Any database can be restored alone, from a backup that is older than much of the data of the others."""
 
 from datetime import UTC, datetime
 from itertools import product

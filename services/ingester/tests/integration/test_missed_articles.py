@@ -13,10 +13,10 @@ pytestmark = pytest.mark.integration
 A, B, C = "up:a", "up:b", "up:c"
 
 
-async def publish(world: World, *article_ids: str, text: str = "text") -> None:
+async def publish(world: World, *article_ids: str, text: str = "text", **more: Any) -> None:
     """Stores articles whose publication the broker confirmed at the test's time."""
     number = world.clock.now().timestamp() * 1e6
-    await world.submit(*(world.article(one, text, source_order=int(number)) for one in article_ids))
+    await world.submit(*(world.article(one, text, source_order=int(number), **more) for one in article_ids))
     await world.db.execute(
         "UPDATE outbox_bulk SET sent_at = $1, partition = 0, kafka_offset = id WHERE sent_at IS NULL",
         world.clock.now(),
@@ -114,8 +114,7 @@ async def test_a_page_of_publications_ends_with_the_text_that_reaches_the_byte_l
 ) -> None:
     monkeypatch.setattr("ingester.entrypoints.http.queries.PAGE_BYTES_MAX", 50_000)
     since = world.ago(minutes=1)
-    await world.submit(*(world.article(f"up:{n}", body="x" * 20_000) for n in range(7)))
-    await publish(world)
+    await publish(world, *(f"up:{n}" for n in range(7)), body="x" * 20_000)
     response = await http.get("/articles", params={"published_after": since.isoformat()})
     assert len(response.json()["items"]) == 3
     assert [one["article_id"] for one in await missed(http, since)] == [f"up:{n}" for n in range(7)]

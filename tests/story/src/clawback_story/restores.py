@@ -469,7 +469,7 @@ async def judged(world: World, done: Done) -> dict[str, Problems]:
 
 
 async def holds_forgotten(world: World, done: Done) -> Problems:
-    """Returns who does not know the hold after the sweep."""
+    """Returns the stores that lack the hold after the sweep."""
     problems = [] if await world.value("retention", HOLD, done.held) else ["retention does not know the hold"]
     return problems + [
         f"{owner} does not know the hold"
