@@ -46,7 +46,7 @@ async def test_a_list_of_revocations_in_another_shape_is_a_failure_and_then_stil
     poll = await sources.poll_well(world, REVOKED_FEED)
     assert poll["noticed"] == len(revoked.ids)
     await faults.drained(world, "the provider is well again")
-    _, problems = await faults.judged(world)
+    _, problems = await faults.verify(world)
     assert {name: found for name, found in problems.items() if found} == {}
 
 

@@ -34,7 +34,7 @@ async def test_an_article_whose_licence_ends_is_removed_everywhere(world: World,
     world.history.revoked_by_officer |= articles
     await chapters.until_held(world, "their removal", within_s=WITHIN_S)
     await faults.drained(world, "the end of licences")
-    found, problems = await faults.judged(world)
+    found, problems = await faults.verify(world)
     assert {name: lines for name, lines in problems.items() if lines} == {}
     reasons = {order.reason for order in found.ledger.orders if order.article_id in articles}
     assert reasons == {"licence_expired"}

@@ -1,6 +1,6 @@
 """A node that holds every kind of lease and is in the middle of the work of each, to be cut off by a test.
 
-Arguments: the addresses of an ingester's database and of compliance's, a file. Prints a line when a work begins and
+Arguments: the addresses of an ingester's database and of compliance's, a file. Prints a line when a job begins and
 when it ends, as `relay working`, `relay LeaseLost`. Each goes on when the file exists.
 """
 
@@ -49,12 +49,12 @@ OWNER = "ingester"
 TIDIED, IN_A_TRANSACTION = "tidying", "tidying_in_a_transaction"
 
 Pause = Callable[[str], Awaitable[None]]
-"""Called in the middle of the work of this name."""
+"""Called in the middle of the job of this name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Tasks that only one process may do at a time, each under the same lease as in the services."""
+    """Jobs that only one process may do at a time, each under the same lease as in the services."""
 
     name: str
     ingester: Ingester
@@ -62,7 +62,7 @@ class Node:
     pause: Pause
 
     @property
-    def works(self) -> dict[str, Callable[[], Coroutine[Any, Any, object]]]:
+    def jobs(self) -> dict[str, Callable[[], Coroutine[Any, Any, object]]]:
         """By name; each ends when it is done once, or when the lease is lost."""
         return {
             "relay": self.relay,
@@ -193,22 +193,22 @@ def report(line: str) -> None:
 
 
 async def main(ingester_url: str, compliance_url: str, wake: str) -> None:
-    """Until all works are over."""
+    """Run until all jobs are over."""
 
-    async def pause(work: str) -> None:
-        report(f"{work} working")
+    async def pause(job: str) -> None:
+        report(f"{job} working")
         while not Path(wake).exists():  # noqa: ASYNC110, ASYNC240 - another process makes the file
             await asyncio.sleep(LOOK_S)
 
-    async def done(work: str, do: Callable[[], Awaitable[object]]) -> None:
+    async def done(job: str, do: Callable[[], Awaitable[object]]) -> None:
         try:
             await do()
         except ClawbackError as error:
-            report(f"{work} {type(error).__name__}")
-        report(f"{work} over")
+            report(f"{job} {type(error).__name__}")
+        report(f"{job} over")
 
     async with opened("node", ingester_url, compliance_url, pause) as node:
-        await asyncio.gather(*(done(name, work) for name, work in node.works.items()))
+        await asyncio.gather(*(done(name, job) for name, job in node.jobs.items()))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import pytest
 
 from clawback_story import faults, queries
 from clawback_story.world import METABASE, World
-from tests.resilience.test_faults import NEW, REVOKED, SUBMITTED, all_is_well
+from tests.resilience.test_faults import NEW, REVOKED, SUBMITTED, no_problems
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="session")]
 
@@ -28,7 +28,7 @@ async def test_no_process_dies_while_kafka_is_down(world: World, away_s: float) 
     await world.in_thread(world.stack.wait_ready)
     await faults.drained(world, "Kafka away")
     assert await faults.pids(world) == before
-    await all_is_well(world)
+    await no_problems(world)
 
 
 @pytest.mark.parametrize("away_s", AWAY_S)
@@ -51,4 +51,4 @@ async def test_no_process_dies_while_postgresql_is_down(world: World, away_s: fl
     await world.in_thread(world.stack.wait_ready)
     await faults.drained(world, "PostgreSQL away")
     assert await faults.pids(world) == before
-    await all_is_well(world)
+    await no_problems(world)

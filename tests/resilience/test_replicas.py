@@ -172,7 +172,7 @@ async def _stop_feed(world: World) -> None:
 
 
 async def _resume_feed(world: World) -> int:
-    """A person makes it due at once. Gives how many calls there were before."""
+    """Resume the feed as an operator; return the number of calls before."""
     before = len((await world.simulator.truth()).calls["articles"].at)
     answer = await world.ingester.post(f"/feeds/{FEED}/resume", headers=world.key("operator"))
     assert answer.status_code == httpx.codes.NO_CONTENT, answer.text
@@ -181,10 +181,10 @@ async def _resume_feed(world: World) -> int:
 
 
 async def _until_status(world: World, name: str, status: str) -> None:
-    async def is_so() -> bool:
+    async def has_status() -> bool:
         return bool(await world.value("alerting", STATUS, name) == status)
 
-    await world.until(f"{name} is {status}", is_so, within_s=WITHIN_S)
+    await world.until(f"{name} is {status}", has_status, within_s=WITHIN_S)
 
 
 async def _polls(world: World, resumed: Collection[int]) -> list[str]:

@@ -206,5 +206,5 @@ BREACHES: list[tuple[str, str, Plant]] = [
 
 @pytest.mark.parametrize(("what", "number", "plant"), BREACHES, ids=[what for what, _, _ in BREACHES])
 def test_a_planted_breach_breaks_its_guarantee(what: str, number: str, plant: Plant) -> None:
-    judged = {one.text.partition(" ")[0]: one for one in promises.verify_all(plant(sound()))}
-    assert judged[number].problems, what
+    verified = {one.text.partition(" ")[0]: one for one in promises.verify_all(plant(sound()))}
+    assert verified[number].problems, what

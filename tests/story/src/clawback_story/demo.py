@@ -92,7 +92,7 @@ async def run_scenario(stack: Stack, sizes: Sizes, seed: int, printer: Printer) 
         try:
             await _stoppable(chapters.play(world))
         except* Exception as group:  # noqa: BLE001 - any error is printed, and the inspection is done as far as possible
-            wrong = "; ".join(dict.fromkeys(map(_in_words, _leaves(group))))
+            wrong = "; ".join(dict.fromkeys(map(_message, _leaves(group))))
             printer.bad(f"the scenario ended early: {wrong}")
         with suppress(Exception) if wrong else nullcontext():
             promises = await _look(world)
@@ -111,7 +111,7 @@ async def _stoppable(story: Coroutine[None, None, None]) -> None:
     await task
 
 
-def _in_words(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     return str(error) if isinstance(error, Broken) else f"{type(error).__name__}: {error}"
 
 
