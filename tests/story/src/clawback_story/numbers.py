@@ -46,16 +46,14 @@ class NumbersSeen:
         """Processes records of one partition; garbage has no number."""
         for record in records:
             try:
-                fields = orjson.loads(record.value or b"")
+                value = orjson.loads(record.value or b"")
             except orjson.JSONDecodeError:
                 continue
             if record.topic == ArticlePublished.TOPIC:
-                text = orjson.dumps([fields.get(name) for name in TEXTS])
-                self._note(
-                    "version", fields["article_id"], fields["version"], hashlib.sha256(text).hexdigest()
-                )
-            elif "ordered_at" in fields:
-                self._note("order", fields["article_id"], fields["order"], fields["ordered_at"])
+                text = orjson.dumps([value.get(name) for name in TEXTS])
+                self._note("version", value["article_id"], value["version"], hashlib.sha256(text).hexdigest())
+            elif "ordered_at" in value:
+                self._note("order", value["article_id"], value["order"], value["ordered_at"])
 
     @property
     def reused(self) -> Problems:
