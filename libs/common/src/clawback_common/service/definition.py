@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -81,8 +82,6 @@ class ServiceDefinition(Generic[S, T]):
     """The subscriptions of its worker."""
     worker: Callable[[T, ShutdownEvent], WorkerSpec]
     """What its worker does."""
-    api: "Callable[[T, Probes], Api]"
-    """Creates its API. Imports what only the API needs inside the function, so that a worker is ready sooner."""
     held: Callable[[T, Sequence[str]], Awaitable[tuple[set[str], dict[str, int]]]] | None = None
     """Returns which of these articles it holds, and the last order applied to each; None: it stores no articles."""
     close_incident: Callable[[T, UUID, str, str], Awaitable[Row | None]] | None = None
@@ -93,6 +92,11 @@ class ServiceDefinition(Generic[S, T]):
     """The subscriptions for retries of quarantined records; None: the same as those of the worker."""
     other_sources: Callable[[T], SourceRedrive] | None = None
     """The retry handlers of quarantined records that came from no topic."""
+
+    def api(self, service: T, probes: "Probes") -> Api:
+        """Create its API by `api` in its `entrypoints.http.api`, imported here so that a worker is ready sooner."""
+        created: Api = import_module(f"{self.name}.entrypoints.http.api").api(service, probes)
+        return created
 
     def all_migrations(self) -> list[Migration]:
         """Return the common migrations, and its own."""
