@@ -16,7 +16,8 @@ A, B, C = "up:a", "up:b", "up:c"
 async def publish(world: World, *article_ids: str, text: str = "text") -> None:
     """Stores articles whose publication the broker confirmed at the test's time."""
     number = world.clock.now().timestamp() * 1e6
-    await world.submit(*(world.article(one, text, source_order=int(number)) for one in article_ids))
+    if article_ids:
+        await world.submit(*(world.article(one, text, source_order=int(number)) for one in article_ids))
     await world.db.execute(
         "UPDATE outbox_bulk SET sent_at = $1, partition = 0, kafka_offset = id WHERE sent_at IS NULL",
         world.clock.now(),
