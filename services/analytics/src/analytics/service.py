@@ -9,10 +9,11 @@ from analytics.entrypoints.consumers import subscriptions
 from analytics.entrypoints.schedules import loops
 from analytics.gateways.cache import Cache
 from analytics.settings import Settings
+from analytics.storage import facets
 from analytics.storage.purges import PURGES
 from analytics.storage.retention import Articles, CachedAnswers
 from analytics.storage.values import ValueIds
-from analytics.use_cases import holdings, incidents
+from analytics.use_cases import incidents
 from analytics.use_cases.beginning import begin
 from analytics.use_cases.service import GROUP, Service
 from clawback_common.clock import Clock, SystemClock
@@ -71,7 +72,7 @@ SERVICE = ServiceDefinition(
     open=opened,
     subscriptions=subscriptions,
     redriven=partial(subscriptions, positions=False),
-    held=holdings.holdings,
+    held=facets.held,
     close_incident=incidents.close_incident,
     worker=_worker,
     commands=COMMANDS,

@@ -24,12 +24,12 @@ from ingester.entrypoints.schedules import loops
 from ingester.gateways.providers import feeds_of
 from ingester.gateways.providers.port import Feed, ProviderContext
 from ingester.settings import Settings
+from ingester.storage import contents
 from ingester.storage.contents import Months
 from ingester.storage.purges import PURGES
 from ingester.storage.retention import Articles, api_calls
 from ingester.use_cases import publishing
 from ingester.use_cases.beginning import begin
-from ingester.use_cases.holdings import holdings
 from ingester.use_cases.incidents import close_incident
 from ingester.use_cases.pacing import KeyPace, recorder
 from ingester.use_cases.service import GROUP, Service
@@ -115,7 +115,7 @@ SERVICE = ServiceDefinition(
     subscriptions=subscriptions,
     redriven=partial(subscriptions, positions=False),
     other_sources=_other_sources,
-    held=holdings,
+    held=contents.held,
     close_incident=close_incident,
     worker=_worker,
     commands=COMMANDS,

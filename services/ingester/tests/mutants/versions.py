@@ -82,8 +82,8 @@ MUTANTS = (
         (
             Change(
                 f"{INGESTER}/domain/condition.py",
-                'if feed.state == "failing" and now - feed.since >= FAILING_MAX:',
-                'if feed.state == "failing" and now - feed.since >= 20 * FAILING_MAX:',
+                'if feed.state == "failing" and now - feed.state_since >= FAILING_MAX:',
+                'if feed.state == "failing" and now - feed.state_since >= 20 * FAILING_MAX:',
             ),
         ),
         at(POLLS, "test_a_feed_that_fails_is_reported_by_the_clock_and_its_end_too"),

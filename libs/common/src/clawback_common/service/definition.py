@@ -19,6 +19,7 @@ from clawback_common.service.worker import WorkerSpec
 
 if TYPE_CHECKING:
     from clawback_common.http.app import Lifespan
+    from clawback_common.http.holdings import Held
     from clawback_common.http.probes import Probes
     from clawback_common.http.routing import Router
 
@@ -82,8 +83,8 @@ class ServiceDefinition(Generic[S, T]):
     """The subscriptions of its worker."""
     worker: Callable[[T, ShutdownEvent], WorkerSpec]
     """What its worker does."""
-    held: Callable[[T, Sequence[str]], Awaitable[tuple[set[str], dict[str, int]]]] | None = None
-    """Returns which of these articles it holds, and the last order applied to each; None: it stores no articles."""
+    held: "Held | None" = None
+    """Returns which of these articles are in its storage; None: it stores none."""
     close_incident: Callable[[T, UUID, str, str], Awaitable[Row | None]] | None = None
     """Closes an incident, given the caller and the note, and releases what it withholds; None: it withholds nothing."""
     commands: Sequence[Command[T]] = ()
