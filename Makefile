@@ -41,7 +41,7 @@ help: ## This list
 	@echo
 
 .PHONY: demo
-demo: setup ## Play the main job on a stack of its own, prove what was promised, leave nothing running
+demo: setup ## Play the whole story on a stack of its own, check every guarantee, leave nothing running
 	@exec $(PY) -m clawback_story
 
 .PHONY: test

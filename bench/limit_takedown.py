@@ -26,7 +26,7 @@ from bench.chain import ANALYTICS, HOLDERS, INGESTER
 from bench.count_by_hand import uncount
 from clawback_contracts import cloudevents
 from clawback_contracts.envelope import Event, event_id
-from clawback_contracts.revocation.receipts import receipt
+from clawback_contracts.holder.answers import receipt
 from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, Outcome, RevocationNoticed
 from ingester.storage import articles, contents
 

@@ -11,7 +11,7 @@ from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted
 from clawback_contracts.cloudevents import Unreadable
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.envelope import ArticleId, Instant, event_id, major
-from clawback_contracts.revocation.receipts import receipt
+from clawback_contracts.holder.answers import receipt
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, Outcome
 from clawback_testing import examples
 

@@ -10,8 +10,8 @@ import pytest
 from clawback_contracts import cloudevents
 from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted
 from clawback_contracts.envelope import Event
+from clawback_contracts.holder.answers import receipt_id
 from clawback_contracts.registry import BODIES, EVENTS
-from clawback_contracts.revocation.receipts import receipt_id
 from clawback_contracts.revocation.v1 import (
     ArticleReinstated,
     ArticleRemoved,

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from clawback_contracts.envelope import NAMESPACE, event_id
-from clawback_contracts.revocation.receipts import receipt_id
+from clawback_contracts.holder.answers import receipt_id
 from clawback_contracts.signatures import Signer
 from contracts.generator.files import CONTRACTS
 

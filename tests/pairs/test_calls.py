@@ -31,7 +31,7 @@ from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.postgres.migrate import Migration
 from clawback_common.service.api import application
-from clawback_contracts.revocation.receipts import receipt
+from clawback_contracts.holder.answers import receipt
 from clawback_contracts.revocation.v1 import Outcome
 from clawback_testing.clock import FakeClock
 from clawback_testing.databases import Databases

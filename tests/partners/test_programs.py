@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from clawback_contracts.envelope import event_id
-from clawback_contracts.revocation.receipts import receipt_id
+from clawback_contracts.holder.answers import receipt_id
 from clawback_local import Stack
 from clawback_local.config import ROOT
 from clawback_local.stack import ANY_PART

@@ -5,7 +5,6 @@ from tests.mutants.mutant import Change, Mutant, at
 CONTRACTS = "contracts/src/clawback_contracts"
 COPIES = f"{CONTRACTS}/holder/copies.py"
 ANSWERS = f"{CONTRACTS}/holder/answers.py"
-RECEIPTS = f"{CONTRACTS}/revocation/receipts.py"
 CLOUDEVENTS = f"{CONTRACTS}/cloudevents.py"
 TESTS = "contracts/tests/test_holder.py"
 DECIDES = at(TESTS, "test_a_holder_decides_as_in_the_vectors")
@@ -71,7 +70,7 @@ MUTANTS = (
     ),
     _decision(
         "answers an old order as if it had applied it",
-        RECEIPTS,
+        ANSWERS,
         "case _ if order.order < last_order:",
         "case _ if False:",
     ),

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from clawback_contracts.article.v1 import ArticlePublished
+from clawback_contracts.holder.answers import outcome_of
 from clawback_contracts.revocation.folding import AnyOrder, OrderHead, Status, keeps_copy, status_of
-from clawback_contracts.revocation.receipts import outcome_of
 from clawback_contracts.revocation.v1 import ArticleRevoked, Outcome
 
 

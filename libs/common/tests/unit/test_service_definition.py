@@ -12,7 +12,7 @@ from clawback_common.config.settings import ServiceSettings
 from clawback_common.kafka.subscription import Subscription
 from clawback_common.service import cli
 from clawback_common.service.dead_letters import dead_letter_service
-from clawback_common.service.definition import Api, Command, ServiceDefinition
+from clawback_common.service.definition import Command, ServiceDefinition
 from clawback_common.service.process import ExitCode, ShutdownEvent
 from clawback_common.service.worker import WorkerSpec
 from clawback_testing.commands import command
@@ -55,7 +55,6 @@ def definition(**more: Any) -> ServiceDefinition[Any, Any]:
         "open": opened,
         "subscriptions": lambda _: [],
         "worker": lambda *_: WorkerSpec([]),
-        "api": lambda *_: Api([], count),  # type: ignore[arg-type]
         "commands": (Command("count", "count something", count, count_arguments),),
     }
     return ServiceDefinition(**(fields | more))

@@ -15,12 +15,10 @@ from alerting.use_cases import beginning, folding
 from alerting.use_cases.own_lane_alerts import OwnLaneAlerts
 from alerting.use_cases.service import GROUP, Service
 from clawback_common.clock import Clock, SystemClock
-from clawback_common.http.probes import Probes
 from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.retention import Sweeper
-from clawback_common.retention.purging import QUARANTINE
-from clawback_common.service.definition import Api, ServiceDefinition
+from clawback_common.service.definition import ServiceDefinition
 from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.waking import Waker
 from clawback_common.service.work import without_broker
@@ -70,7 +68,6 @@ def _worker(service: Service, stopping: ShutdownEvent) -> WorkerSpec:
         prepare=partial(beginning.begin, service),
         on_set_aside=partial(folding.on_set_aside, service=service),
         alerts=OwnLaneAlerts(service),
-        purges=(QUARANTINE,),
         background=partial(_send_and_watch, service, stopping),
     )
 
@@ -84,12 +81,6 @@ async def _send_and_watch(service: Service, stopping: ShutdownEvent) -> None:
     )
 
 
-def _api(service: Service, _: Probes) -> Api:
-    from alerting.entrypoints.http.api import api  # noqa: PLC0415 - needed by the role api only
-
-    return api(service)
-
-
 SERVICE = ServiceDefinition(
     name=GROUP,
     description="Notifies the people responsible, once per state of an alert.",
@@ -98,6 +89,5 @@ SERVICE = ServiceDefinition(
     subscriptions=subscriptions,
     redriven=partial(subscriptions, positions=False),
     worker=_worker,
-    api=_api,
     commands=COMMANDS,
 )

@@ -9,19 +9,19 @@ from analytics.entrypoints.consumers import subscriptions
 from analytics.entrypoints.schedules import loops
 from analytics.gateways.cache import Cache
 from analytics.settings import Settings
+from analytics.storage import facets
 from analytics.storage.purges import PURGES
 from analytics.storage.retention import Articles, CachedAnswers
 from analytics.storage.values import ValueIds
-from analytics.use_cases import holdings, incidents
+from analytics.use_cases import incidents
 from analytics.use_cases.beginning import begin
 from analytics.use_cases.service import GROUP, Service
 from clawback_common.clock import Clock, SystemClock
-from clawback_common.http.probes import Probes
 from clawback_common.kafka.catchup import CatchUp
 from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.retention import Sweeper
-from clawback_common.service.definition import Api, ServiceDefinition
+from clawback_common.service.definition import ServiceDefinition
 from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.worker import WorkerSpec
 from clawback_contracts.revocation.v1 import ArticleRevoked
@@ -65,12 +65,6 @@ def _worker(service: Service, _: ShutdownEvent) -> WorkerSpec:
     )
 
 
-def _api(service: Service, probes: Probes) -> Api:
-    from analytics.entrypoints.http.api import api  # noqa: PLC0415 - needed by the role api only
-
-    return api(service, probes)
-
-
 SERVICE = ServiceDefinition(
     name=GROUP,
     description="Counts articles by topic, source and day, and stops counting revoked ones.",
@@ -78,9 +72,8 @@ SERVICE = ServiceDefinition(
     open=opened,
     subscriptions=subscriptions,
     redriven=partial(subscriptions, positions=False),
-    held=holdings.holdings,
+    held=facets.held,
     close_incident=incidents.close_incident,
     worker=_worker,
-    api=_api,
     commands=COMMANDS,
 )

@@ -5,14 +5,17 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from analytics.domain.dimensions import DIMENSIONS, TOTAL
-from analytics.use_cases import counting, holdings
+from analytics.storage import facets
+from analytics.use_cases import counting
 from analytics.use_cases.orders import on_orders, on_unreadable_orders
 from analytics.use_cases.service import Service
 from clawback_common.errors import Poison
+from clawback_common.http.holdings import answered
 from clawback_common.kafka.envelope import Message
 from clawback_common.messaging.quarantine import Bad
 from clawback_contracts.article.v1 import ArticlePublished, Licence, Source, Topic
 from clawback_contracts.envelope import Event, event_id
+from clawback_contracts.holder.v1 import Holding, HoldingsQuestion
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleRemoved
 from clawback_contracts.sweep.v1 import Action, SweepRequested
@@ -127,8 +130,8 @@ class World(ServiceWorld[Service]):
 
     async def held(self, *article_ids: str) -> set[str]:
         """The ids that holdings reports as held."""
-        held, _ = await holdings.holdings(self.service, article_ids)
-        return held
+        answer = await answered(self.db, facets.held, HoldingsQuestion(article_ids=article_ids))
+        return {one for one, holding in answer.items.items() if holding is Holding.HELD}
 
     async def words(self) -> set[str]:
         """The texts of all values."""

@@ -10,13 +10,11 @@ from clawback_common.alerts.publisher import AlertPublisher
 from clawback_common.clock import Clock, SystemClock
 from clawback_common.http.client import Sibling
 from clawback_common.http.guarded_client import Addresses, GuardedClient, guarded_http
-from clawback_common.http.probes import Probes
 from clawback_common.kafka.catchup import CatchUp
 from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.retention import Sweeper
-from clawback_common.retention.purging import QUARANTINE
-from clawback_common.service.definition import Api, ServiceDefinition
+from clawback_common.service.definition import ServiceDefinition
 from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.waking import Waker
 from clawback_common.service.worker import WorkerSpec
@@ -89,14 +87,7 @@ def _worker(service: Service, stopping: ShutdownEvent) -> WorkerSpec:
         prepare=partial(beginning.begin, service),
         close=verifier.close,
         on_set_aside=service.alert_publisher.on_set_aside,
-        purges=(QUARANTINE,),
     )
-
-
-def _api(service: Service, probes: Probes) -> Api:
-    from compliance.entrypoints.http.api import api  # noqa: PLC0415 - of the role api alone
-
-    return api(service, probes)
 
 
 SERVICE = ServiceDefinition(
@@ -108,7 +99,6 @@ SERVICE = ServiceDefinition(
     redriven=partial(subscriptions, positions=False),
     close_incident=incidents.close_incident,
     worker=_worker,
-    api=_api,
     commands=COMMANDS,
     offline_commands=OFFLINE_COMMANDS,
 )

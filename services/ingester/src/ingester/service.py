@@ -8,14 +8,13 @@ import httpx
 
 from clawback_common.alerts.publisher import AlertPublisher
 from clawback_common.clock import Clock, SystemClock
-from clawback_common.http.probes import Probes
 from clawback_common.kafka.catchup import CatchUp
 from clawback_common.messaging.dead_letters import SourceRedrive
 from clawback_common.messaging.outbox.bulk import BulkOutbox
 from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.retention import Sweeper
-from clawback_common.service.definition import Api, ServiceDefinition
+from clawback_common.service.definition import ServiceDefinition
 from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.worker import WorkerSpec
 from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, RevocationNoticed
@@ -25,12 +24,12 @@ from ingester.entrypoints.schedules import loops
 from ingester.gateways.providers import feeds_of
 from ingester.gateways.providers.port import Feed, ProviderContext
 from ingester.settings import Settings
+from ingester.storage import contents
 from ingester.storage.contents import Months
 from ingester.storage.purges import PURGES
 from ingester.storage.retention import Articles, api_calls
 from ingester.use_cases import publishing
 from ingester.use_cases.beginning import begin
-from ingester.use_cases.holdings import holdings
 from ingester.use_cases.incidents import close_incident
 from ingester.use_cases.pacing import KeyPace, recorder
 from ingester.use_cases.service import GROUP, Service
@@ -102,12 +101,6 @@ def _worker(service: Service, _: ShutdownEvent) -> WorkerSpec:
     )
 
 
-def _api(service: Service, probes: Probes) -> Api:
-    from ingester.entrypoints.http.api import api  # noqa: PLC0415 - of the role api alone
-
-    return api(service, probes)
-
-
 def _other_sources(service: Service) -> SourceRedrive:
     from ingester.entrypoints.redrive import by_source  # noqa: PLC0415 - of the API and one command
 
@@ -122,9 +115,8 @@ SERVICE = ServiceDefinition(
     subscriptions=subscriptions,
     redriven=partial(subscriptions, positions=False),
     other_sources=_other_sources,
-    held=holdings,
+    held=contents.held,
     close_incident=close_incident,
     worker=_worker,
-    api=_api,
     commands=COMMANDS,
 )

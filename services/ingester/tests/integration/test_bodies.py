@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ingester.entrypoints.http import deliveries
+from ingester.entrypoints import deliveries
 from services.ingester.tests.integration.test_http_api import item, push, submit
 from services.ingester.tests.integration.world import CANARY, World
 

@@ -15,8 +15,8 @@ from clawback_common.messaging.quarantine import Bad
 from clawback_common.service.api import application
 from clawback_contracts.revocation.v1 import RevocationNoticed
 from clawback_testing.commands import command
+from ingester.entrypoints import deliveries
 from ingester.entrypoints.consumers import subscriptions
-from ingester.entrypoints.http import deliveries
 from ingester.entrypoints.http.webhooks import sign
 from ingester.gateways.providers import port
 from ingester.gateways.providers.metabase.codes import failure

@@ -10,7 +10,7 @@ import pytest
 from clawback_common.errors import Poison
 from clawback_common.messaging.quarantine import Bad, put
 from clawback_contracts.article.v1 import ArticleSubmitted
-from ingester.entrypoints.http import deliveries
+from ingester.entrypoints import deliveries
 from ingester.storage import sweeps
 from ingester.use_cases import storing
 from services.ingester.tests.integration.test_http_api import item, push, submit

@@ -8,8 +8,10 @@ from uuid import UUID
 
 import orjson
 
+from clawback_common.http.holdings import answered
 from clawback_common.messaging.outbox.relay import Waiting
 from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted, Source
+from clawback_contracts.holder.v1 import Holding, HoldingsQuestion
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_testing.world import ServiceWorld
 from ingester.domain.feed import Origin
@@ -17,7 +19,8 @@ from ingester.gateways.providers.metabase.source import ArticlesSource, RevokedS
 from ingester.gateways.providers.metabase.values import Page, RateLimit, RevokedPage, Slice
 from ingester.gateways.providers.port import Bad, Feed, Revoked
 from ingester.settings import FeedKind, FeedSettings, Settings
-from ingester.use_cases import holdings, polling, storing
+from ingester.storage import contents
+from ingester.use_cases import polling, storing
 from ingester.use_cases.orders import on_orders
 from ingester.use_cases.publishing import publish
 from ingester.use_cases.service import Service
@@ -79,8 +82,8 @@ class World(ServiceWorld[Service]):
 
     async def held(self, *article_ids: str) -> set[str]:
         """Returns the ids that are held."""
-        held, _ = await holdings.holdings(self.service, article_ids)
-        return held
+        answer = await answered(self.db, contents.held, HoldingsQuestion(article_ids=article_ids))
+        return {one for one, holding in answer.items.items() if holding is Holding.HELD}
 
 
 @dataclass(slots=True)

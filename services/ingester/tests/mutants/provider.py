@@ -100,7 +100,7 @@ MUTANTS = (
         (
             Change(
                 f"{INGESTER}/storage/feeds.sql",
-                "WHEN $10 = page_cut THEN pages_cut + 1 ELSE 1 END",
+                "WHEN $8 = page_cut THEN pages_cut + 1 ELSE 1 END",
                 "ELSE 1 END",
             ),
         ),

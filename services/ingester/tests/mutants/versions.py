@@ -82,8 +82,8 @@ MUTANTS = (
         (
             Change(
                 f"{INGESTER}/domain/condition.py",
-                'if feed.state == "failing" and now - feed.since >= FAILING_MAX:',
-                'if feed.state == "failing" and now - feed.since >= 20 * FAILING_MAX:',
+                'if feed.state == "failing" and now - feed.state_since >= FAILING_MAX:',
+                'if feed.state == "failing" and now - feed.state_since >= 20 * FAILING_MAX:',
             ),
         ),
         at(POLLS, "test_a_failing_feed_and_its_recovery_are_reported_by_time"),

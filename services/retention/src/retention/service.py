@@ -8,12 +8,10 @@ from clawback_common.alerts.publisher import AlertPublisher
 from clawback_common.clock import Clock, SystemClock
 from clawback_common.config.yaml_file import FileError
 from clawback_common.errors import Stop
-from clawback_common.http.probes import Probes
 from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.postgres import Database
 from clawback_common.retention import Sweeper
-from clawback_common.retention.purging import QUARANTINE
-from clawback_common.service.definition import Api, ServiceDefinition
+from clawback_common.service.definition import ServiceDefinition
 from clawback_common.service.process import ShutdownEvent
 from clawback_common.service.worker import WorkerSpec
 from retention.domain.policy import Policy
@@ -65,14 +63,7 @@ def _worker(service: Service, _: ShutdownEvent) -> WorkerSpec:
         loops=loops(service),
         prepare=partial(begin, service),
         on_set_aside=service.alert_publisher.on_set_aside,
-        purges=(QUARANTINE,),
     )
-
-
-def _api(service: Service, probes: Probes) -> Api:
-    from retention.entrypoints.http.api import api  # noqa: PLC0415 - needed by the role api only
-
-    return api(service, probes)
 
 
 SERVICE = ServiceDefinition(
@@ -82,6 +73,5 @@ SERVICE = ServiceDefinition(
     open=opened,
     subscriptions=subscriptions,
     worker=_worker,
-    api=_api,
     commands=COMMANDS,
 )

@@ -7,21 +7,31 @@ from fastapi import Depends
 
 from clawback_common.http.auth import Caller, reader
 from clawback_common.http.routing import Router
+from clawback_common.messaging import quarantine
+from clawback_common.postgres import Database
+from clawback_common.postgres.pool import Row
 from clawback_contracts.holder import answers
 from clawback_contracts.holder.v1 import HoldingsAnswer, HoldingsQuestion
 
-Held = Callable[[Sequence[str]], Awaitable[tuple[set[str], dict[str, int]]]]
-"""Returns the ids that are held, as content or in quarantine, and the last order applied to each id that has one."""
+Held = Callable[[Database, Sequence[str]], Awaitable[list[Row]]]
+"""Returns a row for each id: ``article_id``, ``held`` in storage, and ``order_no``, the last applied order or 0."""
 _Reader = Annotated[Caller, Depends(reader())]
 
 
-def holdings_router(service: str, held: Held) -> Router:
+def holdings_router(service: str, db: Database, held: Held) -> Router:
     """`holdings`."""
     router = Router(prefix=f"/{service}", tags=["holdings"])
 
     @router.post("/holdings", summary="Which of these ids are held, in storage or in quarantine")
     async def holdings(_: _Reader, question: HoldingsQuestion) -> HoldingsAnswer:
-        there, applied = await held(question.article_ids)
-        return answers.holdings(question, there, applied)
+        return await answered(db, held, question)
 
     return router
+
+
+async def answered(db: Database, held: Held, question: HoldingsQuestion) -> HoldingsAnswer:
+    """Return the answer to a question: from storage and quarantine."""
+    rows = await held(db, question.article_ids)
+    stored = {row["article_id"] for row in rows if row["held"]}
+    orders = {row["article_id"]: row["order_no"] for row in rows if row["order_no"]}
+    return answers.holdings(question, stored | await quarantine.held(db, question.article_ids), orders)

@@ -10,8 +10,8 @@ from clawback_common.messaging.outbox.priority import PriorityOutbox
 from clawback_common.messaging.quarantine import Bad
 from clawback_common.postgres import Transaction
 from clawback_common.subjects import is_article_id
+from clawback_contracts.holder.answers import addressed, outcomes_of, receipt
 from clawback_contracts.revocation.folding import AnyOrder, Folded
-from clawback_contracts.revocation.receipts import addressed, outcomes_of, receipt
 
 
 def receipts(

@@ -1,7 +1,8 @@
 """Between rows and objects: the columns of a batch, and an object from a row."""
 
 from collections.abc import Collection
-from dataclasses import fields
+from functools import cache
+from inspect import signature
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -24,7 +25,11 @@ def columns(rows: Collection[object], names: str) -> list[list[Any]]:
 
 
 def build(model: type[T], row: Row, /, **others: Any) -> T:
-    """Return a dataclass whose fields are the row's columns of the same names, besides the given ones."""
-    dataclass: Any = model
-    known = {one.name: row[one.name] for one in fields(dataclass) if one.name in row}
-    return model(**(known | others))
+    """Return a dataclass or named tuple whose fields are the row's columns of these names, besides the given ones."""
+    hashable: Any = model  # mypy does not know that a type is
+    return model(**({name: row[name] for name in _fields(hashable) if name in row} | others))
+
+
+@cache
+def _fields(model: type) -> tuple[str, ...]:
+    return tuple(signature(model).parameters)

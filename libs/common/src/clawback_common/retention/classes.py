@@ -1,9 +1,8 @@
 """A class of data from its owner's view: can be counted without changes, and removed in resumable steps."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from clawback_common.errors import Poison
 from clawback_common.postgres import Transaction
@@ -15,8 +14,7 @@ AGE_MIN = timedelta(days=30)
 COUNTS = ("found", "removed", "held", "kept")
 
 
-@dataclass(frozen=True, slots=True)
-class SweepCounts:
+class SweepCounts(NamedTuple):
     """What a sweep found, or would find; numbers of records."""
 
     found: int

@@ -219,15 +219,7 @@ class Sweeper:
         return keep
 
     def _completed(self, task: Task, counts: SweepCounts, tables: Sequence[TableSize] = ()) -> SweepCompleted:
-        return SweepCompleted(
-            **self._common(task),
-            found=counts.found,
-            removed=counts.removed,
-            held=counts.held,
-            kept=counts.kept,
-            archives=counts.archives,
-            tables=tuple(tables),
-        )
+        return SweepCompleted(**self._common(task), **counts._asdict(), tables=tuple(tables))
 
     def _failed(self, task: Task, error: Exception) -> SweepFailed:
         _log.error("a sweep failed", data_class=self._label(task.request), error=error)
@@ -268,12 +260,7 @@ class Sweeper:
     async def _postpone(self, task: Task, error: Transient) -> None:
         failures = task.failures + 1
         wait = timedelta(seconds=max(TRIES.delay_s(failures), error.retry_after_s or 0))
-        _log.warning(
-            "sweep postponed",
-            data_class=self._label(task.request),
-            failures=failures,
-            error=error,
-        )
+        _log.warning("sweep postponed", data_class=self._label(task.request), failures=failures, error=error)
         await self._db.execute(SQL["postpone"], task.request.sweep_id, self._me, self._clock.now() + wait)
 
     def _message(self, answer: SweepAnswer) -> Message:

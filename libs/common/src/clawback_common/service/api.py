@@ -61,7 +61,7 @@ def _common(definition: ServiceDefinition[Any, T], service: T) -> Iterator[Route
     close = definition.close_incident or _close
     yield incidents_router(definition.name, service.db, partial(close, service))
     if definition.held is not None:
-        yield holdings_router(definition.name, partial(definition.held, service))
+        yield holdings_router(definition.name, service.db, definition.held)
 
 
 async def _close(service: ServiceObjects[Any], incident_id: UUID, by: str, note: str) -> Row | None:

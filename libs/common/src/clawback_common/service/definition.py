@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from clawback_common.service.worker import WorkerSpec
 
 if TYPE_CHECKING:
     from clawback_common.http.app import Lifespan
+    from clawback_common.http.holdings import Held
     from clawback_common.http.probes import Probes
     from clawback_common.http.routing import Router
 
@@ -81,10 +83,8 @@ class ServiceDefinition(Generic[S, T]):
     """The subscriptions of its worker."""
     worker: Callable[[T, ShutdownEvent], WorkerSpec]
     """What its worker does."""
-    api: "Callable[[T, Probes], Api]"
-    """Creates its API. Imports what only the API needs inside the function, so that a worker is ready sooner."""
-    held: Callable[[T, Sequence[str]], Awaitable[tuple[set[str], dict[str, int]]]] | None = None
-    """Returns which of these articles it holds, and the last order applied to each; None: it stores no articles."""
+    held: "Held | None" = None
+    """Returns which of these articles are in its storage; None: it stores none."""
     close_incident: Callable[[T, UUID, str, str], Awaitable[Row | None]] | None = None
     """Closes an incident, given the caller and the note, and releases what it withholds; None: it withholds nothing."""
     commands: Sequence[Command[T]] = ()
@@ -93,6 +93,11 @@ class ServiceDefinition(Generic[S, T]):
     """The subscriptions for retries of quarantined records; None: the same as those of the worker."""
     other_sources: Callable[[T], SourceRedrive] | None = None
     """The retry handlers of quarantined records that came from no topic."""
+
+    def api(self, service: T, probes: "Probes") -> Api:
+        """Create its API by `api` in its `entrypoints.http.api`, imported here so that a worker is ready sooner."""
+        created: Api = import_module(f"{self.name}.entrypoints.http.api").api(service, probes)
+        return created
 
     def all_migrations(self) -> list[Migration]:
         """Return the common migrations, and its own."""

@@ -77,7 +77,7 @@ class WorkerSpec:
     """Called with the lane and the row that cannot be sent."""
     alerts: LaneAlerts | None = None
     """Raises the alerts of lanes; None: through the outbox."""
-    purges: Sequence[Aged] = ()
+    purges: Sequence[Aged] = (purging.QUARANTINE,)
     """Rows of the service's own tables that expire by age alone."""
     background: Callable[[], Coroutine[Any, Any, None]] | None = None
     """Runs from the start, whether or not the broker is available."""

@@ -142,13 +142,9 @@ async def release(tx: Transaction, article_id: str) -> Facets | None:
     return _before(row, withheld=False) if row and not row["withheld"] else None
 
 
-async def held(db: Querier, article_ids: Sequence[str]) -> tuple[set[str], dict[str, int]]:
-    """Returns the ids of which anything is held, and the last applied order of each id that has one."""
-    rows = await db.fetch(SQL["held"], article_ids)
-    return (
-        {row["article_id"] for row in rows if row["held"]},
-        {row["article_id"]: row["order_no"] for row in rows if row["order_no"]},
-    )
+async def held(db: Querier, article_ids: Sequence[str]) -> list[Row]:
+    """Returns whether anything of each id is held, and the last applied order."""
+    return await db.fetch(SQL["held"], article_ids)
 
 
 async def floor(db: Querier) -> datetime | None:

@@ -18,8 +18,8 @@ class FeedState(NamedTuple):
 
     name: str
     state: str
-    reason: str | None
-    since: datetime
+    state_reason: str | None
+    state_since: datetime
     full_pages: int
     reached_at: datetime | None
     page_requested: int | None
@@ -62,13 +62,13 @@ def of_feeds(states: Iterable[FeedState], now: datetime) -> list[Condition]:
 
 
 def _of_feed(feed: FeedState, now: datetime) -> Iterator[Condition]:
-    since = f"{feed.since:%Y-%m-%d %H:%M} UTC"
+    since = f"{feed.state_since:%Y-%m-%d %H:%M} UTC"
     labels = {"feed": feed.name}
     if feed.state == "stopped":
-        summary = f"Feed {feed.name} has been stopped since {since}: {feed.reason}"
+        summary = f"Feed {feed.name} has been stopped since {since}: {feed.state_reason}"
         yield Condition("FeedStopped", Severity.CRITICAL, summary, labels)
-    if feed.state == "failing" and now - feed.since >= FAILING_MAX:
-        summary = f"Feed {feed.name} has failed since {since}: {feed.reason}"
+    if feed.state == "failing" and now - feed.state_since >= FAILING_MAX:
+        summary = f"Feed {feed.name} has failed since {since}: {feed.state_reason}"
         yield Condition("FeedFailing", Severity.CRITICAL, summary, labels)
     if feed.full_pages >= FULL_PAGES_MAX:
         behind_h = (now - feed.reached_at).total_seconds() / 3600 if feed.reached_at else 0.0

@@ -3,7 +3,7 @@
 from functools import partial
 
 from clawback_common.service.loops import Loop
-from ingester.entrypoints.http import deliveries
+from ingester.entrypoints import deliveries
 from ingester.use_cases import notices, orders, publishing, watching
 from ingester.use_cases.poll_runs import poll_on_schedule
 from ingester.use_cases.service import Service

@@ -43,13 +43,4 @@ def notices(noticed: Iterable[RevocationNoticed], at: datetime, traceparent: str
 
 def notice_of(row: Row) -> RevocationNoticed:
     """Returns the notice in a stored row."""
-    return RevocationNoticed(
-        notice_id=row["notice_id"],
-        article_id=row["article_id"],
-        reason=row["reason"],
-        noticed_by=row["feed"],
-        noticed_at=row["noticed_at"],
-        revoked_at=row["revoked_at"],
-        earliest_at=row["earliest_at"],
-        poll_id=row["poll_id"],
-    )
+    return RevocationNoticed.model_validate({**row, "noticed_by": row["feed"]})

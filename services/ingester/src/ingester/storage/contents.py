@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from clawback_common.postgres import Database, Querier, Queries, Transaction
+from clawback_common.postgres.pool import Row
 from clawback_common.postgres.rows import columns
 from clawback_common.retention.partitions import MonthPartitions
 from ingester.domain.article import Delivery
@@ -46,13 +47,9 @@ async def set_versions(tx: Transaction, returned: Sequence[Returned]) -> None:
         )
 
 
-async def held(db: Querier, article_ids: Sequence[str]) -> tuple[set[str], dict[str, int]]:
-    """Returns the ids with a stored document, in any state, and the last applied order of each id with orders."""
-    rows = await db.fetch(SQL["held"], article_ids)
-    return (
-        {row["article_id"] for row in rows if row["held"]},
-        {row["article_id"]: row["order_no"] for row in rows if row["order_no"]},
-    )
+async def held(db: Querier, article_ids: Sequence[str]) -> list[Row]:
+    """Returns whether a document of each id is stored, in any state, and the last applied order."""
+    return await db.fetch(SQL["held"], article_ids)
 
 
 class Months(MonthPartitions):

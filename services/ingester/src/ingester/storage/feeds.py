@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from clawback_common.errors import Conflict
@@ -32,8 +33,7 @@ class FeedLease:
     key_digest: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class CursorChange:
+class CursorChange(NamedTuple):
     """A change of a cursor other than by reading a page: time, author, reason, both cursors, and the resulting gap."""
 
     at: datetime
@@ -44,8 +44,7 @@ class CursorChange:
     gap: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PageFigures:
+class PageFigures(NamedTuple):
     """The figures of a page in the feed's row.
 
     Attributes:
@@ -65,23 +64,6 @@ class PageFigures:
     cut: int | None
     complete_as_of: datetime | None
     reached_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """The record of one call to a provider, without the key."""
-
-    feed: str
-    endpoint: str
-    started_at: datetime
-    took_ms: int
-    http_status: int | None
-    code: int | None
-    bytes: int | None
-    items: int | None
-    cursor: str | None
-    outcome: str
-    poll_id: UUID | None
 
 
 async def declare(db: Database, names: Sequence[str], kinds: Sequence[str], now: datetime) -> None:
@@ -121,20 +103,7 @@ async def renew(db: Querier, name: str, poll_id: UUID) -> bool:
 
 async def save_page(tx: Transaction, name: str, poll_id: UUID, page: PageFigures, now: datetime) -> bool:
     """Advances the cursor, in the transaction of the page's content. False if the lease was lost: roll back."""
-    moved = await tx.fetchval(
-        SQL["save_page"],
-        name,
-        poll_id,
-        page.cursor,
-        now,
-        page.received,
-        page.noticed,
-        page.complete_as_of,
-        page.reached_at,
-        page.asked,
-        page.cut,
-    )
-    return moved is not None
+    return await tx.fetchval(SQL["save_page"], name, poll_id, now, *page) is not None
 
 
 async def note_not_understood(
@@ -223,16 +192,7 @@ async def reset_cursor(tx: Transaction, name: str, poll_id: UUID, origin: Origin
 
 async def note_change(tx: Transaction, name: str, change: CursorChange) -> None:
     """Records a change of a cursor."""
-    await tx.execute(
-        SQL["note_change"],
-        name,
-        change.at,
-        change.by,
-        change.reason,
-        change.former,
-        change.cursor,
-        change.gap,
-    )
+    await tx.execute(SQL["note_change"], name, *change)
 
 
 async def changes(db: Querier, name: str, limit: int) -> list[Row]:
@@ -245,22 +205,9 @@ async def note_gap(tx: Transaction, incident_id: UUID, name: str, lost: Gap) -> 
     await tx.execute(SQL["note_gap"], incident_id, name, lost.since, lost.until)
 
 
-async def record_call(db: Querier, call: Call) -> None:
-    """Records one call."""
-    await db.execute(
-        SQL["call"],
-        call.feed,
-        call.endpoint,
-        call.started_at,
-        call.took_ms,
-        call.http_status,
-        call.code,
-        call.bytes,
-        call.items,
-        call.cursor,
-        call.outcome,
-        call.poll_id,
-    )
+async def record_call(db: Querier, feed: str, poll_id: UUID, call: Sequence[object]) -> None:
+    """Records one call to a provider: the fields of ``ApiCall``, in their order."""
+    await db.execute(SQL["call"], feed, poll_id, *call)
 
 
 async def calls_page(db: Querier, before_id: int, limit: int) -> list[Row]:

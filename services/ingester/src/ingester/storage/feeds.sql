@@ -31,18 +31,18 @@ UPDATE feed SET lease_until = clock_timestamp() + $3 WHERE name = $1 AND lease_p
 INSERT INTO feed_poll (poll_id, feed, cause, started_at) VALUES ($1, $2, $3, $4)
 
 -- name: save_page
--- The cursor advances in the transaction of the page's content, and only under our lease. $7 is null while pages
--- follow. $10 is the size of the previous page if this one shows that the provider had cut it: the same size repeatedly
+-- The cursor advances in the transaction of the page's content, and only under our lease. $9 is null while pages
+-- follow. $8 is the size of the previous page if this one shows that the provider had cut it: the same size repeatedly
 -- is the provider's limit.
 WITH moved AS (
-    UPDATE feed SET cursor = coalesce($3, cursor), updated_at = $4, state = 'ok', state_reason = NULL,
-           state_since = CASE WHEN state = 'ok' THEN state_since ELSE $4 END,
-           full_pages = CASE WHEN $7::timestamptz IS NULL THEN full_pages + 1 ELSE 0 END,
-           last_complete_at = coalesce($7, last_complete_at), reached_at = coalesce($8, reached_at),
-           page_requested = $9, page_max = greatest(page_max, $5),
-           pages_cut = CASE WHEN $5 >= $9 THEN 0 WHEN $10::integer IS NULL THEN pages_cut
-                            WHEN $10 = page_cut THEN pages_cut + 1 ELSE 1 END,
-           page_cut = coalesce($10, page_cut)
+    UPDATE feed SET cursor = coalesce($4, cursor), updated_at = $3, state = 'ok', state_reason = NULL,
+           state_since = CASE WHEN state = 'ok' THEN state_since ELSE $3 END,
+           full_pages = CASE WHEN $9::timestamptz IS NULL THEN full_pages + 1 ELSE 0 END,
+           last_complete_at = coalesce($9, last_complete_at), reached_at = coalesce($10, reached_at),
+           page_requested = $7, page_max = greatest(page_max, $5),
+           pages_cut = CASE WHEN $5 >= $7 THEN 0 WHEN $8::integer IS NULL THEN pages_cut
+                            WHEN $8 = page_cut THEN pages_cut + 1 ELSE 1 END,
+           page_cut = coalesce($8, page_cut)
     WHERE name = $1 AND lease_poll = $2
     RETURNING name
 )
@@ -169,7 +169,7 @@ SET next_at = greatest(CASE WHEN next_at = $3::timestamptz THEN '-infinity' ELSE
 WHERE key_name = $1
 
 -- name: call
-INSERT INTO api_call (feed, endpoint, started_at, took_ms, http_status, code, bytes, items, cursor, outcome, poll_id)
+INSERT INTO api_call (feed, poll_id, endpoint, started_at, took_ms, http_status, code, bytes, items, cursor, outcome)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 
 -- name: calls_page

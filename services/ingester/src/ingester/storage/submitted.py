@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from clawback_common.postgres import Querier, Queries, Transaction
-from clawback_common.postgres.rows import columns
+from clawback_common.postgres.rows import build, columns
 from ingester.domain.submission import Outcome, SubmissionStanding
 
 SQL = Queries.load(__package__, "submitted")
@@ -55,15 +55,11 @@ async def save(tx: Transaction, source: str, records: Sequence[Submitted], now: 
 async def find(db: Querier, event_id: str) -> list[Found]:
     """Returns the records with this id, from any source, the newest first."""
     return [
-        Found(
-            row["source"],
-            row["article_id"],
-            Outcome(row["outcome"]),
-            row["version"],
-            row["received_at"],
-            SubmissionStanding(row["state"], row["waiting"], row["noticed"], row["failed"])
-            if row["state"]
-            else None,
+        build(
+            Found,
+            row,
+            outcome=Outcome(row["outcome"]),
+            standing=build(SubmissionStanding, row) if row["state"] else None,
         )
         for row in await db.fetch(SQL["find"], event_id)
     ]

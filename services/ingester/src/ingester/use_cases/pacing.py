@@ -61,24 +61,8 @@ def recorder(db: Database) -> Callable[[FeedSettings, UUID], RecordCall]:
 
     def of_pass(feed: FeedSettings, poll_id: UUID) -> RecordCall:
         async def record(call: ApiCall) -> None:
-            await feeds.record_call(db, _row(feed.name, call, poll_id))
+            await feeds.record_call(db, feed.name, poll_id, call)
 
         return record
 
     return of_pass
-
-
-def _row(feed: str, call: ApiCall, poll_id: UUID) -> feeds.Call:
-    return feeds.Call(
-        feed,
-        call.endpoint,
-        call.started_at,
-        call.duration_ms,
-        call.http_status,
-        call.code,
-        call.body_bytes,
-        call.items,
-        call.cursor,
-        call.outcome,
-        poll_id,
-    )

@@ -14,6 +14,7 @@ from opentelemetry.trace import SpanKind
 from clawback_common.errors import ClawbackError, Conflict, Poison
 from clawback_common.messaging.quarantine import Bad
 from clawback_common.postgres import Transaction
+from clawback_common.postgres.rows import build
 from clawback_common.telemetry import span, traceparent
 from clawback_contracts.article.v1 import CONTENT_BYTES_MAX
 from ingester.domain import condition, gap
@@ -95,16 +96,7 @@ async def _join(feed: Feed, service: Service, cause: str) -> PollResult:
     while poll_id is not None:
         row = await feeds.poll(service.db, poll_id)
         if row is not None and row["ended_at"] is not None:
-            return PollResult(
-                poll_id,
-                feed.name,
-                row["pages"],
-                row["received"],
-                row["noticed"],
-                row["too_old"],
-                row["caught_up"],
-                row["error"],
-            )
+            return build(PollResult, row)
         await asyncio.sleep(JOIN_CHECK_S)
         if await feeds.under_way(service.db, feed.name) != poll_id:
             row = await feeds.poll(service.db, poll_id)

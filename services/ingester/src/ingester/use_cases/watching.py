@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from clawback_common.postgres.rows import build
 from ingester.domain import condition
 from ingester.domain.condition import FeedState
 from ingester.domain.unparsed_fields import COUNTED_FOR
@@ -15,21 +16,7 @@ FEEDS = "feeds"
 async def watch_feeds(service: Service) -> None:
     """Raises the conditions of the configured feeds, repeats them, and resolves those that no longer apply."""
     states = [
-        FeedState(
-            row["name"],
-            row["state"],
-            row["state_reason"],
-            row["state_since"],
-            row["full_pages"],
-            row["reached_at"],
-            row["page_requested"],
-            row["page_limit"],
-            row["page_stated"],
-            row["kind"],
-            row["gap_from"],
-            row["gap_until"],
-            _hours(service.feeds[row["name"]].source.window),
-        )
+        build(FeedState, row, window_h=_hours(service.feeds[row["name"]].source.window))
         for row in await feeds.all_feeds(service.db)
         if row["name"] in service.feeds
     ]

@@ -13,13 +13,14 @@ from alerting.entrypoints.http.queries import queries
 from alerting.gateways.health_checks import HealthChecks
 from alerting.storage import alerts, messages, watches
 from alerting.use_cases.service import Service
+from clawback_common.http.probes import Probes
 from clawback_common.service.definition import Api
 
 PUSHED_BYTES_MAX = 2_000_000
 """Enough for a thousand alerts of Alertmanager."""
 
 
-def api(service: Service) -> Api:
+def api(service: Service, _: Probes) -> Api:
     """Returns the API: alerts, silences, and the health of the whole system, which it checks in all services."""
     settings = service.settings
     limit_s = settings.health_timeout_s

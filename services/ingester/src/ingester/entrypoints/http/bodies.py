@@ -154,6 +154,14 @@ def validate_items(raw: bytes, providers: Sequence[str], *, standard: bool = Fal
     return ValidationResult(accepted, refused, indexes, body).require_some()
 
 
+def validate_again(raw: bytes, provider: str) -> ValidationResult:
+    """Validates a stored webhook by the current rules; a body that is no longer valid is one rejected item."""
+    try:
+        return validate_items(raw, (provider,), standard=True)
+    except Problem as problem:
+        return ValidationResult([], [RejectedItem(0, [dict(one) for one in problem.errors], raw)])
+
+
 def _body(found: object, *, standard: bool, within: str = "") -> Body:
     match found:
         case {"type": _} | {"data": _} if standard:

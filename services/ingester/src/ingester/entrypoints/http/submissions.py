@@ -17,7 +17,7 @@ from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.topics import topic_named
 from ingester.domain.article import deliveries as numbered
 from ingester.domain.submission import REFUSALS, Outcome, SubmissionState, state_of
-from ingester.entrypoints.http import deliveries
+from ingester.entrypoints import deliveries
 from ingester.entrypoints.http.bodies import (
     ITEMS_MAX,
     REVOKED,
@@ -28,7 +28,7 @@ from ingester.entrypoints.http.bodies import (
 )
 from ingester.entrypoints.http.callers import Asking, Upstream
 from ingester.entrypoints.http.schemas import SubmissionAnswer, SubmissionStatus
-from ingester.entrypoints.http.webhooks import WebhookSecrets
+from ingester.entrypoints.http.webhooks import WebhookSecrets, accept
 from ingester.storage import articles, submitted
 from ingester.storage import deliveries as stored_answers
 from ingester.storage.submitted import Found
@@ -117,7 +117,7 @@ def submitting(service: Service, secrets: WebhookSecrets) -> Router:
         request: Request, response: Response, provider: Annotated[str, Path(pattern=r"^[a-z0-9-]{1,32}$")]
     ) -> SubmissionAnswer:
         unverified = secrets.claimed(provider, request.headers, service.clock.now())
-        status, answer = await deliveries.accept(service, provider, unverified, await request.body())
+        status, answer = await accept(service, provider, unverified, await request.body())
         response.status_code = status
         return SubmissionAnswer.model_validate(answer)
 

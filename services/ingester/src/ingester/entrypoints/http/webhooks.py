@@ -1,4 +1,4 @@
-"""Standard Webhooks: verification of the sender."""
+"""Standard Webhooks: the sender is verified, and the raw body is stored in the queue."""
 
 import base64
 import hashlib
@@ -8,13 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
 from clawback_common.config.yaml_file import FileError, read_file
 from clawback_common.errors import Stop
 from clawback_common.http.problem import Problem
+from clawback_common.telemetry import traceparent
+from ingester.entrypoints.http.bodies import REVOKED, TOO_OLD, validate_items
+from ingester.storage import articles
+from ingester.storage import deliveries as state
+from ingester.use_cases.service import Service
 
 TOLERANCE = timedelta(minutes=5)
 ID_CHARS_MAX = 200
@@ -106,3 +111,30 @@ def _secret(text: str) -> bytes:
 
 
 Secret = Annotated[bytes, BeforeValidator(_secret)]
+
+
+async def accept(
+    service: Service, provider: str, unverified: Unverified, body: bytes
+) -> tuple[int, dict[str, Any]]:
+    """Verifies and stores a webhook. Returns 202, or 200 for a repeated one.
+
+    Raises:
+        Problem: 401 or 422, see ``Unverified`` and ``validate_items``; 409: the id is known with another body.
+    """
+    now = service.clock.now()
+    webhook_id = unverified.verify(body)
+    sha256 = hashlib.sha256(body).digest()
+    known = await state.known(service.db, provider, webhook_id)
+    if known is None:
+        validated = validate_items(body, (provider,), standard=True)
+        validated = validated.without(
+            await articles.too_old(service.db, validated.accepted, now), TOO_OLD
+        ).require_some()
+        ids = [article.article_id for article in validated.accepted]
+        answer = validated.without(await articles.revoked(service.db, ids), REVOKED).answer(webhook_id)
+        if await state.insert(service.db, provider, webhook_id, body, sha256, answer, traceparent(), now):
+            return 202, answer
+        known = await state.known(service.db, provider, webhook_id)
+    if known is None or known.body_sha256 != sha256:
+        raise Problem(409, "This webhook-id was used for another body.")
+    return 200, known.answer

@@ -1,4 +1,4 @@
-"""Wrong usage and invalid settings end with a clear message before anything is opened."""
+"""Settings and files are read before anything is opened."""
 
 from pathlib import Path
 
@@ -8,41 +8,6 @@ from alerting.service import SERVICE, is_usable_address
 from alerting.settings import Settings
 from clawback_common.service.cli import main
 from clawback_testing.production import production_env
-
-
-@pytest.mark.parametrize("arguments", [["test", "--wait", "soon"], ["test", "--wait", "-1"], ["dance"], []])
-def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(SERVICE, arguments)
-    assert ended.value.code == 2
-    assert "usage: alerting" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("environment", "words"),
-    [
-        ({"SMTP_URL": "http://mail"}, "SMTP_URL needs one of"),
-        ({"SMTP_URL": "smtp://"}, "SMTP_URL needs one of"),
-        ({"SMS_URL": "twilio://token/number"}, "SMS_URL is neither"),
-        ({"SEND_TIMEOUT_S": "60"}, "SEND_TIMEOUT_S"),
-        ({"SERVICES": "{no json"}, "neither name=address"),
-        ({"SERVICES": "stranger=http://a"}, "stranger: unknown; the services are"),
-        ({"SERVICES": "ingester=no address"}, "SERVICES_INGESTER"),
-        ({"ENVIRONMENT": "production"}, "ENVIRONMENT=production"),
-    ],
-)
-def test_invalid_settings_end_with_2_and_a_message(
-    environment: dict[str, str],
-    words: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(SystemExit) as ended:
-        main(SERVICE, ["migrate"])
-    assert ended.value.code == 2
-    assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
