@@ -10,7 +10,7 @@ QUARANTINE = f"{COMMON_TESTS}/test_quarantine.py"
 
 MUTANTS = (
     Mutant(
-        "trace context passed on as it came",
+        "trace context passed on unchecked",
         (
             Change(
                 f"{COMMON}/kafka/decode.py",
@@ -26,7 +26,7 @@ MUTANTS = (
         at(LANES, "test_an_invalid_trace_context_is_not_propagated"),
     ),
     Mutant(
-        "names of headers stored as they came, and no last resort",
+        "names of headers stored unchecked, and no last resort",
         (
             Change(f"{COMMON}/messaging/quarantine.py", "kept = {_storable(name): ", "kept = {name: "),
             Change(
@@ -136,7 +136,7 @@ MUTANTS = (
         at(LANES, "test_own_offsets_never_pass_an_unprocessed_record"),
     ),
     Mutant(
-        "articles do not give way to orders",
+        "articles do not yield to orders",
         (
             Change(
                 f"{COMMON}/service/priority.py",
@@ -150,7 +150,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "an order in hand is nobody's hurry",
+        "an order in work is not urgent",
         (
             Change(
                 f"{COMMON}/kafka/handling.py",
@@ -161,7 +161,7 @@ MUTANTS = (
         at(LANES, "test_articles_are_delayed_by_an_order_and_continue"),
     ),
     Mutant(
-        "what the priority lane sends is nobody's hurry",
+        "sending the priority lane is not urgent",
         (Change(f"{COMMON}/messaging/outbox/priority.py", "urgent=True", "urgent=False"),),
         at(
             f"{COMMON_TESTS}/test_outbox.py",
@@ -169,7 +169,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "the relay of the bulk lane yields to nobody",
+        "the relay of the bulk lane never yields",
         (
             Change(
                 f"{COMMON}/service/worker.py",

@@ -64,7 +64,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "what a lost log held is not published again",
+        "articles of a lost log are not published again",
         (
             Change(
                 f"{COMMON}/messaging/outbox/lost_log.py",

@@ -23,7 +23,7 @@ MUTANTS = (
         at(SETTINGS, "test_what_is_unsafe_is_refused_and_named"),
     ),
     Mutant(
-        "a broker that asks nobody who they are",
+        "SASL over TLS without credentials accepted",
         (
             Change(
                 f"{COMMON}/config/settings.py",

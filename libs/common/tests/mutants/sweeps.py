@@ -81,7 +81,7 @@ MUTANTS = (
         at("libs/common/tests/integration/test_purging.py", "test_a_table_that_fails_stops_no_other"),
     ),
     Mutant(
-        "archive: what was written is not read back",
+        "archive: written files are not read back",
         (Change(f"{SWEEPING}/archive.py", "if self.verify(path) != manifest:", "if not files:"),),
         (
             *at(BUCKET, "test_a_store_that_keeps_another_byte_than_was_written_is_found"),

@@ -18,7 +18,7 @@ MUTANTS = (
         at(f"{ALERTING_TESTS}/test_notifications.py", "test_two_workers_notify_once"),
     ),
     Mutant(
-        "an event that is told again when it arrives again",
+        "an event that is notified again when it is redelivered",
         (
             Change(
                 f"{ALERTING}/use_cases/folding.py",

@@ -65,7 +65,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "what result of a notice told to any licensor",
+        "the status of a notice shown to any licensor",
         (
             Change(
                 f"{COMPLIANCE}/entrypoints/http/notice_status.py",
@@ -79,7 +79,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "our stores asked for their holdings without a key",
+        "our stores queried for their holdings without a key",
         (
             Change(
                 f"{COMPLIANCE}/gateways/stores.py",

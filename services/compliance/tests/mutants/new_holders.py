@@ -7,7 +7,7 @@ TEST = "services/compliance/tests/integration/test_new_holders.py"
 
 MUTANTS = (
     Mutant(
-        "newcomer that is late from the beginning",
+        "new holder that is late from the beginning",
         (
             Change(
                 f"{COMPLIANCE}/storage/obligations.sql",
@@ -18,7 +18,7 @@ MUTANTS = (
         at(TEST, "test_a_new_holder_has_the_full_time_for_an_overdue_order"),
     ),
     Mutant(
-        "newcomer whose clock began before it came",
+        "new holder whose deadline counts from before its registration",
         (
             Change(
                 f"{COMPLIANCE}/storage/obligations.sql",
@@ -29,7 +29,7 @@ MUTANTS = (
         at(TEST, "test_an_earlier_clock_that_becomes_known_later_does_not_apply_to_a_new_holder"),
     ),
     Mutant(
-        "newcomer that is taken for a stranger",
+        "new holder that is treated as unknown",
         (
             Change(
                 f"{COMPLIANCE}/use_cases/receipts.py",

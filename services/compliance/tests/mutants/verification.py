@@ -59,7 +59,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "since when a control is missed is known to one worker alone",
+        "the time of a missed control is known to one worker alone",
         (
             Change(
                 f"{COMPLIANCE}/storage/controls.py",
@@ -70,7 +70,7 @@ MUTANTS = (
         at(VERIFICATION, "test_two_workers_raise_one_alert_on_a_store_that_misses_its_controls"),
     ),
     Mutant(
-        "a control that was missed is not asked for again",
+        "a control that was missed is not queried again",
         (
             Change(
                 f"{COMPLIANCE}/use_cases/controls.py",

@@ -7,7 +7,7 @@ STATUS = "services/ingester/tests/integration/test_submission_status.py"
 
 MUTANTS = (
     Mutant(
-        "what result of a record told to any upstream system",
+        "the status of a record shown to any upstream system",
         (
             Change(
                 f"{INGESTER}/entrypoints/http/submissions.py",
@@ -18,7 +18,7 @@ MUTANTS = (
         at(STATUS, "test_a_record_of_one_sender_is_unknown_to_another"),
     ),
     Mutant(
-        "an unknown field lost in silence",
+        "an unknown field lost without a report",
         (Change(f"{INGESTER}/entrypoints/http/bodies.py", ', extra="forbid")', ")"),),
         at(
             "services/ingester/tests/integration/test_bodies.py",

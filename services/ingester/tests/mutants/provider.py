@@ -39,7 +39,7 @@ MUTANTS = (
         at(SLICES, "test_a_wrong_slice_base_stops_one_slice_and_loses_nothing"),
     ),
     Mutant(
-        "a page of revocations that is shorter than asked for is the last one",
+        "a page of revocations that is shorter than requested is the last one",
         (Change(PAGES, "    if not count:\n", "    if count < sizes.asked:\n"),),
         at(TRUNCATED, "test_all_truncated_revocations_are_read_before_the_feed_is_caught_up"),
     ),
@@ -49,7 +49,7 @@ MUTANTS = (
         at(TRUNCATED, "test_a_page_of_revocations_that_is_shorter_than_another_is_not_the_last_one"),
     ),
     Mutant(
-        "a page of articles that is shorter than asked for is the last one",
+        "a page of articles that is shorter than requested is the last one",
         (
             Change(
                 PAGES,
@@ -119,7 +119,7 @@ MUTANTS = (
         at(PACE, "test_the_pause_counts_from_the_end_of_a_call"),
     ),
     Mutant(
-        "a rest that the provider asked for is kept by nobody",
+        "a pause requested by the provider is ignored",
         (
             Change(
                 f"{INGESTER}/gateways/providers/calls.py",
@@ -146,7 +146,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "what left the window unread is silent",
+        "articles that left the window unread are not reported",
         (
             Change(
                 f"{INGESTER}/use_cases/polling.py",
@@ -231,7 +231,7 @@ MUTANTS = (
         at(REVOKED, "test_a_page_with_exactly_one_revocation_is_read_in_every_shape"),
     ),
     Mutant(
-        "a number beside an id is taken for an id",
+        "a number beside an id is read as an id",
         (
             Change(
                 f"{INGESTER}/gateways/providers/metabase/wire.py",
@@ -242,7 +242,7 @@ MUTANTS = (
         at(REVOKED, "test_an_unexpected_body_is_an_error_and_never_an_empty_result"),
     ),
     Mutant(
-        "any text in a list is taken for an id",
+        "any text in a list is read as an id",
         (
             Change(
                 f"{INGESTER}/gateways/providers/metabase/wire.py",
@@ -268,7 +268,7 @@ MUTANTS = (
         at(ARTICLES, "test_inner_lists_doubled_by_a_converter_are_read"),
     ),
     Mutant(
-        "what is not understood is counted by nobody",
+        "unreadable fields are not counted",
         (
             Change(
                 f"{INGESTER}/gateways/providers/metabase/fields.py",
@@ -279,7 +279,7 @@ MUTANTS = (
         at(ARTICLES, "test_an_unreadable_field_is_counted_once_per_article"),
     ),
     Mutant(
-        "what is not understood is reported to nobody",
+        "unreadable fields are not reported",
         (
             Change(
                 f"{INGESTER}/use_cases/polling.py",

@@ -20,7 +20,7 @@ MUTANTS = (
         at(NEWEST, "test_a_redelivered_record_does_not_replace_a_later_text"),
     ),
     Mutant(
-        "offsets within a millisecond compared by what they leave when divided",
+        "offsets within a millisecond compared by their remainder",
         (
             Change(
                 f"{INGESTER}/domain/article.py",
