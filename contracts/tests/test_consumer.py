@@ -388,7 +388,7 @@ async def test_its_answers_are_signed_where_it_has_a_key(
     assert signature.fits(consumer.SIGNER.public_key, signed)
 
 
-async def test_an_order_for_other_holders_is_applied_and_not_answered(store: sqlite3.Connection) -> None:
+async def test_an_order_for_other_holders_is_applied_without_a_receipt(store: sqlite3.Connection) -> None:
     elsewhere = revoked(1).model_copy(update={"holders": ("somebody-else",)})
     ours = revoked(1).model_copy(update={"holders": ("somebody-else", consumer.HOLDER), "attempt": 2})
     bus = Bus(batch(record(published(1))), batch(record(elsewhere)))
@@ -478,7 +478,7 @@ def holdings(store: sqlite3.Connection) -> Iterator[str]:
     thread.join()
 
 
-def ask(url: str, body: bytes) -> Any:
+def post(url: str, body: bytes) -> Any:
     with urllib.request.urlopen(urllib.request.Request(url, data=body), timeout=5) as answer:  # noqa: S310  # our own server
         return json.load(answer)
 
@@ -486,14 +486,14 @@ def ask(url: str, body: bytes) -> Any:
 def test_holdings_are_answered_from_the_content(holdings: str) -> None:
     gone = dict.fromkeys(["metabase:2", "metabase:4", "metabase:5"], "gone")
     held = dict.fromkeys([ID, "metabase:3"], "held")
-    asked = json.dumps({"article_ids": [*gone, *held]}).encode()
-    assert ask(holdings, asked)["items"] == gone | held
+    body = json.dumps({"article_ids": [*gone, *held]}).encode()
+    assert post(holdings, body)["items"] == gone | held
 
 
 @pytest.mark.parametrize("body", [b"", b"x", b"{}", b'{"article_ids": []}', b'{"article_ids": ["a b"]}'])
 def test_an_invalid_holdings_query_is_refused(holdings: str, body: bytes) -> None:
     with pytest.raises(urllib.error.HTTPError, match="422"):
-        ask(holdings, body)
+        post(holdings, body)
 
 
 def test_the_consumer_needs_nothing_but_aiokafka_and_the_contracts() -> None:

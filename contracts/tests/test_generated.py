@@ -123,8 +123,8 @@ def test_a_missing_a_stale_and_an_edited_file_are_each_named(
     (checkout / "schemas" / "gone.v1.json").write_text("{}")
     (checkout / "asyncapi.yaml").write_text("asyncapi: 3.0.0\n")
     assert main(["--check"], checkout) == 1
-    said = capsys.readouterr().err.splitlines()
-    assert said == [
+    errors = capsys.readouterr().err.splitlines()
+    assert errors == [
         "schemas/gone.v1.json: nothing generates this file",
         "schemas/alert.raised.v1.json: differs from the source; run `make contracts`",
         "asyncapi.yaml: differs from the source; run `make contracts`",

@@ -48,12 +48,12 @@ KINDS = {one.TYPE: one for one in (ArticlePublished, *ORDERS)}
 TEMPLATE = {**PUBLISHED.model_dump(), **REVOKED.model_dump()}
 
 
-def state_of(given: dict[str, Any]) -> CopyState:
-    return CopyState(ID, **{**given, "status": Status(given["status"])})
+def state_of(fields: dict[str, Any]) -> CopyState:
+    return CopyState(ID, **{**fields, "status": Status(fields["status"])})
 
 
 @pytest.mark.parametrize("vector", VECTORS["vectors"], ids=lambda one: one["name"])
-def test_a_holder_decides_as_the_vectors_say(vector: dict[str, Any]) -> None:
+def test_a_holder_decides_as_in_the_vectors(vector: dict[str, Any]) -> None:
     state = CopyState(ID)
     for arrival in vector["arrivals"]:
         event = KINDS[arrival["type"]].model_validate({**TEMPLATE, **arrival})
@@ -66,7 +66,7 @@ def test_a_holder_decides_as_the_vectors_say(vector: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("vector", VECTORS["shown"], ids=lambda one: one["name"])
-def test_an_article_is_shown_as_the_vectors_say(vector: dict[str, Any]) -> None:
+def test_an_article_is_shown_as_in_the_vectors(vector: dict[str, Any]) -> None:
     article = ArticlePublished.model_validate({**TEMPLATE, **vector["article"]})
     now = datetime.fromisoformat(vector["now"])
     assert may_be_shown(state_of(vector["state"]), article, now) is vector["shown"]
@@ -94,7 +94,7 @@ console.log(vectors.length + shown.length);
 """
 
 
-def test_the_holder_in_node_decides_as_the_vectors_say() -> None:
+def test_the_holder_in_node_decides_as_in_the_vectors() -> None:
     node = shutil.which("node")
     if node is None:
         pytest.skip("no Node here")

@@ -127,7 +127,7 @@ def test_the_loaded_topics_cannot_be_changed_by_their_callers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "value", "problem"),
     [
         ("name", "other.v1", "the file must be named like its topic"),
         ("name", "Articles", "String should match pattern"),
@@ -137,10 +137,10 @@ def test_the_loaded_topics_cannot_be_changed_by_their_callers() -> None:
     ],
 )
 def test_a_wrong_file_is_refused_and_named(
-    tmp_path: Path, written: dict[str, object], field: str, value: object, said: str
+    tmp_path: Path, written: dict[str, object], field: str, value: object, problem: str
 ) -> None:
     (tmp_path / "articles.v1.yaml").write_text(yaml.safe_dump({**written, field: value}))
-    with pytest.raises(ValueError, match=rf"(?s)^articles\.v1\.yaml: .*{said}"):
+    with pytest.raises(ValueError, match=rf"(?s)^articles\.v1\.yaml: .*{problem}"):
         read_topics(tmp_path)
 
 

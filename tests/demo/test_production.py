@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(800)]
 def test_every_promise_is_kept_in_production_mode(tmp_path: Path) -> None:
     own = {name: value for name, value in os.environ.items() if name not in OWN_SERVERS}
     options = ["--small", "--production", "--seed", "11", "--run-dir", str(tmp_path / "run")]
-    told = subprocess.run(  # noqa: S603 - our own program
+    demo = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-u", "-m", "clawback_story", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -24,4 +24,4 @@ def test_every_promise_is_kept_in_production_mode(tmp_path: Path) -> None:
         check=False,
         env=own,
     )
-    assert told.returncode == KEPT, told.stdout[-8000:]
+    assert demo.returncode == KEPT, demo.stdout[-8000:]

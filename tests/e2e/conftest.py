@@ -23,7 +23,7 @@ SEED = 20_241
 
 @pytest.fixture(scope="session")
 def collector() -> Iterator[Collector]:
-    """What takes the spans of all processes."""
+    """The collector of the spans of all processes."""
     collector = Collector()
     yield collector
     collector.server.shutdown()

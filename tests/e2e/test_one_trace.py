@@ -80,11 +80,11 @@ async def test_an_article_carries_its_page_s_trace_to_its_consumers(
 async def test_a_sweep_is_one_trace_from_the_request_to_the_last_owner_s_answer(
     world: World, collector: Collector
 ) -> None:
-    asked = await world.retention.post(
+    response = await world.retention.post(
         "/retention/sweeps", headers=world.key("operator"), json={"data_class": "job_runs"}
     )
-    assert asked.status_code == 202
-    sweep_id = asked.json()["sweeps"][0]["sweep_id"]
+    assert response.status_code == 202
+    sweep_id = response.json()["sweeps"][0]["sweep_id"]
 
     async def answered() -> bool:
         question = "SELECT state = 'done' FROM sweep WHERE sweep_id = $1"
@@ -111,7 +111,7 @@ async def test_no_span_carries_content(world: World, collector: Collector) -> No
     tokens = (await world.simulator.truth(canaries=True)).tokens(
         (await world.simulator.truth()).published_ids
     )
-    told = b"".join(span.SerializeToString() for span in collector.spans)
+    exported_bytes = b"".join(span.SerializeToString() for span in collector.spans)
     assert tokens
     assert collector.spans
-    assert not [token for token in tokens if token.encode() in told]
+    assert not [token for token in tokens if token.encode() in exported_bytes]

@@ -12,13 +12,13 @@ from clawback_story.world import METABASE, REVOKED_FEED, World
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="session")]
 
 SLOW = {"hang"}
-"""It takes the client's whole patience of half a minute; the client's own tests have it with less."""
+"""It lasts the client's whole timeout of half a minute; the client's own tests use a shorter one."""
 MODES = sorted(set(get_args(FaultMode)) - SLOW)
 WITHIN_S = 30.0
 
 
 @pytest.mark.usefixtures("evidence")
-async def test_every_answer_that_is_none_costs_one_more_try_and_no_article(world: World) -> None:
+async def test_every_invalid_answer_costs_one_retry_and_no_article(world: World) -> None:
     published = set()
     for mode in MODES:
         code = {"code": 9002} if mode == "failure" else {}
@@ -43,15 +43,15 @@ async def test_a_list_of_revocations_in_another_shape_is_a_failure_and_then_stil
     assert failed.state == "failing"
     assert failed.cursor_before == failed.cursor_after
     await world.simulator.set(revoked_shape="revokedArticles")
-    told = await sources.poll_well(world, REVOKED_FEED)
-    assert told["noticed"] == len(revoked.ids)
+    poll = await sources.poll_well(world, REVOKED_FEED)
+    assert poll["noticed"] == len(revoked.ids)
     await faults.drained(world, "the provider is well again")
-    _, problems = await faults.judged(world)
-    assert {name: said for name, said in problems.items() if said} == {}
+    _, problems = await faults.verify(world)
+    assert {name: found for name, found in problems.items() if found} == {}
 
 
 @pytest.mark.usefixtures("evidence")
-async def test_a_daily_run_is_complete_only_when_a_list_that_the_provider_cuts_is_read_to_its_end(
+async def test_a_daily_run_is_complete_only_when_a_truncated_list_is_read_to_its_end(
     world: World,
 ) -> None:
     await world.simulator.publish(30, dated_days_ago=0)

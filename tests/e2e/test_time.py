@@ -15,7 +15,7 @@ WITHIN_S = 30.0
 
 
 @pytest.mark.usefixtures("evidence")
-async def test_an_article_under_embargo_is_nowhere_to_be_read_before_it_ends(world: World) -> None:
+async def test_an_article_under_embargo_is_readable_nowhere_before_it_ends(world: World) -> None:
     ids = (await world.simulator.publish(3, embargo_s=SOON_S, dated_days_ago=0)).ids
     await sources.poll_well(world)
     await asyncio.sleep(1)
@@ -34,8 +34,8 @@ async def test_an_article_whose_licence_ends_is_removed_everywhere(world: World,
     world.history.revoked_by_officer |= articles
     await chapters.until_held(world, "their removal", within_s=WITHIN_S)
     await faults.drained(world, "the end of licences")
-    found, problems = await faults.judged(world)
-    assert {name: said for name, said in problems.items() if said} == {}
+    found, problems = await faults.verify(world)
+    assert {name: lines for name, lines in problems.items() if lines} == {}
     reasons = {order.reason for order in found.ledger.orders if order.article_id in articles}
     assert reasons == {"licence_expired"}
     assert articles | evidence.expected.gone <= found.expected.gone

@@ -72,7 +72,7 @@ def test_a_service_has_the_rooms_that_all_have_and_no_others(service: str) -> No
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_what_every_service_has_is_called_alike_and_lies_in_the_same_place(service: str) -> None:
+def test_every_service_has_the_same_names_in_the_same_places(service: str) -> None:
     assert [name for name in EVERYWHERE if not (folder(service) / name).is_file()] == []
 
 
@@ -116,7 +116,7 @@ def test_http_is_spoken_at_the_door_alone(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_sql_lies_beside_the_module_that_runs_it(service: str) -> None:
+def test_sql_is_beside_the_module_that_runs_it(service: str) -> None:
     for path in folder(service).rglob("*.sql"):
         if path.parent.name != "migrations":
             assert path.parent.name == "storage"

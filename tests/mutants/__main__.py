@@ -34,11 +34,11 @@ def main(wanted: Sequence[str]) -> int:
         os.environ["POSTGRES_URL"] = stack.enter_context(postgres_server())
         os.environ["REDIS_URL"] = stack.enter_context(valkey_server())
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each run would compile all that it imports
-        sound, said = _run(sorted({test for one in chosen for test in one.tests}), None)
+        sound, output = _run(sorted({test for one in chosen for test in one.tests}), None)
         if sound != 0:
-            sys.stdout.write(f"{said}\nthese tests must pass before anything is planted\n")
+            sys.stdout.write(f"{output}\nthese tests must pass before anything is planted\n")
             return BROKEN
-        outcomes = [_tell(one) for one in chosen]
+        outcomes = [_report(one) for one in chosen]
     survivors = outcomes.count(SURVIVED)
     sys.stdout.write(
         f"{len(chosen)} mutants, {outcomes.count(CAUGHT)} caught, {survivors} survived, "
@@ -47,24 +47,24 @@ def main(wanted: Sequence[str]) -> int:
     return 2 if BROKEN in outcomes else 1 if survivors else 0
 
 
-def _tell(mutant: Mutant) -> int:
+def _report(mutant: Mutant) -> int:
     """Prints the mutant and who caught it."""
-    code, said = _run(mutant.tests, mutant.name)
-    caught_by = sorted(set(_FAILED.findall(said)))
+    code, output = _run(mutant.tests, mutant.name)
+    caught_by = sorted(set(_FAILED.findall(output)))
     match code, caught_by:
         case 0, _:
             outcome, words = SURVIVED, "SURVIVED"
         case 1, [_, *_]:
             outcome, words = CAUGHT, "caught by " + ", ".join(caught_by)
         case _:
-            outcome, words = BROKEN, f"COULD NOT BE PLANTED\n{said[-2_000:]}"
+            outcome, words = BROKEN, f"COULD NOT BE PLANTED\n{output[-2_000:]}"
     sys.stdout.write(f"{mutant.name:42} {words}\n")
     sys.stdout.flush()
     return outcome
 
 
 def _run(tests: Sequence[str], mutant: str | None) -> tuple[int, str]:
-    """Pytest's exit code and what it said."""
+    """Pytest's exit code and output."""
     environment = dict(os.environ)
     if mutant is not None:
         environment["CLAWBACK_MUTANT"] = mutant

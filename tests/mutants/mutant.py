@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """In this file, this text (which stands there once) becomes that one."""
+    """In this file, this text (which occurs once) becomes that one."""
 
     file: str
     old: str
@@ -14,7 +14,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A mistake somebody could make, and who must notice."""
+    """A possible mistake, and the tests that must catch it."""
 
     name: str
     changes: tuple[Change, ...]

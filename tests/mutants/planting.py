@@ -1,6 +1,6 @@
 """Plants one mutant into a pytest run, in memory: sources are changed while they are read, no file is touched.
 
-A plugin of pytest, for this purpose alone; the name of the mutant stands in ``CLAWBACK_MUTANT``.
+A plugin of pytest, for this purpose alone; the name of the mutant is in ``CLAWBACK_MUTANT``.
 """
 
 import os
@@ -66,7 +66,7 @@ class Planting(MetaPathFinder):
         return spec
 
     def text(self, file: str, text: str) -> str:
-        """What a file says with its changes."""
+        """The text of a file with its changes."""
         for change in self._changes.get(file, ()):
             pattern = fragment(change.old)
             if (count := len(pattern.findall(text))) != 1:
@@ -102,7 +102,7 @@ class Changed(SourceLoader):
 def plant(changes: Sequence[Change]) -> None:
     """From now on these sources are read with their changes, modules and texts alike."""
     planting = Planting(changes)
-    for change in changes:  # says at once when one does not fit
+    for change in changes:  # fails at once if one does not fit
         file = str(ROOT / change.file)
         planting.text(file, Path(file).read_bytes().decode())
     sys.meta_path.insert(0, planting)

@@ -95,14 +95,16 @@ def test_one_document_has_the_operations_of_all_services_and_every_reference_lea
 
 
 @each
-def test_every_operation_says_what_it_answers(one: Operation) -> None:
-    succeeded = {code: said for code, said in one.described["responses"].items() if code.startswith("2")}
+def test_every_operation_describes_its_answers(one: Operation) -> None:
+    succeeded = {
+        code: response for code, response in one.described["responses"].items() if code.startswith("2")
+    }
     assert succeeded
-    for code, said in succeeded.items():
+    for code, response in succeeded.items():
         if code == "204":
-            assert "content" not in said
+            assert "content" not in response
             continue
-        schema = one.resolved(said["content"][JSON]["schema"])
+        schema = one.resolved(response["content"][JSON]["schema"])
         named = {"properties", "oneOf", "anyOf", "items", "additionalProperties"} & set(schema)
         assert named, f"{one.name} answers {code} with anything"
         for part in one.objects(schema):
@@ -142,7 +144,7 @@ def test_what_is_anything_is_found(schema: dict[str, Any]) -> None:
 
 
 @each
-def test_every_operation_that_takes_a_body_describes_it_and_what_is_unknown_is_refused(
+def test_every_operation_with_a_body_describes_it_and_refuses_unknown_fields(
     one: Operation,
 ) -> None:
     body = one.described.get("requestBody")
@@ -192,7 +194,7 @@ def test_a_webhook_describes_its_headers_and_its_security() -> None:
 
 
 @each
-def test_every_command_says_who_may_give_it(one: Operation) -> None:
+def test_every_command_names_its_roles(one: Operation) -> None:
     if one.method == "get" or one.path.endswith("/holdings") or "/webhooks/{" in one.path:
         return
     assert one.described["x-roles"], one.name

@@ -1,4 +1,4 @@
-"""An API at an address, for callers that open connections of their own."""
+"""An API on a port, for callers that open their own connections."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from clawback_testing.waiting import until
 
 @asynccontextmanager
 async def served(app: Any, port: int) -> AsyncIterator[None]:
-    """Serves it on this port until the block ends."""
+    """Serves the application on this port until the block ends."""
     stopping = ShutdownEvent()
     serving = asyncio.create_task(serve(app, "127.0.0.1", port, stopping))
 
@@ -24,7 +24,7 @@ async def served(app: Any, port: int) -> AsyncIterator[None]:
         return True
 
     try:
-        await until(listens, what="it listens")
+        await until(listens, what="the server listens")
         yield
     finally:
         stopping.set()

@@ -1,4 +1,4 @@
-"""Every other call between services, and of a consumer, with authentication on at who is called."""
+"""The other calls between services, and by a consumer, with authentication enabled."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -52,19 +52,19 @@ pytestmark = pytest.mark.integration
 
 NAMES = ("ingester", "compliance", "analytics", "alerting", "retention")
 SUBJECTS = {"compliance": "poller", "ingester": "reader", "alerting": "reader", "search": "holder"}
-"""As the local stack makes them."""
+"""As in the local stack."""
 FEED = "metabase-revoked"
 
 
 @pytest.fixture
 def migrations() -> Sequence[Migration]:
-    """The database of a test is compliance's."""
+    """The migrations of compliance's database, which is the test's."""
     return compliance.SERVICE.all_migrations()
 
 
 @pytest.fixture
 def keys(tmp_path: Path) -> Path:
-    """The keys that everybody accepts; each is the name of its subject, in `<subject>.key`."""
+    """The keys that every service accepts; each key is its subject's name, in `<subject>.key`."""
     entries = []
     for subject, role in SUBJECTS.items():
         (tmp_path / f"{subject}.key").write_text(f"{subject}\n")
@@ -76,22 +76,22 @@ def keys(tmp_path: Path) -> Path:
 
 
 async def _always() -> None:
-    """Every order that was there at the start is dealt with."""
+    """Every order from the start is applied."""
 
 
 @dataclass
 class Peers:
-    """All that can be called: APIs and workers' probes, with authentication on."""
+    """All APIs and workers' probes, with authentication enabled."""
 
     http: httpx.AsyncClient
     folder: Path
 
     def key(self, subject: str) -> Path:
-        """The file of a key."""
+        """Returns the file of a key."""
         return self.folder / f"{subject}.key"
 
-    def shown(self, subject: str) -> dict[str, str]:
-        """The header that shows a key."""
+    def header(self, subject: str) -> dict[str, str]:
+        """Returns the header with a key."""
         return {"Authorization": f"Bearer {subject}"}
 
 
@@ -99,7 +99,7 @@ class Peers:
 async def peers(
     databases: Databases, world: World, clock: FakeClock, keys: Path, tmp_path: Path
 ) -> AsyncIterator[Peers]:
-    """Each service on a database of its own."""
+    """Each service with its own database."""
     auth = {"enable_auth": True, "api_keys_file": keys}
     outbox = PriorityOutbox()
     feed = Script([revoked_page()]).feed(name=FEED)
@@ -177,16 +177,16 @@ async def test_compliance_counts_what_the_ingester_holds(peers: Peers) -> None:
         await _as_compliance(peers, "alerting").held()
 
 
-async def test_a_key_that_only_reads_polls_nothing(peers: Peers) -> None:
+async def test_a_key_with_the_reader_role_cannot_poll(peers: Peers) -> None:
     with pytest.raises(Transient, match="403"):
         await _as_compliance(peers, "ingester").poll(FEED)
 
 
-async def test_the_key_of_compliance_does_nothing_else_at_the_ingester(peers: Peers) -> None:
-    answer = await peers.http.post(
-        f"http://ingester/api/v1/feeds/{FEED}/resume", headers=peers.shown("compliance")
+async def test_the_key_of_compliance_allows_nothing_else_at_the_ingester(peers: Peers) -> None:
+    response = await peers.http.post(
+        f"http://ingester/api/v1/feeds/{FEED}/resume", headers=peers.header("compliance")
     )
-    assert answer.status_code == 403
+    assert response.status_code == 403
 
 
 @pytest.mark.parametrize("subject", ["ingester", None])
@@ -209,14 +209,14 @@ async def test_a_store_reads_all_orders_of_compliance_to_catch_up(
             assert [item["revocation_id"] for item in found] == [str(order.revocation_id)]
 
 
-async def _asked(peers: Peers, databases: Databases, clock: FakeClock, subject: str | None) -> Any:
+async def _check_health(peers: Peers, databases: Databases, clock: FakeClock, subject: str | None) -> Any:
     addresses = {name: AnyHttpUrl(f"http://{name}") for name in NAMES if name != "alerting"}
     addresses |= {f"{name}-worker": AnyHttpUrl(f"http://{name}-worker") for name in NAMES}
     settings = AlertingSettings().model_copy(
         update={
             "services": addresses,
             "services_api_key_file": peers.key(subject) if subject else None,
-            "health_timeout_s": 10.0,  # what is asked here is the key, not the time
+            "health_timeout_s": 10.0,  # the test is about the key, not the time
             "kafka_bootstrap_servers": "127.0.0.1:1",
         }
     )
@@ -225,44 +225,44 @@ async def _asked(peers: Peers, databases: Databases, clock: FakeClock, subject: 
         Database.connect(url, name="alerting") as db,
         Redis.from_url("redis://127.0.0.1:1") as redis,
     ):
-        neighbours = HealthChecks(settings, db, clock, peers.http, redis)
+        health_checks = HealthChecks(settings, db, clock, peers.http, redis)
         try:
-            return await neighbours.ask()
+            return await health_checks.ask()
         finally:
-            await neighbours.close()
+            await health_checks.close()
 
 
-async def test_alerting_asks_everybody_how_they_are(
+async def test_alerting_checks_the_health_of_every_service(
     peers: Peers, databases: Databases, clock: FakeClock
 ) -> None:
-    asked = await _asked(peers, databases, clock, "alerting")
-    for kind in (asked.apis, asked.workers, asked.outboxes, asked.jobs, asked.details):
+    snapshot = await _check_health(peers, databases, clock, "alerting")
+    for kind in (snapshot.apis, snapshot.workers, snapshot.outboxes, snapshot.jobs, snapshot.details):
         assert {name: one.error for name, one in kind.items() if not one.ok and name != "alerting"} == {}
-    assert asked.feeds.ok
+    assert snapshot.feeds.ok
 
 
-async def test_without_its_key_alerting_learns_nothing_of_the_inside(
+async def test_without_its_key_alerting_gets_no_details(
     peers: Peers, databases: Databases, clock: FakeClock
 ) -> None:
-    asked = await _asked(peers, databases, clock, None)
-    assert {one.error for name, one in asked.jobs.items() if name != "alerting"} == {"status 401"}
-    assert asked.feeds.error == "status 401"
+    snapshot = await _check_health(peers, databases, clock, None)
+    assert {one.error for name, one in snapshot.jobs.items() if name != "alerting"} == {"status 401"}
+    assert snapshot.feeds.error == "status 401"
 
 
 @pytest.mark.parametrize(
     ("subject", "status", "state"),
     [("search", 202, "verified"), ("ingester", 403, "open"), (None, 401, "open")],
 )
-async def test_a_consumer_answers_an_order_over_http(
+async def test_a_consumer_sends_its_receipt_over_http(
     peers: Peers, world: World, subject: str | None, status: int, state: str
 ) -> None:
     (order,) = await world.revoke("up:revoked")
-    said = receipt(order, "search", dict.fromkeys(SEARCH.copy_kinds, Outcome.REMOVED), at=datetime.now(UTC))
-    answer = await peers.http.post(
+    sent = receipt(order, "search", dict.fromkeys(SEARCH.copy_kinds, Outcome.REMOVED), at=datetime.now(UTC))
+    response = await peers.http.post(
         "http://compliance/api/v1/compliance/receipts",
-        content=said.model_dump_json(),
-        headers=peers.shown(subject) if subject else {},
+        content=sent.model_dump_json(),
+        headers=peers.header(subject) if subject else {},
     )
-    assert answer.status_code == status, answer.text
+    assert response.status_code == status, response.text
     states = await world.states("up:revoked")
     assert [found for (_, holder), found in states.items() if holder == "search"] == [state]

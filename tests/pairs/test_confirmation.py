@@ -1,4 +1,4 @@
-"""Our stores ask compliance which orders it issued, over HTTP and with authentication on."""
+"""Our stores ask compliance which orders it issued, over HTTP with authentication enabled."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -49,7 +49,7 @@ REPLY_S_MAX = 5
 
 @pytest.fixture
 def migrations() -> Sequence[Migration]:
-    """The database of a test is compliance's."""
+    """The migrations of compliance's database, which is the test's."""
     return compliance.SERVICE.all_migrations()
 
 
@@ -74,41 +74,41 @@ class Store:
         self.texts = texts
 
     async def hold(self) -> None:
-        """The article arrives."""
+        """Stores the article."""
         if isinstance(self.texts, IngesterWorld):
             await self.texts.submit(self.texts.article(A))
         else:
             await self.texts.publish(self.texts.article(A))
 
     async def arrive(self, order: Any) -> None:
-        """An order arrives on the topic."""
+        """Delivers an order on the topic."""
         batch = self.texts.received([order])
         if isinstance(self.texts, IngesterWorld):
             await orders.on_orders(batch, self.texts.service)
         else:
             await on_orders(batch, self.texts.service)
 
-    async def shown(self) -> bool:
-        """Whether it is listed, or counted."""
+    async def readable(self) -> bool:
+        """Returns whether the article is readable, or counted."""
         if isinstance(self.texts, IngesterWorld):
             return await self.texts.state(A) == "live"
         return await self.texts.total() == 1
 
-    async def doubts(self) -> int:
-        """Orders about which compliance has not answered yet."""
+    async def unconfirmed(self) -> int:
+        """Returns the number of orders that compliance has not confirmed yet."""
         return int(await self.texts.db.fetchval("SELECT count(*) FROM unconfirmed_order"))
 
-    async def answered(self) -> bool:
-        """Whether compliance has answered."""
-        return not await self.doubts()
+    async def confirmed(self) -> bool:
+        """Returns whether compliance has responded about all orders."""
+        return not await self.unconfirmed()
 
     async def incidents(self) -> list[str]:
-        """What a person must look at."""
+        """Returns the kinds of the incidents."""
         return [row["kind"] for row in await self.texts.db.fetch("SELECT kind FROM incident")]
 
     @asynccontextmanager
-    async def asking(self, address: str, key_file: Path | None) -> AsyncIterator[None]:
-        """The worker's loop, as the worker runs it."""
+    async def confirming(self, address: str, key_file: Path | None) -> AsyncIterator[None]:
+        """Runs the worker's loop that confirms orders."""
         update = {"compliance_url": AnyHttpUrl(address), "compliance_api_key_file": key_file}
         object.__setattr__(
             self.texts.service, "settings", self.texts.service.settings.model_copy(update=update)
@@ -129,7 +129,7 @@ class Store:
 async def store(
     request: pytest.FixtureRequest, databases: Databases, clock: FakeClock
 ) -> AsyncIterator[Store]:
-    """Each of our stores, on a database of its own, with the article."""
+    """Each of our stores, with its own database and the article."""
     name: str = request.param
     migrations = {"ingester": ingester.SERVICE.all_migrations, "analytics": analytics.SERVICE.all_migrations}[
         name
@@ -153,38 +153,38 @@ def _api(world: World) -> Any:
     return application(compliance.SERVICE, world.service, Probes())
 
 
-async def _second_of_two(world: World) -> Any:
-    """An order whose predecessors the store has not heard of."""
+async def _second_revocation(world: World) -> Any:
+    """Returns an order whose predecessors the store has not received."""
     (first,) = await world.revoke(A)
     await reinstate(first.revocation_id, "officer", "an error", world.service)
     (order,) = await world.revoke(A)
     return order
 
 
-async def test_an_order_behind_lost_ones_withholds_at_once_and_is_applied_when_confirmed(
+async def test_an_order_after_lost_ones_withholds_at_once_and_is_applied_when_confirmed(
     store: Store, world: World, tmp_path: Path, unused_tcp_port: int
 ) -> None:
-    await store.arrive(await _second_of_two(world))
-    assert (await store.shown(), await store.doubts()) == (False, 1)
+    await store.arrive(await _second_revocation(world))
+    assert (await store.readable(), await store.unconfirmed()) == (False, 1)
     async with (
         served(_api(world), unused_tcp_port),
-        store.asking(f"http://127.0.0.1:{unused_tcp_port}", tmp_path / "store.key"),
+        store.confirming(f"http://127.0.0.1:{unused_tcp_port}", tmp_path / "store.key"),
     ):
-        await until(store.answered, what="compliance has answered", deadline_s=REPLY_S_MAX)
-    assert (await store.shown(), await store.texts.held(A), await store.incidents()) == (False, set(), [])
+        await until(store.confirmed, what="the order is confirmed", deadline_s=REPLY_S_MAX)
+    assert (await store.readable(), await store.texts.held(A), await store.incidents()) == (False, set(), [])
 
 
-async def test_an_order_that_compliance_never_issued_is_an_incident_and_the_article_is_shown_again(
+async def test_an_order_that_compliance_never_issued_opens_an_incident_and_the_article_is_released(
     store: Store, world: World, tmp_path: Path, unused_tcp_port: int
 ) -> None:
     await store.arrive(world.revocation(A, NOT_ISSUED))
-    assert (await store.shown(), await store.doubts()) == (False, 1)
+    assert (await store.readable(), await store.unconfirmed()) == (False, 1)
     async with (
         served(_api(world), unused_tcp_port),
-        store.asking(f"http://127.0.0.1:{unused_tcp_port}", tmp_path / "store.key"),
+        store.confirming(f"http://127.0.0.1:{unused_tcp_port}", tmp_path / "store.key"),
     ):
-        await until(store.answered, what="compliance has answered", deadline_s=REPLY_S_MAX)
-    assert (await store.shown(), await store.incidents()) == (True, ["order_not_issued"])
+        await until(store.confirmed, what="the order is confirmed", deadline_s=REPLY_S_MAX)
+    assert (await store.readable(), await store.incidents()) == (True, ["order_not_issued"])
 
 
 @pytest.mark.parametrize("key", [None, "wrong", "missing"])
@@ -196,24 +196,24 @@ async def test_without_the_right_key_it_stays_withheld_and_is_logged(
     with capture_logs() as logs:
         async with (
             served(_api(world), unused_tcp_port),
-            store.asking(f"http://127.0.0.1:{unused_tcp_port}", tmp_path / f"{key}.key" if key else None),
+            store.confirming(f"http://127.0.0.1:{unused_tcp_port}", tmp_path / f"{key}.key" if key else None),
         ):
-            await until(lambda: _failed(logs), what="it is logged", deadline_s=REPLY_S_MAX)
-    assert (await store.shown(), await store.doubts(), await store.incidents()) == (False, 1, [])
+            await until(lambda: _failed(logs), what="the failure is logged", deadline_s=REPLY_S_MAX)
+    assert (await store.readable(), await store.unconfirmed(), await store.incidents()) == (False, 1, [])
 
 
-async def test_while_compliance_is_away_it_stays_withheld_and_is_asked_for_again(
+async def test_while_compliance_is_unavailable_it_stays_withheld_and_the_request_is_retried(
     store: Store, world: World, tmp_path: Path, unused_tcp_port: int
 ) -> None:
-    await store.arrive(await _second_of_two(world))
+    await store.arrive(await _second_revocation(world))
     with capture_logs() as logs:
-        async with store.asking(f"http://127.0.0.1:{unused_tcp_port}", tmp_path / "store.key"):
-            await until(lambda: _failed(logs), what="it is logged", deadline_s=REPLY_S_MAX)
-            assert (await store.shown(), await store.doubts()) == (False, 1)
+        async with store.confirming(f"http://127.0.0.1:{unused_tcp_port}", tmp_path / "store.key"):
+            await until(lambda: _failed(logs), what="the failure is logged", deadline_s=REPLY_S_MAX)
+            assert (await store.readable(), await store.unconfirmed()) == (False, 1)
             async with served(_api(world), unused_tcp_port):
                 world.clock.advance(seconds=unconfirmed.FAILED_AGAIN.total_seconds())
-                await until(store.answered, what="compliance has answered", deadline_s=REPLY_S_MAX)
-    assert (await store.shown(), await store.texts.held(A)) == (False, set())
+                await until(store.confirmed, what="the order is confirmed", deadline_s=REPLY_S_MAX)
+    assert (await store.readable(), await store.texts.held(A)) == (False, set())
 
 
 def _failed(logs: Sequence[Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Compliance asks our stores for their holdings, with authentication on in each of them."""
+"""Compliance asks our stores for their holdings, with authentication enabled."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -55,7 +55,7 @@ SEARCH = AnyHttpUrl("http://search/holdings")
 
 @dataclass
 class Peers:
-    """Our stores over HTTP, each with authentication on, and a consumer that remembers what it was shown."""
+    """Our stores over HTTP with authentication enabled, and a consumer that records the credentials it receives."""
 
     http: httpx.AsyncClient
     key_file: Path
@@ -63,22 +63,22 @@ class Peers:
     ingester: IngesterWorld
     analytics: AnalyticsWorld
     shown: list[str | None] = field(default_factory=list)
-    """The credentials in each question to the consumer."""
+    """The credentials in each request to the consumer."""
 
     def accept(self, key: str) -> None:
-        """The stores accept this key, and no other."""
+        """Makes this the only key that the stores accept."""
         entry = {"subject": "compliance", "roles": [], "sha256": sha256(key.encode()).hexdigest()}
         self.keys_file.write_text(yaml.safe_dump([entry]))
 
 
 @pytest.fixture
 def migrations() -> Sequence[Migration]:
-    """The database of a test is compliance's."""
+    """The migrations of compliance's database, which is the test's."""
     return compliance.SERVICE.all_migrations()
 
 
 async def _always() -> None:
-    """Every order that was there at the start is dealt with."""
+    """Every order from the start is applied."""
 
 
 @asynccontextmanager
@@ -90,15 +90,15 @@ async def _store(databases: Databases, migrations: Sequence[Migration], name: st
 def _consumer(shown: list[str | None]) -> Starlette:
     async def holdings(request: Request) -> Response:
         shown.append(request.headers.get("authorization"))
-        asked = (await request.json())["article_ids"]
-        return JSONResponse({"items": dict.fromkeys(asked, "gone")})
+        article_ids = (await request.json())["article_ids"]
+        return JSONResponse({"items": dict.fromkeys(article_ids, "gone")})
 
     return Starlette(routes=[Route("/holdings", holdings, methods=["POST"])])
 
 
 @pytest_asyncio.fixture
 async def peers(databases: Databases, clock: FakeClock, tmp_path: Path) -> AsyncIterator[Peers]:
-    """Each store on a database of its own; the ingester has five articles."""
+    """Each store with its own database; the ingester has five articles."""
     keys_file, key_file, shown = tmp_path / "api_keys.yaml", tmp_path / "compliance.key", list[str | None]()
     keys_file.write_text("[]")
     auth = {"enable_auth": True, "api_keys_file": keys_file}
@@ -158,14 +158,14 @@ def _verifier(world: World, peers: Peers) -> HoldingsVerifier:
 
 
 async def _removed(world: World, peers: Peers) -> None:
-    """Our stores apply the order, and everybody says that it removed the article."""
+    """Applies the order in our stores; every holder sends a receipt of the removal."""
     (order,) = await world.revoke(REVOKED)
     await peers.ingester.order(order)
     await peers.analytics.order(order)
     await world.receipts(*(world.receipt(order, name) for name in (*STORES, "search")))
 
 
-async def test_a_takedown_is_verified_in_stores_that_ask_for_a_key(world: World, peers: Peers) -> None:
+async def test_a_takedown_is_verified_in_stores_that_require_a_key(world: World, peers: Peers) -> None:
     await _removed(world, peers)
     await _verifier(world, peers).verify()
     assert await world.states(REVOKED) == {
@@ -175,13 +175,13 @@ async def test_a_takedown_is_verified_in_stores_that_ask_for_a_key(world: World,
     }
 
 
-async def test_the_key_of_our_stores_is_never_shown_to_a_consumer(world: World, peers: Peers) -> None:
+async def test_the_key_of_our_stores_is_never_sent_to_a_consumer(world: World, peers: Peers) -> None:
     await _removed(world, peers)
     await _verifier(world, peers).verify()
     assert peers.shown == [None]
 
 
-async def test_a_key_that_was_replaced_is_used_without_a_restart(world: World, peers: Peers) -> None:
+async def test_a_replaced_key_is_used_without_a_restart(world: World, peers: Peers) -> None:
     await _removed(world, peers)
     verifier = _verifier(world, peers)
     peers.accept("second")
@@ -193,7 +193,7 @@ async def test_a_key_that_was_replaced_is_used_without_a_restart(world: World, p
     assert (await world.states(REVOKED))[1, "ingester"] == "verified"
 
 
-async def test_without_a_key_no_store_is_believed(world: World, peers: Peers) -> None:
+async def test_without_a_key_no_store_is_verified(world: World, peers: Peers) -> None:
     await _removed(world, peers)
     settings = world.service.settings.model_copy(update={"stores_api_key_file": None})
     keyless = replace(world.service, settings=settings)
@@ -202,7 +202,7 @@ async def test_without_a_key_no_store_is_believed(world: World, peers: Peers) ->
     assert {states[1, name] for name in STORES} == {"removed"}
 
 
-async def test_a_store_that_has_not_heard_of_the_order_verifies_nothing(world: World, peers: Peers) -> None:
+async def test_a_store_that_has_not_received_the_order_is_not_verified(world: World, peers: Peers) -> None:
     (order,) = await world.revoke(REVOKED)
     await peers.ingester.order(order)
     await world.receipts(*(world.receipt(order, name) for name in STORES))

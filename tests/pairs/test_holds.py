@@ -1,4 +1,4 @@
-"""Retention asks the ingester, which wants a key, which of the articles that a hold names are held."""
+"""Retention asks the ingester, which requires a key, which articles of a hold it has."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -37,19 +37,19 @@ OFFICER = {"X-API-Key": "officer"}
 
 @dataclass
 class Pair:
-    """Retention's API, and what the ingester holds."""
+    """Retention's service, and the ingester with its articles."""
 
     service: Service
     ingester: World
 
     async def hold(self, **body: Any) -> dict[str, Any]:
-        """What an officer who places a hold is answered."""
+        """Places a hold as an officer; returns the response."""
         transport = httpx.ASGITransport(application(SERVICE, self.service, Probes()))
         async with httpx.AsyncClient(transport=transport, base_url="http://retention/api/v1") as http:
-            asked = {"data_class": "articles", "reason": "a law suit"} | body
-            answer = await http.post("/retention/holds", json=asked, headers=OFFICER)
-        assert answer.status_code == 201, answer.text
-        found: dict[str, Any] = answer.json()
+            request = {"data_class": "articles", "reason": "a law suit"} | body
+            response = await http.post("/retention/holds", json=request, headers=OFFICER)
+        assert response.status_code == 201, response.text
+        found: dict[str, Any] = response.json()
         return found
 
 
@@ -62,14 +62,14 @@ async def _database(
 
 
 async def _always() -> None:
-    """Every order that was there at the start is dealt with."""
+    """Every order from the start is applied."""
 
 
 @pytest_asyncio.fixture
 async def pair(
     databases: Databases, clock: FakeClock, tmp_path: Path, unused_tcp_port: int
 ) -> AsyncIterator[Pair]:
-    """One article that is held, and one that was."""
+    """One stored article, and a revoked one."""
     keys, key = tmp_path / "api_keys.yaml", tmp_path / "ingester.key"
     entry = {"subject": "retention", "roles": ["reader"], "sha256": sha256(b"reader").hexdigest()}
     officer = {"subject": "ann", "roles": ["officer"], "sha256": sha256(b"officer").hexdigest()}
@@ -99,40 +99,40 @@ async def pair(
         yield Pair(assemble(ours, own_db, clock, PriorityOutbox()), world)
 
 
-async def test_a_hold_on_articles_that_are_held_warns_of_nothing(pair: Pair) -> None:
-    answer = await pair.hold(article_ids=[HELD])
-    assert (answer["article_ids_not_held"], answer["warning"]) == ([], None)
+async def test_a_hold_on_stored_articles_has_no_warning(pair: Pair) -> None:
+    hold = await pair.hold(article_ids=[HELD])
+    assert (hold["article_ids_not_held"], hold["warning"]) == ([], None)
 
 
-async def test_a_hold_names_the_ids_that_are_unknown_or_revoked_and_is_in_force(pair: Pair) -> None:
-    answer = await pair.hold(article_ids=[UNKNOWN, HELD, REVOKED])
-    assert answer["article_ids_not_held"] == [UNKNOWN, REVOKED]
-    assert answer["warning"].startswith("2 of the ids are unknown, revoked or swept")
-    assert answer["state"] == "placed"
+async def test_a_hold_reports_unknown_and_revoked_ids_and_is_in_force(pair: Pair) -> None:
+    hold = await pair.hold(article_ids=[UNKNOWN, HELD, REVOKED])
+    assert hold["article_ids_not_held"] == [UNKNOWN, REVOKED]
+    assert hold["warning"].startswith("2 of the ids are unknown, revoked or swept")
+    assert hold["state"] == "placed"
 
 
-async def test_more_ids_than_one_question_takes_are_all_asked_for(pair: Pair) -> None:
+async def test_more_ids_than_fit_into_one_request_are_all_checked(pair: Pair) -> None:
     unknown = [f"up:unknown-{number}" for number in range(1_000)]
-    answer = await pair.hold(article_ids=[*unknown, HELD])
-    assert answer["article_ids_not_held"] == unknown
+    hold = await pair.hold(article_ids=[*unknown, HELD])
+    assert hold["article_ids_not_held"] == unknown
 
 
 @pytest.mark.parametrize(
     "body", [{"everything": True}, {"data_class": "compliance_records", "article_ids": [HELD]}]
 )
-async def test_a_hold_that_names_no_articles_of_the_ingester_asks_nobody(
+async def test_a_hold_without_articles_of_the_ingester_sends_no_request(
     pair: Pair, body: dict[str, Any]
 ) -> None:
-    answer = await pair.hold(**body)
-    assert (answer["article_ids_not_held"], answer["warning"]) == (None, None)
+    hold = await pair.hold(**body)
+    assert (hold["article_ids_not_held"], hold["warning"]) == (None, None)
 
 
 @pytest.mark.parametrize(
     "update", [{"ingester_api_key_file": None}, {"ingester_url": AnyHttpUrl("http://127.0.0.1:9")}]
 )
-async def test_without_an_answer_the_hold_is_in_force_and_says_that_nobody_knows(
+async def test_without_a_response_the_hold_is_in_force_and_the_ids_are_unchecked(
     pair: Pair, update: dict[str, Any]
 ) -> None:
     settings = pair.service.settings.model_copy(update=update)
-    answer = await Pair(replace(pair.service, settings=settings), pair.ingester).hold(article_ids=[UNKNOWN])
-    assert (answer["state"], answer["article_ids_not_held"], answer["warning"]) == ("placed", None, None)
+    hold = await Pair(replace(pair.service, settings=settings), pair.ingester).hold(article_ids=[UNKNOWN])
+    assert (hold["state"], hold["article_ids_not_held"], hold["warning"]) == ("placed", None, None)

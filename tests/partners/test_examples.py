@@ -28,13 +28,13 @@ UNKNOWN_FIELDS = "odd"
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """The two services that partners write to."""
+    """The two services that partners send to."""
     with Stack(parts=PARTS) as running:
         yield running
 
 
 def call(stack: Stack, service: str, key: str) -> httpx.Client:
-    """A client of a service's API, with a role's key of the local stack."""
+    """Returns a client of a service's API with a key of the local stack."""
     secret = Path(stack.run_dir / "keys" / f"{key}.key").read_text().strip()
     return httpx.Client(
         base_url=f"http://{stack.address(f'{service}-api')}/api/v1", headers={"X-API-Key": secret}, timeout=10
@@ -77,7 +77,7 @@ async def test_every_example_that_a_partner_sends_is_accepted_on_its_topic(stack
 
 
 def test_every_submission_and_question_is_answered_over_http(stack: Stack) -> None:
-    """Fields from the future are for readers of topics: over HTTP they are refused by name, and so are revoked ids."""
+    """Unknown fields are only allowed on topics: over HTTP they are refused by name, and so are revoked ids."""
     named = {name: json.loads(message["value"]) for name, message in examples.load(ArticleSubmitted).items()}
     revoked = {one["article_id"] for one in values(RevocationNoticed)}
     expected = {
@@ -86,12 +86,12 @@ def test_every_submission_and_question_is_answered_over_http(stack: Stack) -> No
         if name == UNKNOWN_FIELDS or one["article_id"] in revoked
     }
     with call(stack, "ingester", "upstream") as http:
-        answer = http.post("/submissions", json={"items": list(named.values())})
-        assert answer.status_code == 202
-        found = {one["index"]: one["errors"][0]["code"] for one in answer.json()["refused"]}
+        response = http.post("/submissions", json={"items": list(named.values())})
+        assert response.status_code == 202
+        found = {one["index"]: one["errors"][0]["code"] for one in response.json()["refused"]}
         assert found == expected
         accepted = [one["article_id"] for index, one in enumerate(named.values()) if index not in expected]
-        assert answer.json()["accepted"] == accepted != []
+        assert response.json()["accepted"] == accepted != []
     with call(stack, "ingester", "reader") as http:
         for body in examples.bodies(QUESTION).values():
             question = json.loads(body)

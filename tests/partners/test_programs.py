@@ -1,4 +1,4 @@
-"""The partners' programs in each language, and the documents' commands, on a real stack that wants keys."""
+"""The partners' programs in each language, and the documents' commands, on a real stack that requires keys."""
 
 import json
 import os
@@ -38,7 +38,7 @@ RUN_S_MAX = 90.0
 ENDLESS_S = 3.0
 WRITTEN = [command for command in commands() if isinstance(command.where, Here)]
 PIP = {"PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
-"""Without a package index; what a build needs is installed."""
+"""Without a package index; the build tools are installed."""
 QUICK = {"METABASE_PAUSE_S": "0.05"}
 ENV = {ANY_PART: {"ENABLE_AUTH": "true"}, "ingester-worker": QUICK, "ingester-api": QUICK}
 
@@ -53,13 +53,13 @@ class Programs:
     folder: Path
 
     def command(self, name: str, *words: str) -> list[str]:
-        """How one is called."""
+        """Returns the command that runs a program."""
         return [self.interpreter, str(self.folder / f"{name}{self.suffix}"), *words]
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """All of it, with authentication on."""
+    """The complete local stack with authentication enabled."""
     with pytest.MonkeyPatch.context() as patch:
         for name in OWN_SERVERS:
             patch.delenv(name, raising=False)
@@ -69,7 +69,7 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def kept(stack: Stack) -> Iterator[ExitStack]:
-    """Holders that stay to the end: an order closes when all of them have answered."""
+    """Holders that run until the end: an order closes when all of them have sent their receipts."""
     assert stack.env
     with ExitStack() as running:
         yield running
@@ -77,7 +77,7 @@ def kept(stack: Stack) -> Iterator[ExitStack]:
 
 @pytest.fixture(scope="module", params=["node", "python"])
 def programs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Programs:
-    """As a partner has them: in a folder of its own, with kafkajs beside them."""
+    """The programs as a partner installs them: in a separate folder, with kafkajs."""
     if request.param == "python":
         return Programs("python", sys.executable, ".py", PROGRAMS)
     folder = tmp_path_factory.mktemp("node")
@@ -105,13 +105,13 @@ def upstream(stack: Stack) -> dict[str, str]:
     return environment(stack, UPSTREAM="upstream", API_KEY=key(stack, "upstream"), SIGNING_KEY_FILE=pem)
 
 
-def run(command: list[str], env: Mapping[str, str], given: str = "") -> dict[str, Any]:
-    """What a program prints, of one that ended well."""
-    ran = subprocess.run(  # noqa: S603 - our own programs
-        command, env=env, input=given, capture_output=True, text=True, timeout=RUN_S_MAX, check=False
+def run(command: list[str], env: Mapping[str, str], stdin: str = "") -> dict[str, Any]:
+    """Runs a program, which must succeed; returns its output."""
+    done = subprocess.run(  # noqa: S603 - our own programs
+        command, env=env, input=stdin, capture_output=True, text=True, timeout=RUN_S_MAX, check=False
     )
-    assert ran.returncode == 0, ran.stderr + ran.stdout
-    found: dict[str, Any] = json.loads(ran.stdout)
+    assert done.returncode == 0, done.stderr + done.stdout
+    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
@@ -122,41 +122,41 @@ def article(article_id: str) -> str:
 
 @dataclass(frozen=True)
 class Holder:
-    """A holder that runs, and what it says when it is asked."""
+    """A running holder."""
 
     name: str
     url: str
     folder: Path
 
-    def says(self, article_id: str) -> str | None:
-        """Held or gone; None before it listens."""
+    def state(self, article_id: str) -> str | None:
+        """Returns what its holdings endpoint states about an article; None before it listens."""
         try:
-            answer = httpx.post(self.url, json={"article_ids": [article_id]}, timeout=5)
+            response = httpx.post(self.url, json={"article_ids": [article_id]}, timeout=5)
         except httpx.TransportError:
             return None
-        return str(answer.json()["items"][article_id])
+        return str(response.json()["items"][article_id])
 
     def files(self) -> list[Path]:
-        """One an article; none where it is SQLite that holds them, and its log of what was."""
+        """Returns the files in its store: one per article, or none if it stores them in SQLite."""
         return [path for path in (self.folder / "store").glob("*") if path.is_file()]
 
 
 def takedown(stack: Stack, article_id: str) -> dict[str, Any]:
-    """All that happened to one article."""
+    """Returns the takedown of an article."""
     url = f"{stack.env['COMPLIANCE_URL']}/api/v1/compliance/takedowns/{article_id}"
     found: dict[str, Any] = httpx.get(url, headers={"x-api-key": key(stack, "reader")}, timeout=10).json()
     return found
 
 
 def owed(stack: Stack, article_id: str, one: Holder) -> str | None:
-    """The state of what a holder owes; None before there is an order."""
+    """Returns the state of a holder's obligation; None before there is an order."""
     obligations = takedown(stack, article_id).get("obligations", ())
     return next((each["state"] for each in obligations if each["holder"] == one.name), None)
 
 
 @contextmanager
 def holder(stack: Stack, programs: Programs, folder: Path) -> Iterator[Holder]:
-    """A holder as it comes: it registers, with an operator's key, and signs with a key of its own."""
+    """Runs the holder, which registers with an operator's key and signs with its own key."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -186,39 +186,37 @@ def holder(stack: Stack, programs: Programs, folder: Path) -> Iterator[Holder]:
 async def test_a_holder_reaches_its_first_verified_obligation_within_a_minute(
     stack: Stack, programs: Programs, kept: ExitStack, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """From its start: it registers, holds an article of an upstream system, and is seen to have removed it."""
+    """From its start: it registers, stores an article of an upstream system, and its removal is verified."""
     article_id = f"upstream:{programs.language}-{secrets.token_hex(4)}"
     began = time.monotonic()
     one = kept.enter_context(holder(stack, programs, tmp_path_factory.mktemp("holder")))
     submitted = run(programs.command("upstream_kafka", "submit"), upstream(stack), article(article_id))
     assert submitted["state"] == "published"
     assert submitted["event_id"] == str(event_id("submitted", article_id, 1))
-    await until(lambda: one.says(article_id) == "held", what="the article", deadline_s=FIRST_VERIFIED_S_MAX)
+    await until(lambda: one.state(article_id) == "held", what="held", deadline_s=FIRST_VERIFIED_S_MAX)
     noticed = run(programs.command("upstream_kafka", "revoke", article_id), upstream(stack))
     assert noticed["notice_id"] == str(event_id("noticed", "upstream", article_id))
-    await until(lambda: owed(stack, article_id, one) == "verified", what="it verified", deadline_s=60)
+    await until(lambda: owed(stack, article_id, one) == "verified", what="verified", deadline_s=60)
     took_s = time.monotonic() - began
     assert took_s < FIRST_VERIFIED_S_MAX
-    assert one.says(article_id) == "gone"
+    assert one.state(article_id) == "gone"
     found = takedown(stack, article_id)
-    answers = [said for said in found["receipts"] if said["holder"] == one.name]
-    assert all(said["authenticated"] for said in answers)
-    ids = {str(receipt_id(article_id, found["order"], one.name, said["attempt"])) for said in answers}
-    assert {said["receipt_id"] for said in answers} == ids != set()
+    receipts = [each for each in found["receipts"] if each["holder"] == one.name]
+    assert all(each["authenticated"] for each in receipts)
+    ids = {str(receipt_id(article_id, found["order"], one.name, each["attempt"])) for each in receipts}
+    assert {each["receipt_id"] for each in receipts} == ids != set()
     assert [path for path in one.files() if b"Harbour" in path.read_bytes()] == []
     sys.stdout.write(f"{programs.language}: the first verified obligation after {took_s:.1f} s\n")
 
 
-def test_an_upstream_system_submits_over_http_and_learns_what_became_of_it(
-    stack: Stack, programs: Programs
-) -> None:
+def test_an_upstream_system_submits_over_http_and_gets_the_status(stack: Stack, programs: Programs) -> None:
     article_id = f"upstream:http-{programs.language}"
     first = run(programs.command("upstream_http"), upstream(stack), article(article_id))
     assert (first["state"], first["article_id"]) == ("published", article_id)
     assert run(programs.command("upstream_http"), upstream(stack), article(article_id)) == first
 
 
-def test_a_provider_pushes_by_webhook_and_its_retry_is_known(stack: Stack, programs: Programs) -> None:
+def test_a_provider_pushes_by_webhook_and_its_retry_is_recognized(stack: Stack, programs: Programs) -> None:
     article_id = f"partner:{programs.language}"
     secret = yaml.safe_load((stack.paths.keys / "webhook_secrets.yaml").read_text())["partner"][0]
     env = environment(stack, PROVIDER="partner", WEBHOOK_SECRET=secret)
@@ -228,27 +226,27 @@ def test_a_provider_pushes_by_webhook_and_its_retry_is_known(stack: Stack, progr
     assert run(programs.command("upstream_webhook"), env, article(article_id)) == first
 
 
-def test_a_licensor_revokes_and_sees_every_prompt_holder_done(stack: Stack, programs: Programs) -> None:
+def test_a_licensor_revokes_and_its_takedowns_are_closed(stack: Stack, programs: Programs) -> None:
     ids = [f"metabase:{programs.language}-{number}" for number in range(2)]
     env = environment(stack, LICENSOR="licensor", API_KEY=key(stack, "licensor"))
-    answer = run(programs.command("licensor", *ids), env)
-    assert sorted(one["article_id"] for one in answer["items"]) == ids
-    assert all(one["closed_at"] for one in answer["items"])
-    assert run(programs.command("licensor", *ids), env) == answer
+    takedowns = run(programs.command("licensor", *ids), env)
+    assert sorted(one["article_id"] for one in takedowns["items"]) == ids
+    assert all(one["closed_at"] for one in takedowns["items"])
+    assert run(programs.command("licensor", *ids), env) == takedowns
 
 
-def test_a_key_for_somebody_else_is_refused_in_words(stack: Stack, programs: Programs) -> None:
-    """A licensor's key is for its own providers: the answer names the rule, and the program ends with it."""
+def test_a_key_of_another_licensor_is_refused_with_a_message(stack: Stack, programs: Programs) -> None:
+    """A licensor's key is limited to its own providers: the program fails with the message of the response."""
     env = environment(stack, LICENSOR="licensor", API_KEY=key(stack, "licensor"))
     command = programs.command("licensor", "upstream:somebody-else")
-    ran = subprocess.run(command, env=env, capture_output=True, text=True, timeout=RUN_S_MAX, check=False)  # noqa: S603 - ours
-    assert ran.returncode != 0
-    assert "403" in ran.stderr
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=RUN_S_MAX, check=False)  # noqa: S603 - ours
+    assert done.returncode != 0
+    assert "403" in done.stderr
 
 
 @pytest.fixture(scope="module")
 def clone(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The clone as the documents see it, in which `.run` is this stack's folder."""
+    """A copy of the clone in which `.run` is this stack's folder."""
     folder = tmp_path_factory.mktemp("clone")
     for entry in ROOT.iterdir():
         if entry.name != ".run":
@@ -258,7 +256,7 @@ def clone(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def written_environment(stack: Stack, where: Here, folder: Path) -> dict[str, str]:
-    """A user's shell with the virtual environment on its path; a service's own settings for its commands."""
+    """Returns a shell's environment with the virtual environment on its path, and the settings of the service."""
     own = stack.environment(f"{where.service}-worker") if where.service else dict(os.environ)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return {**own, **PIP, "PATH": path, "PIP_TARGET": str(folder), "CLAWBACK_RUN_DIR": str(stack.run_dir)}
@@ -271,7 +269,7 @@ def test_every_command_of_the_documents_runs_as_written(
     where = command.where
     assert isinstance(where, Here)
     process = subprocess.Popen(  # noqa: S603 - the documents are ours
-        ["bash", "-euo", "pipefail", "-c", where.instead or command.text],  # noqa: S607 - as a user has it
+        ["bash", "-euo", "pipefail", "-c", where.instead or command.text],  # noqa: S607 - as a user runs it
         cwd=clone,
         env=written_environment(stack, where, tmp_path),
         stdout=subprocess.PIPE,
@@ -280,11 +278,11 @@ def test_every_command_of_the_documents_runs_as_written(
         start_new_session=True,
     )
     try:
-        said, _ = process.communicate(timeout=ENDLESS_S if where.endless else RUN_S_MAX)
+        output, _ = process.communicate(timeout=ENDLESS_S if where.endless else RUN_S_MAX)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGTERM)
-        said, _ = process.communicate(timeout=20)
-        assert where.endless, said
+        output, _ = process.communicate(timeout=20)
+        assert where.endless, output
     else:
-        assert not where.endless, said
-        assert process.returncode in where.codes, said
+        assert not where.endless, output
+        assert process.returncode in where.codes, output

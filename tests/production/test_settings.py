@@ -183,9 +183,9 @@ def test_every_reason_is_named_at_once(service: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("ENVIRONMENT", "production")
     with pytest.raises(ValidationError) as refused:
         _settings(service)
-    told = refused.value.errors()[0]["msg"]
+    message = refused.value.errors()[0]["msg"]
     for reason in ("ENABLE_AUTH", "API_KEYS_FILE", "KAFKA_SECURITY_PROTOCOL", "DATABASE_URL", "HTTP_TLS"):
-        assert reason in told
+        assert reason in message
 
 
 @pytest.mark.parametrize("service", ALL)
@@ -198,8 +198,8 @@ def test_the_refusal_quotes_no_secret(tmp_path: Path, monkeypatch: pytest.Monkey
         monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError) as refused:
         _settings("ingester")
-    told = str(refused.value.errors(include_input=False, include_context=False, include_url=False))
-    assert "of-its-own" not in told
+    message = str(refused.value.errors(include_input=False, include_context=False, include_url=False))
+    assert "of-its-own" not in message
 
 
 @pytest.mark.parametrize(

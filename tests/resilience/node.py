@@ -1,6 +1,6 @@
 """A node that holds every kind of lease and is in the middle of the work of each, to be cut off by a test.
 
-Arguments: the addresses of an ingester's database and of compliance's, a file. Prints a line when a work begins and
+Arguments: the addresses of an ingester's database and of compliance's, a file. Prints a line when a job begins and
 when it ends, as `relay working`, `relay LeaseLost`. Each goes on when the file exists.
 """
 
@@ -44,17 +44,17 @@ from services.ingester.tests.integration.world import Script, revoked_page
 
 LOOK_S = 0.05
 POLL_S_MAX = 120.0
-"""A poll that compliance asked for does not end before the network is back."""
+"""A poll that compliance requested does not end before the network is back."""
 OWNER = "ingester"
 TIDIED, IN_A_TRANSACTION = "tidying", "tidying_in_a_transaction"
 
 Pause = Callable[[str], Awaitable[None]]
-"""Called in the middle of the work of this name."""
+"""Called in the middle of the job of this name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Works that only one process may do at a time, each under the lease that the services take for it."""
+    """Jobs that only one process may do at a time, each under the same lease as in the services."""
 
     name: str
     ingester: Ingester
@@ -62,7 +62,7 @@ class Node:
     pause: Pause
 
     @property
-    def works(self) -> dict[str, Callable[[], Coroutine[Any, Any, object]]]:
+    def jobs(self) -> dict[str, Callable[[], Coroutine[Any, Any, object]]]:
         """By name; each ends when it is done once, or when the lease is lost."""
         return {
             "relay": self.relay,
@@ -137,7 +137,7 @@ class Node:
 
 
 class _Confirming(Producer):
-    """A broker that takes everything, wherever the node is."""
+    """A broker that accepts everything, wherever the node is."""
 
     @override
     async def send(self, messages: Sequence[Message]) -> list[Outcome]:
@@ -186,29 +186,29 @@ async def opened(name: str, ingester_url: str, compliance_url: str, pause: Pause
         )
 
 
-def say(line: str) -> None:
-    """For the test."""
+def report(line: str) -> None:
+    """Print a line for the test."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 async def main(ingester_url: str, compliance_url: str, wake: str) -> None:
-    """Until all works are over."""
+    """Run until all jobs are over."""
 
-    async def pause(work: str) -> None:
-        say(f"{work} working")
+    async def pause(job: str) -> None:
+        report(f"{job} working")
         while not Path(wake).exists():  # noqa: ASYNC110, ASYNC240 - another process makes the file
             await asyncio.sleep(LOOK_S)
 
-    async def done(work: str, do: Callable[[], Awaitable[object]]) -> None:
+    async def done(job: str, do: Callable[[], Awaitable[object]]) -> None:
         try:
             await do()
         except ClawbackError as error:
-            say(f"{work} {type(error).__name__}")
-        say(f"{work} over")
+            report(f"{job} {type(error).__name__}")
+        report(f"{job} over")
 
     async with opened("node", ingester_url, compliance_url, pause) as node:
-        await asyncio.gather(*(done(name, work) for name, work in node.works.items()))
+        await asyncio.gather(*(done(name, job) for name, job in node.jobs.items()))
 
 
 if __name__ == "__main__":

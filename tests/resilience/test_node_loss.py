@@ -24,7 +24,7 @@ from clawback_contracts.sweep.v1 import Action, SweepRequested
 from clawback_local import postgres
 from clawback_local.processes import tied
 from clawback_testing.databases import Databases
-from clawback_testing.listening import ping
+from clawback_testing.subscribers import ping
 from clawback_testing.waiting import until
 from tests.resilience import namespaces
 from tests.resilience.namespaces import SERVER, Wire, wire
@@ -41,14 +41,14 @@ TAKEN_OVER_S_MAX = 30.0
 BEGUN_S_MAX = 60.0
 NODE = "tests.resilience.node"
 PORT, PASSWORD = 5432, "of-this-test-alone"
-WORKS = {"relay", "sweeper", "run", "feed", TIDIED, IN_A_TRANSACTION}
+JOBS = {"relay", "sweeper", "run", "feed", TIDIED, IN_A_TRANSACTION}
 OWN_RECORDS = {"lease", "feed_poll"}
 """Who holds a lease, and what a pass over a feed records of itself alone."""
 
 
 @contextmanager
 def _server(made: Wire, folder: Path) -> Iterator[str]:
-    """A PostgreSQL in its namespace; gives the administrator's address on a socket that has no network in between."""
+    """A PostgreSQL in its namespace; yields the administrator's address on a socket that has no network in between."""
     folder.chmod(0o777)  # the server's user makes its socket there
     data, user = folder / "data", postgres.user()
     postgres.create(data, PASSWORD, user=user)
@@ -89,7 +89,7 @@ async def _databases(admin: str) -> AsyncIterator[tuple[str, str]]:
         yield one, other
 
 
-async def _give_work(node: Node) -> None:
+async def _prepare_jobs(node: Node) -> None:
     """To the relay, to the sweeper, and something to tidy; the others find theirs."""
     service = node.ingester
     now = service.clock.now()
@@ -142,13 +142,13 @@ async def _lost(made: Wire, ingester_url: str, compliance_url: str, wake: Path) 
         await process.wait()
 
 
-async def _all_say(process: Process, word: str, works: set[str]) -> None:
+async def _all_print(process: Process, word: str, jobs: set[str]) -> None:
     assert process.stdout is not None
-    missing = set(works)
+    missing = set(jobs)
     while missing:
         line = (await asyncio.wait_for(process.stdout.readline(), BEGUN_S_MAX)).decode().strip()
         assert line, f"the node ended before it printed {word!r} for {missing}"
-        missing -= {work for work in missing if line == f"{work} {word}"}
+        missing -= {job for job in missing if line == f"{job} {word}"}
 
 
 async def _content(node: Node) -> dict[str, list[str]]:
@@ -166,42 +166,42 @@ async def _content(node: Node) -> dict[str, list[str]]:
 
 
 async def _take_over(node: Node) -> None:
-    """It does all works, each as soon as its lease is free.
+    """Run all jobs, each as soon as its lease is free.
 
     Raises:
         AssertionError: a lease outlived its holder by too much.
     """
-    works = {name: asyncio.create_task(work()) for name, work in node.works.items()}
-    _, late = await asyncio.wait(works.values(), timeout=TAKEN_OVER_S_MAX)
-    for work in late:
-        work.cancel()
-    assert {name for name, work in works.items() if work in late} == set(), "not taken over within 30 s"
-    await asyncio.gather(*works.values())
+    jobs = {name: asyncio.create_task(job()) for name, job in node.jobs.items()}
+    _, late = await asyncio.wait(jobs.values(), timeout=TAKEN_OVER_S_MAX)
+    for job in late:
+        job.cancel()
+    assert {name for name, job in jobs.items() if job in late} == set(), "not taken over within 30 s"
+    await asyncio.gather(*jobs.values())
 
 
 async def test_a_lost_node_is_replaced_within_30_seconds_and_changes_nothing_when_it_is_back() -> None:
     taken_over: dict[str, float] = {}
     lost_at = 0.0
 
-    async def begun(work: str) -> None:
-        taken_over[work] = time.monotonic() - lost_at
+    async def begun(job: str) -> None:
+        taken_over[job] = time.monotonic() - lost_at
 
     with TemporaryDirectory(prefix="clawback-") as name, wire() as made:
         folder = Path(name)
         with _server(made, folder) as admin:
             async with _databases(admin) as urls, opened("successor", *urls, begun) as successor:
-                await _give_work(successor)
+                await _prepare_jobs(successor)
                 async with _lost(made, *urls, folder / "wake") as node:
-                    await _all_say(node, "working", WORKS)
+                    await _all_print(node, "working", JOBS)
                     made.cut()
                     lost_at = time.monotonic()
                     await _take_over(successor)
-                    assert taken_over.keys() == WORKS
+                    assert taken_over.keys() == JOBS
                     assert min(taken_over.values()) > 1, "it held no lease"
                     before = await _content(successor)
                     made.reconnect()
                     (folder / "wake").touch()
-                    await _all_say(node, "over", set(successor.works))
+                    await _all_print(node, "over", set(successor.jobs))
                 after = await _content(successor)
-    assert before["ingester.tidied"] == [f"({work},successor)" for work in (TIDIED, IN_A_TRANSACTION)]
+    assert before["ingester.tidied"] == [f"({job},successor)" for job in (TIDIED, IN_A_TRANSACTION)]
     assert {table for table in before if before[table] != after[table]} == set()

@@ -122,7 +122,7 @@ async def _a_takedown_is_overdue(world: World) -> None:
 async def _freeze_and_kill(world: World) -> int:
     """Two leaders freeze and three die; the others lead, and resolve what the frozen have raised.
 
-    Gives what `_resume_feed` gives.
+    Returns the result of `_resume_feed`.
     """
     frozen = {worker: await _leader(world, worker) for worker in ("ingester-worker", "compliance-worker")}
     pids = [await world.in_thread(world.stack.pid, one) for one in frozen.values()]
@@ -172,7 +172,7 @@ async def _stop_feed(world: World) -> None:
 
 
 async def _resume_feed(world: World) -> int:
-    """A person makes it due at once. Gives how many calls there were before."""
+    """Resume the feed as an operator; return the number of calls before."""
     before = len((await world.simulator.truth()).calls["articles"].at)
     answer = await world.ingester.post(f"/feeds/{FEED}/resume", headers=world.key("operator"))
     assert answer.status_code == httpx.codes.NO_CONTENT, answer.text
@@ -181,10 +181,10 @@ async def _resume_feed(world: World) -> int:
 
 
 async def _until_status(world: World, name: str, status: str) -> None:
-    async def is_so() -> bool:
+    async def has_status() -> bool:
         return bool(await world.value("alerting", STATUS, name) == status)
 
-    await world.until(f"{name} is {status}", is_so, within_s=WITHIN_S)
+    await world.until(f"{name} is {status}", has_status, within_s=WITHIN_S)
 
 
 async def _polls(world: World, resumed: Collection[int]) -> list[str]:
@@ -210,7 +210,7 @@ async def _polls(world: World, resumed: Collection[int]) -> list[str]:
 
 async def _flaps(world: World) -> list[str]:
     """By the topic of alerts: what does not alternate, or was not raised as often as there was a cause."""
-    said: dict[str, dict[str, tuple[datetime, str, type]]] = defaultdict(dict)
+    events_of: dict[str, dict[str, tuple[datetime, str, type]]] = defaultdict(dict)
 
     def take(records: Iterable[object]) -> None:
         for record in records:
@@ -220,12 +220,16 @@ async def _flaps(world: World) -> list[str]:
                 continue
             event = kind.model_validate_json(record.value)  # type: ignore[attr-defined]
             at = event.raised_at if isinstance(event, AlertRaised) else event.resolved_at
-            said[event.fingerprint][cloudevents.attribute(headers, "ce_id") or ""] = (at, event.name, kind)
+            events_of[event.fingerprint][cloudevents.attribute(headers, "ce_id") or ""] = (
+                at,
+                event.name,
+                kind,
+            )
 
     await scanning.read_topics(world, take, (AlertRaised.TOPIC,))
     raised = Counter[str]()
     flaps = []
-    for events in said.values():
+    for events in events_of.values():
         ordered = sorted(events.values(), key=lambda one: one[0])
         kinds = [kind for _, _, kind in ordered]
         name = ordered[0][1]

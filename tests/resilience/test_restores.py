@@ -1,4 +1,4 @@
-"""Any database can be restored alone, from a backup that is older than much of what the others know."""
+"""Any database can be restored alone, from a backup that is older than much of the data of the others."""
 
 from datetime import UTC, datetime
 from itertools import product
@@ -49,19 +49,19 @@ async def test_a_database_is_restored_alone(
     await restores.stop_feeds(world)
     await numbers.look(world)
     orders = await restores.orders(world)
-    wiped_at = await restores.set_back(world, backups.dumps[service], service, broker_wiped=broker_wiped)
+    wiped_at = await restores.restore(world, backups.dumps[service], service, broker_wiped=broker_wiped)
     since = datetime.now(UTC)
     if not broker_wiped:
         await published.look(world)
     async with Watching(world, done.revoked) as watching:
-        await restores.come_back(world, service, done, wiped_at)
+        await restores.restart(world, service, done, wiped_at)
         known = await restores.orders(world)
         await restores.catch_up(world)
         await restores.alert_is_known(world, since)
         await restores.resume_feed(world)
         await faults.drained(world, f"restore of the database of {service}", sending_again=True)
         forgotten = await restores.alerts_end(world, changed_at)
-        problems = await restores.judged(world, done)
+        problems = await restores.verify(world, done)
     await numbers.look(world)
     assert watching.refused, "nobody has asked for what is revoked"
     assert watching.readable == set()

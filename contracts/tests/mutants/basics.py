@@ -19,7 +19,7 @@ MUTANTS = (
                 "            removes = removes or status_of(order) is Status.REVOKED\n",
             ),
         ),
-        at(RULES, "test_a_reinstatement_whose_revocation_was_passed_over_still_takes_the_old_text"),
+        at(RULES, "test_a_reinstatement_whose_revocation_was_skipped_still_removes_the_old_text"),
     ),
     Mutant(
         "an order is believed whatever number it names before itself",
@@ -32,7 +32,7 @@ MUTANTS = (
         ),
         at(
             f"{INGESTER_INTEGRATION}/test_unconfirmed.py",
-            "test_a_forged_revocation_with_a_jump_withholds_is_reported_and_changes_nothing",
+            "test_a_forged_revocation_with_a_gap_withholds_is_reported_and_changes_nothing",
         ),
     ),
     Mutant(

@@ -7,8 +7,8 @@ COPIES = f"{CONTRACTS}/holder/copies.py"
 ANSWERS = f"{CONTRACTS}/holder/answers.py"
 CLOUDEVENTS = f"{CONTRACTS}/cloudevents.py"
 TESTS = "contracts/tests/test_holder.py"
-DECIDES = at(TESTS, "test_a_holder_decides_as_the_vectors_say")
-SHOWS = at(TESTS, "test_an_article_is_shown_as_the_vectors_say")
+DECIDES = at(TESTS, "test_a_holder_decides_as_in_the_vectors")
+SHOWS = at(TESTS, "test_an_article_is_shown_as_in_the_vectors")
 
 
 def _decision(name: str, file: str, old: str, new: str) -> Mutant:

@@ -32,7 +32,7 @@ from clawback_simulator.codes import MESSAGES
         ("rateLimits", {"limit": 1}, "1022"),
     ],
 )
-async def test_what_the_provider_does_not_accept_gets_its_code(
+async def test_a_rejected_request_gets_the_providers_code(
     reader: Any, name: str, params: dict[str, Any], code: str
 ) -> None:
     assert await reader.code(name, **params) == code
@@ -63,7 +63,7 @@ async def test_every_code_can_be_injected(
     assert "FAILURE" in answer.text
 
 
-async def test_a_failure_comes_with_200_or_4xx_and_in_new_or_old_words(
+async def test_a_failure_has_status_200_or_4xx_and_new_or_old_fields(
     control: SimulatorClient, reader: Any
 ) -> None:
     await control.set(failure_status="natural", failure_field="message")
@@ -75,7 +75,7 @@ async def test_a_failure_comes_with_200_or_4xx_and_in_new_or_old_words(
     assert (await reader.get("articles", limit=0)).status_code == 418
 
 
-async def test_a_call_within_the_pause_is_rejected_and_does_not_prolong_it(
+async def test_a_call_within_the_pause_is_rejected_and_does_not_extend_it(
     control: SimulatorClient, reader: Any
 ) -> None:
     await control.script({"action": "set_clock", "at": "2026-11-01T00:00:00Z", "frozen": True})
@@ -93,7 +93,7 @@ async def test_a_call_within_the_pause_is_rejected_and_does_not_prolong_it(
     assert truth.calls["articles"].ok == 3
 
 
-async def test_what_shares_a_pause_can_be_set(control: SimulatorClient, reader: Any) -> None:
+async def test_the_scope_of_a_pause_can_be_set(control: SimulatorClient, reader: Any) -> None:
     await control.set(pause_s=20, pause_scope="endpoint")
     assert await reader.code("articles", number_of_slices=2, slice_number=0) is None
     assert await reader.code("revokedArticles") is None
@@ -104,7 +104,7 @@ async def test_what_shares_a_pause_can_be_set(control: SimulatorClient, reader: 
     assert await reader.code("articles", number_of_slices=2, slice_number=1) == "1004"
 
 
-async def test_the_minutes_quota_begins_anew_with_the_clocks_minute(
+async def test_the_quota_per_minute_resets_with_the_clocks_minute(
     control: SimulatorClient, reader: Any
 ) -> None:
     await control.script({"action": "set_clock", "at": "2026-11-01T00:00:59Z", "frozen": True})

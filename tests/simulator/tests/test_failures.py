@@ -76,13 +76,13 @@ async def test_a_truncated_answer_is_the_start_of_the_correct_one(
     assert len(cut.content) < len(whole.content)
 
 
-async def test_a_page_of_html_comes_with_200(control: SimulatorClient, reader: Any) -> None:
+async def test_a_page_of_html_has_status_200(control: SimulatorClient, reader: Any) -> None:
     await control.fail("articles", "html")
     answer = await reader.get("articles")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
 
 
-async def test_an_empty_answer_comes_with_200(control: SimulatorClient, reader: Any) -> None:
+async def test_an_empty_answer_has_status_200(control: SimulatorClient, reader: Any) -> None:
     await control.fail("revokedArticles", "empty")
     answer = await reader.get("revokedArticles")
     assert (answer.status_code, answer.content) == (200, b"")
@@ -121,9 +121,9 @@ async def test_a_gzip_bomb_is_small_on_the_wire_and_large_unpacked(
 
 async def test_a_body_labelled_gzip_may_not_be_gzip(control: SimulatorClient, reader: Any) -> None:
     await control.fail("articles", "not_gzip")
-    with pytest.raises(httpx.DecodingError) as told:
+    with pytest.raises(httpx.DecodingError) as caught:
         await reader.get("articles")
-    assert isinstance(told.value.__cause__, zlib.error)
+    assert isinstance(caught.value.__cause__, zlib.error)
 
 
 async def test_a_failure_has_its_code_and_status(control: SimulatorClient, reader: Any) -> None:

@@ -12,7 +12,7 @@ from clawback_simulator.simulator import Simulator
 from clawback_simulator.world import SEQUENCE_STEP_MAX, SEQUENCE_STEP_MIN
 
 
-async def test_a_walk_from_zero_gives_every_article_once_in_sequence(
+async def test_a_walk_from_zero_returns_every_article_once_in_sequence(
     control: SimulatorClient, reader: Any
 ) -> None:
     published = await control.publish(250)
@@ -22,7 +22,7 @@ async def test_a_walk_from_zero_gives_every_article_once_in_sequence(
     assert numbers == sorted(set(numbers))
 
 
-async def test_sequence_steps_are_sparse_and_as_wide_as_was_seen(
+async def test_sequence_steps_are_sparse_and_as_wide_as_observed(
     simulator: Simulator, control: SimulatorClient
 ) -> None:
     await control.publish(5_000)
@@ -50,7 +50,7 @@ async def test_a_cursor_is_exclusive_and_past_the_end_is_an_empty_success(
     assert empty == {"status": "SUCCESS", "articles": []}
 
 
-async def test_without_a_cursor_only_the_newest_comes(control: SimulatorClient, reader: Any) -> None:
+async def test_without_a_cursor_only_the_newest_is_returned(control: SimulatorClient, reader: Any) -> None:
     published = await control.publish(3)
     page = await reader.json("articles")
     assert [one["id"] for one in page["articles"]] == published.ids[-1:]
@@ -88,12 +88,12 @@ async def test_articles_are_as_odd_as_real_ones(control: SimulatorClient, reader
     assert any("commentsUrl" not in one for one in found)
 
 
-async def test_the_texts_are_about_as_long_as_asked(control: SimulatorClient, reader: Any) -> None:
+async def test_the_texts_are_about_as_long_as_requested(control: SimulatorClient, reader: Any) -> None:
     await control.publish(3, body_bytes=20_000, without_body=False)
     assert all(19_000 < len(one["content"]) <= 20_100 for one in await reader.walk())
 
 
-async def test_dates_can_be_asked_for(control: SimulatorClient, reader: Any) -> None:
+async def test_dates_can_be_requested(control: SimulatorClient, reader: Any) -> None:
     await control.script({"action": "set_clock", "at": "2026-11-01T00:00:00Z", "frozen": True})
     await control.publish(
         1,
@@ -146,7 +146,7 @@ async def test_slices_part_the_feed_without_overlap(control: SimulatorClient, re
     assert await reader.walk(number_of_slices=3, slice_number=3) == parts[2]
 
 
-async def test_compact_leaves_out_what_is_empty(control: SimulatorClient, reader: Any) -> None:
+async def test_compact_omits_empty_fields(control: SimulatorClient, reader: Any) -> None:
     await control.publish(5)
     whole = (await reader.json("articles", sequence_id=0))["articles"]
     compact = (await reader.json("articles", sequence_id=0, compact="true"))["articles"]
@@ -154,7 +154,7 @@ async def test_compact_leaves_out_what_is_empty(control: SimulatorClient, reader
     assert [one["id"] for one in compact] == [one["id"] for one in whole]
 
 
-async def test_gzip_comes_only_when_asked(control: SimulatorClient, reader: Any) -> None:
+async def test_gzip_is_used_only_when_requested(control: SimulatorClient, reader: Any) -> None:
     await control.publish(20)
     plain = await reader.http.get(
         "/api/v10/articles?key=k&sequence_id=0", headers={"accept-encoding": "identity"}
@@ -177,8 +177,8 @@ async def test_pages_rendered_beforehand_are_the_same_pages(
     fresh: httpx.Response = await reader.get("articles", sequence_id=0, limit=10, format=form)
     assert await control.prerender(form, limit=10, gzip=packed) == 3
     assert len(simulator.pages) == 3
-    kept: httpx.Response = await reader.get("articles", sequence_id=0, limit=10, format=form)
-    assert kept.content == fresh.content
+    cached: httpx.Response = await reader.get("articles", sequence_id=0, limit=10, format=form)
+    assert cached.content == fresh.content
     plain = await reader.http.get(
         f"/api/v10/articles?key=k&sequence_id=0&limit=10&format={form}",
         headers={"accept-encoding": "identity"},

@@ -82,9 +82,9 @@ async def test_a_port_in_use_is_reported() -> None:
             url.rsplit(":", 1)[1],
             stderr=asyncio.subprocess.PIPE,
         )
-        _, told = await asyncio.wait_for(second.communicate(), 20)
+        _, errors = await asyncio.wait_for(second.communicate(), 20)
         assert second.returncode == 2
-        assert told.decode().startswith("cannot listen on 127.0.0.1:")
+        assert errors.decode().startswith("cannot listen on 127.0.0.1:")
     finally:
         process.terminate()
         await asyncio.wait_for(process.wait(), 10)

@@ -71,7 +71,7 @@ async def test_the_list_has_either_name_in_both_forms(
 @pytest.mark.parametrize(
     ("place", "top", "inside"), [("element", False, True), ("top", True, False), ("both", True, True)]
 )
-async def test_the_next_cursor_stands_at_the_top_or_in_the_elements(
+async def test_the_next_cursor_is_at_the_top_or_in_the_elements(
     control: SimulatorClient, reader: Any, place: str, *, top: bool, inside: bool
 ) -> None:
     await control.set(revoked_next=place)
@@ -96,14 +96,16 @@ async def test_a_malformed_answer_has_no_list_of_entries(
     assert (await reader.xml("revokedArticles")).find(".//article/id") is None
 
 
-async def test_the_providers_own_time_comes_only_when_asked(control: SimulatorClient, reader: Any) -> None:
+async def test_the_providers_own_time_is_sent_only_when_requested(
+    control: SimulatorClient, reader: Any
+) -> None:
     await control.script({"action": "set_clock", "at": "2026-11-02T00:00:00Z", "frozen": True})
     await control.revoke(unknown=1)
     await control.revoke(unknown=1, timestamp=True)
     await control.revoke(unknown=1, ago_s=86_400)
     entries = (await reader.json("revokedArticles"))["revokedArticles"]
-    told = [entry.get("revokedDate") for entry in entries]
-    assert told == [None, "2026-11-02T00:00:00Z", "2026-11-01T00:00:00Z"]
+    times = [entry.get("revokedDate") for entry in entries]
+    assert times == [None, "2026-11-02T00:00:00Z", "2026-11-01T00:00:00Z"]
 
 
 async def test_a_revoked_article_stays_on_the_feed_unless_withheld(
@@ -118,7 +120,7 @@ async def test_a_revoked_article_stays_on_the_feed_unless_withheld(
     assert [one["id"] for one in await reader.walk()][-1:] == again.ids
 
 
-async def test_a_reserved_article_is_revoked_first_and_comes_afterwards(
+async def test_a_reserved_article_is_revoked_first_and_arrives_afterwards(
     control: SimulatorClient, reader: Any
 ) -> None:
     revoked = await control.revoke(reserved=3)
@@ -132,7 +134,7 @@ async def test_a_reserved_article_is_revoked_first_and_comes_afterwards(
 
 
 @pytest.mark.parametrize("text", ["same", "old", "new"])
-async def test_a_revoked_article_comes_again_with_the_text_asked_for(
+async def test_a_revoked_article_is_redelivered_with_the_requested_text(
     control: SimulatorClient, reader: Any, text: str
 ) -> None:
     published = await control.publish(1, without_body=False)
@@ -150,7 +152,7 @@ async def test_a_revoked_article_comes_again_with_the_text_asked_for(
     assert truth.articles[0].versions == [1, 2, {"same": 2, "old": 1, "new": 3}[text]]
 
 
-async def test_what_cannot_be_revoked_or_redelivered_is_refused_and_changes_nothing(
+async def test_an_impossible_revocation_or_redelivery_is_refused_and_changes_nothing(
     control: SimulatorClient,
 ) -> None:
     published = await control.publish(2)

@@ -38,7 +38,7 @@ async def test_entries_are_listed_the_newest_first_and_deleted_ones_stay_as_such
     assert ids[0] in (await http.get("/a")).text
 
 
-async def test_a_state_that_is_known_is_304_and_an_etag_counts_more_than_a_time(
+async def test_an_unchanged_state_is_304_and_an_etag_overrides_a_time(
     feed: FeedControl, http: httpx.AsyncClient
 ) -> None:
     await feed.publish()
@@ -63,7 +63,7 @@ async def test_a_state_that_is_known_is_304_and_an_etag_counts_more_than_a_time(
         ("redirect", 302),
     ],
 )
-async def test_so_many_answers_fail_and_the_next_does_not(
+async def test_the_requested_number_of_answers_fail_and_the_next_does_not(
     feed: FeedControl, http: httpx.AsyncClient, mode: Mode, status: int
 ) -> None:
     await feed.publish()
@@ -76,7 +76,7 @@ async def test_so_many_answers_fail_and_the_next_does_not(
     assert (await http.get("/a")).content == sound
 
 
-async def test_feeds_are_apart_and_a_reset_forgets_them(
+async def test_feeds_are_independent_and_a_reset_deletes_them(
     feed: FeedControl, http: httpx.AsyncClient, control: SimulatorClient
 ) -> None:
     (one,) = await feed.publish()

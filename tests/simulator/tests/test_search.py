@@ -53,7 +53,9 @@ async def test_a_search_pages_in_both_directions(reader: Any, found: list[dict[s
     assert int(first["totalResults"]) - int(second["totalResults"]) == 100
 
 
-async def test_scores_and_keywords_come_only_when_asked(reader: Any, found: list[dict[str, Any]]) -> None:
+async def test_scores_and_keywords_are_sent_only_when_requested(
+    reader: Any, found: list[dict[str, Any]]
+) -> None:
     assert found
     plain = await reader.json("searchArticles", query="title:cnry", limit=1)
     assert "relevanceScore" not in plain["articles"][0]

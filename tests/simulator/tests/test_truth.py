@@ -7,7 +7,9 @@ from clawback_simulator.client import SimulatorClient
 from clawback_simulator.truth import Truth
 
 
-async def test_the_truth_knows_every_article_and_where_it_came(control: SimulatorClient, reader: Any) -> None:
+async def test_the_truth_has_every_article_and_where_it_was_delivered(
+    control: SimulatorClient, reader: Any
+) -> None:
     await control.publish(20)
     held = await control.reserve(3)
     updated = await control.update(count=4)
@@ -22,7 +24,7 @@ async def test_the_truth_knows_every_article_and_where_it_came(control: Simulato
     assert truth.published_ids == truth.live_ids == set(by_id)
 
 
-async def test_the_truth_knows_every_revocation_in_order(control: SimulatorClient, reader: Any) -> None:
+async def test_the_truth_has_every_revocation_in_order(control: SimulatorClient, reader: Any) -> None:
     await control.publish(30)
     first = await control.revoke(count=5, unknown=2, reserved=1, ago_s=3600)
     second = await control.revoke(repeat=3, ids=["123"])
@@ -57,7 +59,7 @@ async def test_the_truth_has_what_each_reader_received(control: SimulatorClient,
     assert (log.endpoint, log.next_cursor, log.served) == ("revokedArticles", revoked.last_sequence, 2)
 
 
-async def test_an_answer_that_was_spoilt_served_nothing(control: SimulatorClient, reader: Any) -> None:
+async def test_a_damaged_answer_counts_as_not_served(control: SimulatorClient, reader: Any) -> None:
     await control.publish(5)
     for mode in ("truncated", "wrong_content_type", "html", "gzip_bomb"):
         await control.fail("articles", mode, bomb_bytes=1000)
@@ -87,10 +89,10 @@ async def test_every_canary_is_in_its_text_and_nowhere_else(control: SimulatorCl
         assert all(marks[place] in places[place] for place in marks)
         seen |= set(marks.values())
     assert seen == set(truth.tokens())
-    assert len(seen) == sum(len(places) for told in truth.canaries.values() for places in told.values())
+    assert len(seen) == sum(len(places) for facts in truth.canaries.values() for places in facts.values())
 
 
-async def test_the_truth_knows_by_what_each_article_is_counted(control: SimulatorClient, reader: Any) -> None:
+async def test_the_truth_has_the_facets_of_each_article(control: SimulatorClient, reader: Any) -> None:
     old = (await control.publish(1, dated_days_ago=3000)).ids[0]
     await control.publish(40)
     await control.update(count=5)
@@ -98,19 +100,19 @@ async def test_the_truth_knows_by_what_each_article_is_counted(control: Simulato
     truth = await control.truth(facets=True)
     assert truth.facets is not None
     assert truth.facets.keys() == last.keys()
-    for article_id, told in truth.facets.items():
+    for article_id, facts in truth.facets.items():
         one = last[article_id]
-        assert told.published == one["publishedDate"]
-        assert told.feed_id == one["source"]["feed"]["id"]
-        assert told.language_code == one["languageCode"]
-        assert told.topics == [topic["name"] for topic in one["topics"]]
-        assert told.licenses == [licence["name"] for licence in one["licenses"]]
+        assert facts.published == one["publishedDate"]
+        assert facts.feed_id == one["source"]["feed"]["id"]
+        assert facts.language_code == one["languageCode"]
+        assert facts.topics == [topic["name"] for topic in one["topics"]]
+        assert facts.licenses == [licence["name"] for licence in one["licenses"]]
     dated = {one.id: one.dated for one in truth.articles}
     apart = datetime.fromisoformat(last[old]["publishedDate"]) - datetime.fromisoformat(dated[old])
     assert abs(apart) < timedelta(minutes=11)  # the others: up to half a day
 
 
-async def test_tokens_can_be_asked_for_some_articles(control: SimulatorClient) -> None:
+async def test_tokens_of_some_articles_can_be_requested(control: SimulatorClient) -> None:
     await control.publish(10)
     gone = (await control.revoke(count=2, unknown=1)).all_ids
     truth = await control.truth(canaries=True)

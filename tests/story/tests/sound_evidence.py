@@ -80,7 +80,7 @@ def sound() -> Evidence:
         ),
         outliving=frozenset({SWEPT}),
         swept_answers={SWEPT: 410},
-        sent=tuple(_told(number, *one) for number, one in enumerate(TOLD)),
+        sent=tuple(_notification(number, *one) for number, one in enumerate(TOLD)),
         miscounted=0,
         rollups=3,
     )
@@ -188,7 +188,7 @@ TOLD = (
 )
 
 
-def _told(number: int, by: str, subject: str) -> Sent:
+def _notification(number: int, by: str, subject: str) -> Sent:
     return Sent(NOW, by, OFFICER[by], subject, f"message-{number}")
 
 

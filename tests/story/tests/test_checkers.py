@@ -37,7 +37,7 @@ from tests.story.tests.sound_evidence import (
 
 DEFECTS: list[tuple[str, str, Plant]] = [
     ("a notice that was lost", "C1 lost", ledger(notices=())),
-    ("an order that was never given", "C1 lost", ledger(orders=())),
+    ("an order that was never issued", "C1 lost", ledger(orders=())),
     ("a holder that never finished", "C1 lost", obligations("search", state="notified")),
     ("an order that is not closed", "C1 lost", order(closed_at=None)),
     ("a revoked id in a store", "C2 resurrected", store(0, ids=frozenset({HELD, GONE}))),
@@ -50,7 +50,7 @@ DEFECTS: list[tuple[str, str, Plant]] = [
         expected(absent=frozenset({HELD}), held={}),
     ),
     ("an API that serves", "C2 resurrected", evidence(api_answers={GONE: 200})),
-    ("an API that was not asked", "C2 resurrected", evidence(api_answers={})),
+    ("an API that was not queried", "C2 resurrected", evidence(api_answers={})),
     ("an API that forgot", "C2 resurrected", evidence(api_revoked=frozenset())),
     ("unknown taken for gone", "C2 resurrected", evidence(holdings={"search": {GONE: "unknown"}})),
     (
@@ -111,7 +111,7 @@ DEFECTS: list[tuple[str, str, Plant]] = [
     ),
     ("nothing was broken", "C10 vacuity", history(faults=[])),
     ("a fault that met nothing", "C10 vacuity", history(faults=[Fault("SIGKILL", NOW, 0)])),
-    ("a failure that never came", "C10 vacuity", evidence(injected={})),
+    ("a failure that was never injected", "C10 vacuity", evidence(injected={})),
     ("nobody read", "C10 vacuity", history(served=[])),
     ("a search that finds nothing", "C10 vacuity", topics(content_tokens=0)),
     ("nothing searched", "C10 vacuity", evidence(scanned={})),
@@ -134,17 +134,17 @@ DEFECTS: list[tuple[str, str, Plant]] = [
         lambda e: replace(e, history=replace(e.history, counts=e.history.counts[:3])),
     ),
     ("nothing counted", "C12 miscounted", evidence(rollups=0)),
-    ("a summary that nobody was sent", "C13 untold", without("mail", operation_checkers.SUMMARY)),
-    ("a failed run without a text message", "C13 untold", without("sms", operation_checkers.FAILED)),
-    ("revoked articles without a mail", "C13 untold", without("mail", operation_checkers.FOUND)),
+    ("a summary that nobody was sent", "C13 not notified", without("mail", operation_checkers.SUMMARY)),
+    ("a failed run without a text message", "C13 not notified", without("sms", operation_checkers.FAILED)),
+    ("revoked articles without a mail", "C13 not notified", without("mail", operation_checkers.FOUND)),
     (
         "two mails on one failed run",
-        "C13 untold",
+        "C13 not notified",
         sent(lambda sent: (*sent, replace(sent[0], reference="another"))),
     ),
     (
-        "somebody else was told",
-        "C13 untold",
+        "somebody else was notified",
+        "C13 not notified",
         sent(lambda sent: tuple(replace(one, to="nobody@clawback.example") for one in sent)),
     ),
     ("a swept id in a store", "C14 unswept", store(0, ids=frozenset({HELD, SWEPT}))),
@@ -157,7 +157,7 @@ DEFECTS: list[tuple[str, str, Plant]] = [
     ("an owner that removed what was held", "C14 unswept", sweeps(removed_ever=2, held=0)),
     ("nothing on hold", "C14 unswept", history(on_hold=set())),
     ("no sweep", "C14 unswept", evidence(sweeps=())),
-    ("what is on hold has gone", "C9 removed without cause", store(0, ids=frozenset())),
+    ("an article on hold is gone", "C9 removed without cause", store(0, ids=frozenset())),
     ("a part that nobody named", "C15 unnoticed", health(1, not_up=frozenset())),
     ("a system that is healthy without a part", "C15 unnoticed", health(1, status="healthy")),
     ("a system that stays degraded", "C15 unnoticed", health(0, status="degraded")),
@@ -168,7 +168,7 @@ DEFECTS: list[tuple[str, str, Plant]] = [
 
 
 def test_sound_evidence_satisfies_every_checker_and_promise() -> None:
-    assert {name: said for name, check in checkers.ALL.items() if (said := check(sound()))} == {}
+    assert {name: found for name, check in checkers.ALL.items() if (found := check(sound()))} == {}
     assert promises.broken(promises.verify_all(sound())) == []
 
 
@@ -190,7 +190,7 @@ BREACHES: list[tuple[str, str, Plant]] = [
         lambda e: replace(e, topics=replace(e.topics, letters=e.topics.letters[:1])),
     ),
     ("no incident", "7", evidence(incidents_seen=1)),
-    ("a source that took garbage", "7", history(refusals=[Refusal("webhook", "a bad signature", (401,), 202)])),
+    ("a source that accepted garbage", "7", history(refusals=[Refusal("webhook", "a bad signature", (401,), 202)])),
     ("a spoilt article that vanished", "7", evidence(quarantined={})),
     ("a record that no model reads", "8", topics(unreadable=("articles.v1-0 3: value_invalid",))),
     ("HTML read as nothing revoked", "9", history(failed_polls=[FailedPoll("f", "HTML", 200, "5", "5", "ok")])),
@@ -198,7 +198,7 @@ BREACHES: list[tuple[str, str, Plant]] = [
     ("a failed run without a record", "9", ledger(runs=("completed",))),
     ("no record of a quiet day", "9", ledger(runs=("failed",))),
     ("a rollup that drifted", "10", evidence(miscounted=1)),
-    ("nobody told", "11", evidence(sent=())),
+    ("nobody notified", "11", evidence(sent=())),
     ("a sweep that spared the old", "12", store(0, ids=frozenset({HELD, SWEPT}))),
     ("a part that nobody named", "13", health(1, not_up=frozenset())),
 ]  # fmt: skip
@@ -206,5 +206,5 @@ BREACHES: list[tuple[str, str, Plant]] = [
 
 @pytest.mark.parametrize(("what", "number", "plant"), BREACHES, ids=[what for what, _, _ in BREACHES])
 def test_a_planted_breach_breaks_its_guarantee(what: str, number: str, plant: Plant) -> None:
-    judged = {one.text.partition(" ")[0]: one for one in promises.verify_all(plant(sound()))}
-    assert judged[number].problems, what
+    verified = {one.text.partition(" ")[0]: one for one in promises.verify_all(plant(sound()))}
+    assert verified[number].problems, what

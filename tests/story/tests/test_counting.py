@@ -31,8 +31,8 @@ def test_each_filter_excludes_other_articles() -> None:
 
 
 def test_every_filter_is_queried() -> None:
-    asked = questions(datetime(2026, 11, 3, tzinfo=UTC))
-    assert {name for question in asked for name in question.params} == {
+    every = questions(datetime(2026, 11, 3, tzinfo=UTC))
+    assert {name for question in every for name in question.params} == {
         "from",
         "to",
         "language",

@@ -44,7 +44,7 @@ def test_the_officers_notifications_are_found_by_alert_name_without_resolutions(
     assert operation_checkers.raised(notifications.read(tmp_path), "mail", operation_checkers.FAILED) == []
 
 
-def test_the_same_subject_is_listed_once_with_how_often_it_came(tmp_path: Path) -> None:
+def test_the_same_subject_is_listed_once_with_its_count(tmp_path: Path) -> None:
     sent = notifications.read(_sinks(tmp_path))
     lines = list(notifications.lines([*sent, *sent]))
     assert len(lines) == 2

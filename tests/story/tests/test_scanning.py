@@ -21,7 +21,7 @@ def test_a_word_of_an_article_is_found_in_every_sink_and_archive(tmp_path: Path,
     assert scanning.files(tmp_path) == {place: frozenset({TOKEN})}
 
 
-def test_a_file_without_any_was_searched_all_the_same(tmp_path: Path) -> None:
+def test_a_file_without_tokens_was_searched_too(tmp_path: Path) -> None:
     (tmp_path / "sms").mkdir()
     (tmp_path / "sms" / "1-0.json").write_text("{}")
     assert scanning.files(tmp_path) == {"sms/1-0.json": frozenset()}

@@ -109,7 +109,7 @@ def ports() -> Iterator[dict[str, int]]:
 def applied(
     host: str, image: None, stack: Stack, ports: dict[str, int], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """All manifests in a namespace of their own, and what the server said to them."""
+    """All manifests in a namespace of their own, and the server's answer."""
     del image
     with forwarding(host, stack) as environment:
         folder = tmp_path_factory.mktemp("overlay")
@@ -252,7 +252,7 @@ def test_a_deployment_migrates_rolls_out_and_answers_through_its_service() -> No
 
 
 def worker_status() -> dict[str, Any]:
-    """What Kubernetes says of the worker's container."""
+    """The status that Kubernetes reports for the worker's container."""
     (pod,) = objects("pods", "-l", WORKER)
     (container,) = pod["status"]["containerStatuses"]
     return dict(container)

@@ -101,7 +101,7 @@ def test_every_process_runs_as_nobody_with_a_root_that_it_cannot_write(folder: s
 
 
 @pytest.mark.parametrize("folder", OVERLAYS)
-def test_every_process_is_probed_and_has_longer_to_end_than_it_takes(folder: str) -> None:
+def test_every_process_is_probed_and_has_enough_time_to_end(folder: str) -> None:
     drain_s = CommonSettings.model_fields["drain_timeout_s"].default
     for name, one in of_kind(folder, "Deployment").items():
         pod = one["spec"]["template"]["spec"]
@@ -135,8 +135,11 @@ def test_what_a_pod_refers_to_is_there_or_is_a_secret_of_the_readme(folder: str)
             source for volume in pod["volumes"] for source in volume.get("projected", {}).get("sources", ())
         ]
         for source in (*(one for _, c in containers(folder) for one in c["envFrom"]), *sources):
-            asked = source.get("configMapRef") or source.get("configMap")
-            assert asked is None or asked["name"] in maps or asked.get("optional"), (name, asked)
+            reference = source.get("configMapRef") or source.get("configMap")
+            assert reference is None or reference["name"] in maps or reference.get("optional"), (
+                name,
+                reference,
+            )
         secrets = {source["secret"]["name"] for source in sources if "secret" in source}
         secrets |= {volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume}
         for container in (*pod.get("initContainers", ()), *pod["containers"]):
@@ -223,14 +226,14 @@ def test_jobs_try_again_what_may_work_the_next_time_and_nothing_else() -> None:
 
 
 def args(job: Object) -> list[str]:
-    """What a CronJob's container is told to do."""
+    """The arguments of a CronJob's container."""
     (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
-    told: list[str] = container["args"]
-    return told
+    arguments: list[str] = container["args"]
+    return arguments
 
 
 def documented(service: str, kind: str) -> set[str]:
-    """The keys that the README asks for in a service's Secret."""
+    """The keys that the README requires in a service's Secret."""
     rows = re.findall(
         r"^\| (?:each `<service>|`(\w+))-(env|files|tls)` \| ([^|]+) \|",
         (K8S / "README.md").read_text(),
@@ -257,7 +260,7 @@ EXAMPLES = {
 
 @pytest.mark.parametrize("service", NAMES)
 @pytest.mark.parametrize("overlay", ["local", "production"])
-def test_every_service_takes_the_settings_that_its_pods_get(
+def test_every_service_accepts_the_settings_of_its_pods(
     overlay: str, service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     maps = of_kind(f"overlays/{overlay}", "ConfigMap")
@@ -274,9 +277,7 @@ def test_every_service_takes_the_settings_that_its_pods_get(
     settings_class()
 
 
-def test_the_job_of_topics_takes_the_settings_that_it_gets(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_job_of_topics_accepts_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     maps = of_kind("overlays/production", "ConfigMap")
     pod = of_kind("overlays/production", "Job")["topics"]["spec"]["template"]["spec"]
     (tmp_path / "kafka-ca.crt").touch()

@@ -162,6 +162,6 @@ async def server_version(address: str) -> int:
         return version
 
 
-def test_what_is_downloaded_lies_outside_of_every_run_folder(stack: Stack) -> None:
+def test_downloads_are_outside_of_every_run_folder(stack: Stack) -> None:
     assert any(CACHE.glob("kafka-*/kafka-clients-*.jar"))
     assert not list(stack.run_dir.rglob("*.jar"))

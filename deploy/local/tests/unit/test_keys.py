@@ -78,7 +78,7 @@ def test_invalid_arguments_are_rejected_by_name(
 def test_the_command_prints_the_key_and_the_entry(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--run-dir", str(tmp_path), "keys", "--subject", "search", "--role", "holder", "--provider", ""]
     assert main(words) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     key = (tmp_path / "keys/search.key").read_text().strip()
-    assert said.startswith(f"key (for its owner only): {key}\n")
-    assert "- subject: search\n  roles:\n  - holder\n  sha256: " in said
+    assert output.startswith(f"key (for its owner only): {key}\n")
+    assert "- subject: search\n  roles:\n  - holder\n  sha256: " in output

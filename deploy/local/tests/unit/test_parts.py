@@ -66,7 +66,7 @@ def test_every_worker_and_api_can_have_replicas_on_ports_of_their_own() -> None:
 
 
 def test_an_address_in_the_environment_replaces_a_part() -> None:
-    given = {
+    external = {
         "KAFKA_BOOTSTRAP_SERVERS": "k:9092",
         "POSTGRES_URL": "postgresql://a@b/c",
         "REDIS_URL": "redis://r",
@@ -74,7 +74,7 @@ def test_an_address_in_the_environment_replaces_a_part() -> None:
         "SMTP_URL": "smtp://s",
         "SMS_URL": "http://g",
     }
-    found = parts.parts(given)
+    found = parts.parts(external)
     replaced = ("kafka", "postgres", "valkey", "simulator", "mail", "sms")
     assert [name for name in replaced if found[name].ready != "finishes" or found[name].argv] == []
 
@@ -90,8 +90,8 @@ def test_services_get_the_address_in_the_environment(tmp_path: Path) -> None:
 def test_a_given_server_gets_the_services_own_databases(tmp_path: Path) -> None:
     paths = Paths(tmp_path)
     paths.create()
-    given = {"POSTGRES_URL": "postgresql://admin:x@db.example:6000/postgres?sslmode=require"}
-    url = resolve(paths, PORTS, given).values["ingester_database"]
+    external = {"POSTGRES_URL": "postgresql://admin:x@db.example:6000/postgres?sslmode=require"}
+    url = resolve(paths, PORTS, external).values["ingester_database"]
     assert url.startswith("postgresql://ingester:")
     assert url.endswith("@db.example:6000/ingester?sslmode=require")
 

@@ -164,9 +164,9 @@ def test_a_second_stack_in_the_same_folder_is_rejected(tmp_path: Path) -> None:
 
 
 def test_a_part_that_cannot_start_is_reported_and_nothing_is_left(tmp_path: Path) -> None:
-    given = {"*": {"PYTHONPATH": str(tmp_path)}}
+    env = {"*": {"PYTHONPATH": str(tmp_path)}}
     (tmp_path / "aiosmtpd.py").write_text("raise SystemExit(2)")
-    stack = Stack(tmp_path / "run", parts=LIGHT, env=given)
+    stack = Stack(tmp_path / "run", parts=LIGHT, env=env)
     with pytest.raises(StackError, match="mail failed: ended with exit code 2"):
         stack.up()
     with pytest.raises(StackError, match="no stack is running"):

@@ -44,10 +44,10 @@ def test_missing_java_and_maven_are_reported_together(
     monkeypatch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(kafka, "CACHE", tmp_path)
-    said = kafka.missing_tools()
-    assert "openjdk-17-jre-headless" in said
-    assert "package maven" in said
-    assert "needs setpriv of the package util-linux" in said
+    problem = kafka.missing_tools()
+    assert "openjdk-17-jre-headless" in problem
+    assert "package maven" in problem
+    assert "needs setpriv of the package util-linux" in problem
 
 
 def test_an_external_kafka_needs_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,24 +33,24 @@ class SlowRelay(Relay):
 
     @override
     async def _mark(self, places: Sequence[tuple[Waiting, Sent | None]], lease: Lease) -> None:
-        say("working")
+        output("working")
         await asyncio.sleep(PAUSE_S)
         try:
             await super()._mark(places, lease)
         except ClawbackError as error:
-            say(type(error).__name__)
+            output(type(error).__name__)
             raise
-        say("done")
+        output("done")
 
 
-def say(word: str) -> None:
-    """For the test."""
+def output(word: str) -> None:
+    """Print a word for the test."""
     sys.stdout.write(f"{word}\n")
     sys.stdout.flush()
 
 
 async def relay(db: Database, broker: str) -> None:
-    """Sends what the outbox holds."""
+    """Send the messages of the outbox."""
     producer = Producer(CommonSettings(kafka_bootstrap_servers=broker), "holder", linger_ms=0)
     await SlowRelay(priority.LANE, db, producer, SystemClock()).run(ShutdownEvent())
 
@@ -61,12 +61,12 @@ async def job(db: Database, _: str) -> None:
         try:
             async with leases.alone(db, "job") as alone:
                 while alone:
-                    say("working")
+                    output("working")
                     await asyncio.sleep(PAUSE_S)
                     await asyncio.create_task(change(db))
-                    say("done")
+                    output("done")
         except ClawbackError as error:
-            say(type(error).__name__)
+            output(type(error).__name__)
         await asyncio.sleep(0.1)
 
 
@@ -77,13 +77,13 @@ async def change(db: Database) -> None:
 
 def hang(until: str) -> None:
     """Block the event loop."""
-    say("hanging")
+    output("hanging")
     while not Path(until).exists():
         time.sleep(0.05)
 
 
 async def main(what: str, database_url: str, broker: str, lease_s: str, wake: str) -> None:
-    """Until it is killed."""
+    """Run until the process is killed."""
     leases.LEASE_S = float(lease_s)
     leases.LOOK_S = 0.1
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, hang, wake)

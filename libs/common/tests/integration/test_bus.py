@@ -17,7 +17,7 @@ from clawback_common.postgres.pool import Row
 from clawback_common.retry import Retry
 from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_testing.broker import Broker, Raw
-from clawback_testing.listening import Ping, Recorder, fails_at, listening, ping
+from clawback_testing.subscribers import Ping, Recorder, consuming, fails_at, ping
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -49,16 +49,16 @@ async def test_a_failed_batch_is_redelivered_and_nothing_of_it_is_committed(
     await broker.send(topic, [ping(n) for n in range(5)])
     gate = asyncio.Event()
 
-    async def trouble(_: list[int]) -> None:
+    async def fault(_: list[int]) -> None:
         if not gate.is_set():
             raise Transient(SECRET)
 
-    heard = Recorder(trouble)
-    async with listening(context, Subscription(topic, (Ping,), heard)):
-        await until(lambda: len(heard.tried) > 2, what="a repeat")
+    recorder = Recorder(fault)
+    async with consuming(context, Subscription(topic, (Ping,), recorder)):
+        await until(lambda: len(recorder.attempts) > 2, what="a redelivery")
         assert (topic, 0) not in await broker.committed(context.service)
         gate.set()
-        await until(lambda: heard.numbers == [0, 1, 2, 3, 4], what="all handled")
+        await until(lambda: recorder.numbers == [0, 1, 2, 3, 4], what="all handled")
 
         async def committed() -> bool:
             return (await broker.committed(context.service)).get((topic, 0)) == 5
@@ -77,17 +77,17 @@ async def test_the_batch_of_a_dead_process_is_redelivered_to_the_next(
         await asyncio.sleep(3600)
 
     first = Recorder(hang)
-    async with listening(context, Subscription(topic, (Ping,), first)) as bus:
-        await until(lambda: first.tried, what="a batch in hand")
-        for one in bus.subscribers:  # SIGKILL: no drain, no goodbye
+    async with consuming(context, Subscription(topic, (Ping,), first)) as bus:
+        await until(lambda: first.attempts, what="a batch is being handled")
+        for one in bus.subscribers:  # as with SIGKILL: no drain
             for task in one.inner.tasks:
                 task.cancel()
     second = Recorder()
-    async with listening(context, Subscription(topic, (Ping,), second)):
+    async with consuming(context, Subscription(topic, (Ping,), second)):
         await until(lambda: second.numbers == [0, 1, 2, 3, 4], what="all handled by the next")
 
 
-def _bad_ones(topic: str) -> list[tuple[str, Raw]]:
+def _bad_records(topic: str) -> list[tuple[str, Raw]]:
     good = Raw.of(ping(99, words=SECRET, topic=topic))
     return [
         ("null_value", good.replace(value=None)),
@@ -115,34 +115,34 @@ async def test_a_bad_record_among_good_ones_is_quarantined_alone_and_reported_on
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic(config={"max.message.bytes": "4000000"})
-    bad = _bad_ones(topic)
+    bad = _bad_records(topic)
     sent: list[Any] = [ping(0, topic=topic)]
     for number, (_, raw) in enumerate(bad, 1):
         sent += [raw, ping(number, topic=topic)]
     await broker.send(topic, sent)
-    heard = Recorder()
-    async with listening(context, Subscription(topic, (Ping,), heard)):
-        await until(lambda: len(heard.numbers) == len(bad) + 1, what="the neighbours")
-    assert heard.numbers == list(range(len(bad) + 1))
-    kept = await rows(context)
-    assert [row["reason"] for row in kept] == [reason for reason, _ in bad]
-    assert [row["value"] for row in kept] == [raw.value for _, raw in bad]
+    recorder = Recorder()
+    async with consuming(context, Subscription(topic, (Ping,), recorder)):
+        await until(lambda: len(recorder.numbers) == len(bad) + 1, what="the other records are handled")
+    assert recorder.numbers == list(range(len(bad) + 1))
+    quarantined = await rows(context)
+    assert [row["reason"] for row in quarantined] == [reason for reason, _ in bad]
+    assert [row["value"] for row in quarantined] == [raw.value for _, raw in bad]
     letters = await dead_letters(context)
-    assert sorted(letter.quarantine_id for letter in letters) == sorted(row["id"] for row in kept)
+    assert sorted(letter.quarantine_id for letter in letters) == sorted(row["id"] for row in quarantined)
     assert {letter.topic for letter in letters} == {topic}
 
 
 async def test_a_dead_letter_contains_no_content(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic(config={"max.message.bytes": "4000000"})
-    bad = _bad_ones(topic)
+    bad = _bad_records(topic)
     await broker.send(topic, [*(raw for _, raw in bad), ping(7, who=SECRET, words=SECRET, topic=topic)])
-    heard = Recorder(fails_at(7, Poison("refused_here", "a field")))
-    async with listening(context, Subscription(topic, (Ping,), heard)):
+    recorder = Recorder(fails_at(7, Poison("refused_here", "a field")))
+    async with consuming(context, Subscription(topic, (Ping,), recorder)):
 
-        async def all_aside() -> bool:
+        async def all_quarantined() -> bool:
             return len(await rows(context)) == len(bad) + 1
 
-        await until(all_aside, what="all set aside")
+        await until(all_quarantined, what="all quarantined")
     assert len(await dead_letters(context)) == len(bad) + 1
     for row in await context.db.fetch("SELECT key, value FROM outbox_priority"):
         assert SECRET.encode() not in row["value"]
@@ -154,9 +154,9 @@ async def test_an_unused_header_may_be_anything(broker: Broker, context: BusCont
     topic = await broker.new_topic()
     odd: dict[str, Any] = {"x-null": None, "x-bytes": b"\xff\xfe\x00", "traceparent": b"no trace \xff"}
     await broker.send(topic, [Raw.of(ping(0, topic=topic)).replace(headers=odd), ping(1, topic=topic)])
-    heard = Recorder()
-    async with listening(context, Subscription(topic, (Ping,), heard)):
-        await until(lambda: heard.numbers == [0, 1], what="both handled")
+    recorder = Recorder()
+    async with consuming(context, Subscription(topic, (Ping,), recorder)):
+        await until(lambda: recorder.numbers == [0, 1], what="both handled")
 
 
 async def test_a_record_that_the_handler_refuses_is_isolated_and_the_others_are_handled(
@@ -164,10 +164,10 @@ async def test_a_record_that_the_handler_refuses_is_isolated_and_the_others_are_
 ) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [ping(n, topic=topic) for n in range(50)])
-    heard = Recorder(fails_at(31, Poison("refused_here", "number")))
-    async with listening(context, Subscription(topic, (Ping,), heard)):
-        await until(lambda: len(heard.numbers) == 49, what="the neighbours")
-    assert heard.numbers == [n for n in range(50) if n != 31]
+    recorder = Recorder(fails_at(31, Poison("refused_here", "number")))
+    async with consuming(context, Subscription(topic, (Ping,), recorder)):
+        await until(lambda: len(recorder.numbers) == 49, what="the other records are handled")
+    assert recorder.numbers == [n for n in range(50) if n != 31]
     (row,) = await rows(context)
     assert (row["reason"], row["kafka_offset"], row["subjects"]) == ("refused_here", 31, ["ann"])
     assert len(await dead_letters(context)) == 1
@@ -180,42 +180,42 @@ async def test_a_redelivered_batch_reports_its_bad_record_once(broker: Broker, c
     )
     refused: list[int] = []
 
-    async def trouble(numbers: list[int]) -> None:
+    async def fault(numbers: list[int]) -> None:
         if 3 in numbers and numbers != [3]:
             raise Poison("refused_here")
         if numbers == [3]:
             refused.append(3)
             raise Poison("refused_here")
         if len(refused) < 3 and 2 in numbers:
-            raise Transient("the whole batch comes again")
+            raise Transient("the whole batch is redelivered")
 
-    heard = Recorder(trouble)
-    told: list[int] = []
+    recorder = Recorder(fault)
+    reported: list[int] = []
 
     async def on_bad(_: Transaction, bad: Sequence[quarantine.Bad]) -> None:
-        told.extend(one.offset for one in bad)
+        reported.extend(one.offset for one in bad)
 
-    async with listening(context, Subscription(topic, (Ping,), heard, on_bad=on_bad)):
+    async with consuming(context, Subscription(topic, (Ping,), recorder, on_bad=on_bad)):
         await asyncio.sleep(0.5)
         refused += [3, 3, 3]
-        await until(lambda: 2 in heard.numbers, what="the good ones")
+        await until(lambda: 2 in recorder.numbers, what="the valid records")
 
         async def both() -> bool:
             return len(await rows(context)) == 2
 
-        await until(both, what="both aside")
+        await until(both, what="both quarantined")
     assert sorted(letter.offset for letter in await dead_letters(context)) == [1, 3]
-    assert sorted(told) == [1, 3]
+    assert sorted(reported) == [1, 3]
 
 
 async def test_a_short_outage_is_retried_in_place(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [ping(n, topic=topic) for n in range(3)])
-    heard = Recorder(fails_at(1, Transient("the database does not respond"), times=5))
+    recorder = Recorder(fails_at(1, Transient("the database does not respond"), times=5))
     failed = subscriber._FAILED.labels(topic)
-    async with listening(context, Subscription(topic, (Ping,), heard)):
-        await until(lambda: heard.numbers == [0, 1, 2], what="all handled")
-    assert len(heard.tried) == 6
+    async with consuming(context, Subscription(topic, (Ping,), recorder)):
+        await until(lambda: recorder.numbers == [0, 1, 2], what="all handled")
+    assert len(recorder.attempts) == 6
     assert failed._value.get() == 0
 
 
@@ -232,15 +232,15 @@ async def test_of_several_subscribers_batches_overlap_and_each_partition_keeps_i
         await asyncio.sleep(0.1)
         running -= 1
 
-    heard = Recorder(slow)
-    subscription = Subscription(topic, (Ping,), heard, parallel=3, records_max=10)
-    async with listening(context, subscription):
+    recorder = Recorder(slow)
+    subscription = Subscription(topic, (Ping,), recorder, parallel=3, records_max=10)
+    async with consuming(context, subscription):
         await broker.send(topic, [Raw(*_parts(ping(n)), partition=n % 3) for n in range(90)])
-        await until(lambda: len(heard.numbers) >= 90, what="all handled")
+        await until(lambda: len(recorder.numbers) >= 90, what="all handled")
     assert most == 3
     for partition in range(3):
-        mine = [n for n in heard.numbers if n % 3 == partition]
-        assert mine == sorted(mine)
+        of_partition = [n for n in recorder.numbers if n % 3 == partition]
+        assert of_partition == sorted(of_partition)
 
 
 def _parts(message: Any) -> tuple[bytes, bytes, Any]:
@@ -256,22 +256,24 @@ async def test_at_shutdown_it_finishes_and_commits_its_batches(broker: Broker, c
         begun.set()
         await asyncio.sleep(0.5)
 
-    heard = Recorder(slow)
-    async with listening(context, Subscription(topic, (Ping,), heard, records_max=5)):
+    recorder = Recorder(slow)
+    async with consuming(context, Subscription(topic, (Ping,), recorder, records_max=5)):
         await begun.wait()
-    assert heard.numbers[:5] == [0, 1, 2, 3, 4]
+    assert recorder.numbers[:5] == [0, 1, 2, 3, 4]
     committed = (await broker.committed(context.service))[(topic, 0)]
-    assert 5 <= committed <= len(heard.numbers)
+    assert 5 <= committed <= len(recorder.numbers)
 
 
 async def test_a_lane_is_a_group_of_its_own(broker: Broker, context: BusContext) -> None:
-    news, orders = await broker.new_topic(), await broker.new_topic()
-    heard = Recorder()
-    async with listening(
-        context, Subscription(news, (Ping,), Recorder()), Subscription(orders, (Ping,), heard, lane="orders")
+    articles, orders = await broker.new_topic(), await broker.new_topic()
+    urgent = Recorder()
+    async with consuming(
+        context,
+        Subscription(articles, (Ping,), Recorder()),
+        Subscription(orders, (Ping,), urgent, lane="orders"),
     ):
         await broker.send(orders, [ping(1, topic=orders)])
-        await until(lambda: heard.numbers == [1], what="the order")
+        await until(lambda: urgent.numbers == [1], what="the order")
     assert list(await broker.committed(f"{context.service}.orders")) == [(orders, 0)]
     assert (orders, 0) not in await broker.committed(context.service)
 
@@ -288,7 +290,7 @@ async def test_a_quarantined_record_names_its_subject_even_without_a_key(
         found = await rows(context)
         return found if len(found) == 3 else []
 
-    async with listening(context, Subscription(topic, (Ping,), Recorder())):
-        found = await until(three, what="three aside")
+    async with consuming(context, Subscription(topic, (Ping,), Recorder())):
+        found = await until(three, what="three quarantined")
     assert [row["subjects"] for row in found] == [["up:1"], [], ["up:2"]]
     assert all(isinstance(row["id"], UUID) for row in found)

@@ -24,7 +24,7 @@ from clawback_common.service.process import ShutdownEvent
 from clawback_contracts.alert.v1 import AlertRaised, AlertResolved
 from clawback_contracts.envelope import Event, event_id
 from clawback_testing.broker import Broker, Raw
-from clawback_testing.listening import AT, Ping, Recorder, fails_at, listening, ping
+from clawback_testing.subscribers import AT, Ping, Recorder, consuming, fails_at, ping
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -68,11 +68,11 @@ def raising(sqlstate: str) -> str:
 def fails_with(db: Database, sqlstate: str, numbers: set[int]) -> Any:
     """Fail in the database for every batch with one of these numbers."""
 
-    async def trouble(batch: list[int]) -> None:
+    async def fault(batch: list[int]) -> None:
         if numbers & set(batch):
             await db.execute(raising(sqlstate))
 
-    return trouble
+    return fault
 
 
 # ---- what a record's headers hold
@@ -85,8 +85,8 @@ async def test_an_invalid_trace_context_is_not_propagated(
     broker: Broker, context: BusContext, trace: bytes
 ) -> None:
     topic = await broker.new_topic()
-    hostile = Raw.of(ping(1, topic=topic)).replace(headers={"traceparent": trace})
-    await broker.send(topic, [ping(0, topic=topic), hostile, ping(2, topic=topic)])
+    rejected = Raw.of(ping(1, topic=topic)).replace(headers={"traceparent": trace})
+    await broker.send(topic, [ping(0, topic=topic), rejected, ping(2, topic=topic)])
 
     async def passes_on(batch: Batch[Ping]) -> None:
         async with context.db.transaction() as tx:
@@ -96,12 +96,12 @@ async def test_an_invalid_trace_context_is_not_propagated(
             ]
             await context.outbox.put(tx, sent)
 
-    async with listening(context, Subscription(topic, (Ping,), passes_on)):
+    async with consuming(context, Subscription(topic, (Ping,), passes_on)):
 
-        async def passed_on() -> bool:
+        async def all_handled() -> bool:
             return bool(await context.db.fetchval("SELECT count(*) FROM outbox_priority") == 3)
 
-        await until(passed_on, deadline_s=PROMPT_S, what="all three passed on")
+        await until(all_handled, deadline_s=PROMPT_S, what="all three handled")
     assert await quarantined(context) == []
 
 
@@ -122,9 +122,9 @@ async def test_a_refused_record_is_quarantined_whatever_its_headers_are(
     topic = await broker.new_topic()
     refused = Raw.of(ping(1, topic=topic)).replace(value=b"{", headers=odd)
     await broker.send(topic, [ping(0, topic=topic), refused, ping(2, topic=topic)])
-    heard = Recorder()
-    async with listening(context, Subscription(topic, (Ping,), heard)):
-        await until(lambda: heard.numbers == [0, 2], deadline_s=PROMPT_S, what="the neighbours")
+    recorder = Recorder()
+    async with consuming(context, Subscription(topic, (Ping,), recorder)):
+        await until(lambda: recorder.numbers == [0, 2], deadline_s=PROMPT_S, what="the others")
     assert await reasons(context) == ["value_invalid"]
 
 
@@ -133,12 +133,12 @@ async def test_an_event_id_that_is_too_long_for_an_index_is_refused(
     broker: Broker, context: BusContext, ce_id: bytes
 ) -> None:
     topic = await broker.new_topic()
-    hostile = Raw.of(ping(1, topic=topic)).replace(headers={"ce_id": ce_id})
+    rejected = Raw.of(ping(1, topic=topic)).replace(headers={"ce_id": ce_id})
     longest = Raw.of(ping(2, topic=topic)).replace(headers={"ce_id": "\u20ac".encode() * 200})
-    await broker.send(topic, [hostile, longest])
-    heard = Recorder()
-    async with listening(context, Subscription(topic, (Ping,), heard)):
-        await until(lambda: heard.numbers == [2], deadline_s=PROMPT_S, what="the neighbour")
+    await broker.send(topic, [rejected, longest])
+    recorder = Recorder()
+    async with consuming(context, Subscription(topic, (Ping,), recorder)):
+        await until(lambda: recorder.numbers == [2], deadline_s=PROMPT_S, what="the other")
     assert await reasons(context) == ["header_invalid"]
 
 
@@ -151,9 +151,9 @@ async def test_a_text_with_nul_is_refused_before_the_database_sees_it(
     nul = good.replace(value=value.replace(b'"words":""', b'"words":"a\\u0000b"'))
     escaped = good.replace(value=value.replace(b'"words":""', b'"words":"a\\\\u0000b"'))
     await broker.send(topic, [nul, escaped])
-    heard = Recorder()
-    async with listening(context, Subscription(topic, (Ping,), heard)):
-        await until(lambda: heard.numbers == [1], deadline_s=PROMPT_S, what="the text about NUL")
+    recorder = Recorder()
+    async with consuming(context, Subscription(topic, (Ping,), recorder)):
+        await until(lambda: recorder.numbers == [1], deadline_s=PROMPT_S, what="the text about NUL")
     assert await reasons(context) == ["nul_character"]
 
 
@@ -174,22 +174,22 @@ async def test_a_record_that_cannot_be_stored_leaves_its_position_and_reason(
             ping(3, topic=topic),
         ],
     )
-    heard = Recorder()
+    recorder = Recorder()
 
     async def on_bad(_: Transaction, bad: Sequence[Bad]) -> None:
         if any(one.offset == 1 for one in bad):
             raise error
 
-    async with listening(context, Subscription(topic, (Ping,), heard, on_bad=on_bad)):
-        await until(lambda: heard.numbers == [0, 3], deadline_s=PROMPT_S, what="the neighbours")
-    minimal, whole = await quarantined(context)
+    async with consuming(context, Subscription(topic, (Ping,), recorder, on_bad=on_bad)):
+        await until(lambda: recorder.numbers == [0, 3], deadline_s=PROMPT_S, what="the others")
+    minimal, complete = await quarantined(context)
     assert (minimal["kafka_offset"], minimal["reason"]) == (1, "header_missing")
     assert (minimal["value"], minimal["record_key"], minimal["headers"]) == (None, None, "{}")
     assert minimal["subjects"] == ["up:1"]
-    assert whole["value"] == b"{"
+    assert complete["value"] == b"{"
 
 
-# ---- errors that nobody expected
+# ---- unexpected errors
 
 
 async def test_a_record_that_fails_unexpectedly_is_quarantined_with_an_incident(
@@ -197,29 +197,29 @@ async def test_a_record_that_fails_unexpectedly_is_quarantined_with_an_incident(
 ) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [ping(n, topic=topic) for n in range(50)])
-    heard = Recorder(fails_at(31, KeyError("a bug")))
-    async with listening(context, Subscription(topic, (Ping,), heard)):
-        await until(lambda: len(heard.numbers) >= 49, deadline_s=PROMPT_S, what="the neighbours")
+    recorder = Recorder(fails_at(31, KeyError("a bug")))
+    async with consuming(context, Subscription(topic, (Ping,), recorder)):
+        await until(lambda: len(recorder.numbers) >= 49, deadline_s=PROMPT_S, what="the others")
 
-        async def aside() -> bool:
+        async def is_quarantined() -> bool:
             return await reasons(context) == ["handling_failed"]
 
-        await until(aside, deadline_s=PROMPT_S, what="quarantined")
+        await until(is_quarantined, deadline_s=PROMPT_S, what="quarantined")
     (row,) = await quarantined(context)
     assert (row["kafka_offset"], row["detail"]) == (31, "KeyError")
     incident = await context.db.fetchrow("SELECT id, kind, subject FROM incident")
     assert incident is not None
     assert tuple(incident) == (row["id"], "handling_failed", "ann")
     assert await alerts(context) == [("AlertRaised", "RecordHandlingFailed")]
-    assert heard.tried.count([31]) == 2 + len(handling.ROUND_DELAYS_S)
+    assert recorder.attempts.count([31]) == 2 + len(handling.ROUND_DELAYS_S)
 
 
 async def test_a_temporary_failure_succeeds_in_a_later_round(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [ping(n, topic=topic) for n in range(4)])
-    heard = Recorder(fails_at(2, RuntimeError("odd"), times=4))
-    async with listening(context, Subscription(topic, (Ping,), heard)):
-        await until(lambda: sorted(heard.numbers) == [0, 1, 2, 3], what="all handled")
+    recorder = Recorder(fails_at(2, RuntimeError("odd"), times=4))
+    async with consuming(context, Subscription(topic, (Ping,), recorder)):
+        await until(lambda: sorted(recorder.numbers) == [0, 1, 2, 3], what="all handled")
     assert await quarantined(context) == []
 
 
@@ -229,14 +229,14 @@ async def test_a_record_that_the_database_rejects_is_quarantined_and_the_others_
 ) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [ping(n, topic=topic) for n in range(20)])
-    heard = Recorder(fails_with(context.db, sqlstate, {7}))
-    async with listening(context, Subscription(topic, (Ping,), heard)):
+    recorder = Recorder(fails_with(context.db, sqlstate, {7}))
+    async with consuming(context, Subscription(topic, (Ping,), recorder)):
 
-        async def aside() -> bool:
+        async def is_quarantined() -> bool:
             return [row["kafka_offset"] for row in await quarantined(context)] == [7]
 
-        await until(aside, deadline_s=PROMPT_S, what="quarantined")
-        await until(lambda: len(heard.numbers) >= 19, deadline_s=PROMPT_S, what="the neighbours")
+        await until(is_quarantined, deadline_s=PROMPT_S, what="quarantined")
+        await until(lambda: len(recorder.numbers) >= 19, deadline_s=PROMPT_S, what="the others")
 
 
 async def stalled(context: BusContext) -> bool:
@@ -248,7 +248,7 @@ def broken(sqlstate: str | None) -> Iterator[tuple[asyncio.Event, Any]]:
     """A service that fails until the event is set."""
     fixed = asyncio.Event()
 
-    def trouble(db: Database) -> Any:
+    def fault(db: Database) -> Any:
         async def fails(_: list[int]) -> None:
             if not fixed.is_set():
                 if sqlstate is None:
@@ -257,7 +257,7 @@ def broken(sqlstate: str | None) -> Iterator[tuple[asyncio.Event, Any]]:
 
         return fails
 
-    yield fixed, trouble
+    yield fixed, fault
 
 
 @pytest.mark.parametrize("sqlstate", [None, "XX000", "23502", "42P01", "25006", "53100", "40001", "58030"])
@@ -266,21 +266,21 @@ async def test_a_broken_service_stalls_raises_an_alert_and_resumes_when_fixed(
 ) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [ping(n, topic=topic) for n in range(10)])
-    with broken(sqlstate) as (fixed, trouble):
-        heard = Recorder(trouble(context.db))
-        async with listening(context, Subscription(topic, (Ping,), heard)):
+    with broken(sqlstate) as (fixed, fault):
+        recorder = Recorder(fault(context.db))
+        async with consuming(context, Subscription(topic, (Ping,), recorder)):
             await until(lambda: stalled(context), what="paged")
-            tried = len(heard.tried)
-            await until(lambda: len(heard.tried) > tried, what="tried again")
+            attempts = len(recorder.attempts)
+            await until(lambda: len(recorder.attempts) > attempts, what="a retry")
             assert await quarantined(context) == []
             assert (topic, 0) not in await broker.committed(context.service)
             fixed.set()
-            await until(lambda: set(heard.numbers) == set(range(10)), what="all handled")
+            await until(lambda: set(recorder.numbers) == set(range(10)), what="all handled")
 
             async def resolved() -> bool:
                 return (await alerts(context))[-1] == ("AlertResolved", "LaneStalled")
 
-            await until(resolved, what="the alert's end")
+            await until(resolved, what="the alert is resolved")
     assert await alerts(context) == [("AlertRaised", "LaneStalled"), ("AlertResolved", "LaneStalled")]
 
 
@@ -288,38 +288,38 @@ async def test_single_records_are_quarantined_until_five_in_a_row_have_failed(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    heard = Recorder(fails_with(context.db, "XX000", set(range(100))))
-    subscription = Subscription(topic, (Ping,), heard, records_max=1)
+    recorder = Recorder(fails_with(context.db, "XX000", set(range(100))))
+    subscription = Subscription(topic, (Ping,), recorder, records_max=1)
     await broker.send(topic, [ping(n, topic=topic) for n in range(7)])
-    async with listening(context, subscription):
+    async with consuming(context, subscription):
         await until(lambda: stalled(context), what="paged")
     assert [row["kafka_offset"] for row in await quarantined(context)] == [0, 1, 2, 3]
-    async with listening(context, subscription):  # another process is no wiser
-        tried = len(heard.tried)
-        await until(lambda: len(heard.tried) > tried + 6, what="tried again")
+    async with consuming(context, subscription):  # another process fails too
+        attempts = len(recorder.attempts)
+        await until(lambda: len(recorder.attempts) > attempts + 6, what="a retry")
     assert [row["kafka_offset"] for row in await quarantined(context)] == [0, 1, 2, 3]
 
 
 async def test_many_bad_records_do_not_stop_a_working_lane(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
-    hostile = set(range(1, 61))
+    rejected = set(range(1, 61))
     await broker.send(topic, [ping(n, topic=topic) for n in range(62)])
-    heard = Recorder(fails_with(context.db, "XX000", hostile))
-    async with listening(context, Subscription(topic, (Ping,), heard, records_max=20)):
-        await until(lambda: 61 in heard.numbers, what="the last one")
-    assert {row["kafka_offset"] for row in await quarantined(context)} == hostile
+    recorder = Recorder(fails_with(context.db, "XX000", rejected))
+    async with consuming(context, Subscription(topic, (Ping,), recorder, records_max=20)):
+        await until(lambda: 61 in recorder.numbers, what="the last one")
+    assert {row["kafka_offset"] for row in await quarantined(context)} == rejected
     assert not await stalled(context)
 
 
 # ---- own offsets
 
 
-def own(topic: str, heard: Recorder, context: BusContext, **more: Any) -> Subscription:
+def own(topic: str, recorder: Recorder, context: BusContext, **more: Any) -> Subscription:
     """A lane with its offsets in the database."""
 
     async def handle(batch: Batch[Ping]) -> None:
         async with context.db.transaction() as tx:
-            await heard(batch)
+            await recorder(batch)
             await offsets.keep(tx, context.service, batch)
 
     return Subscription(topic, (Ping,), handle, lane="orders", own_offsets=True, **more)
@@ -345,14 +345,14 @@ async def test_own_offsets_move_past_quarantined_records(
     topic = await broker.new_topic()
     await broker.send(topic, [ping(n, topic=topic) for n in range(3)])
     await broker.send(topic, [last])
-    heard = Recorder(fails_at(66, Poison("refused_here")))
-    async with listening(context, own(topic, heard, context)):
+    recorder = Recorder(fails_at(66, Poison("refused_here")))
+    async with consuming(context, own(topic, recorder, context)):
 
-        async def at_the_end() -> bool:
+        async def all_processed() -> bool:
             return await position(context) == 4
 
-        await until(at_the_end, what="moved past it")
-    assert heard.numbers == [0, 1, 2]
+        await until(all_processed, what="the offset is past it")
+    assert recorder.numbers == [0, 1, 2]
     await CatchUp(context.settings, context.db, context.service, topic).check()
 
 
@@ -361,25 +361,25 @@ async def test_own_offsets_never_pass_an_unprocessed_record(broker: Broker, cont
     await broker.send(
         topic, [ping(0, topic=topic), Raw(b"{", b"ann"), *[ping(n, topic=topic) for n in range(2, 6)]]
     )
-    away = asyncio.Event()
+    unavailable = asyncio.Event()
 
-    async def trouble(numbers: list[int]) -> None:
+    async def fault(numbers: list[int]) -> None:
         if 3 in numbers and len(numbers) > 1:
             raise Poison("halve_it")
-        if 3 in numbers and not away.is_set():
+        if 3 in numbers and not unavailable.is_set():
             # First so that its successors go through before it, then so that it stays open.
-            raise KeyError("odd") if heard.tried.count([3]) == 1 else Transient("away")
+            raise KeyError("odd") if recorder.attempts.count([3]) == 1 else Transient("away")
 
-    heard = Recorder(trouble)
-    async with listening(context, own(topic, heard, context)):
-        await until(lambda: heard.tried.count([3]) > 2, what="record 3 alone")
+    recorder = Recorder(fault)
+    async with consuming(context, own(topic, recorder, context)):
+        await until(lambda: recorder.attempts.count([3]) > 2, what="record 3 alone")
         assert await position(context) == 3
-        away.set()
+        unavailable.set()
 
-        async def at_the_end() -> bool:
+        async def all_processed() -> bool:
             return await position(context) == 6
 
-        await until(at_the_end, what="all dealt with")
+        await until(all_processed, what="all processed")
 
 
 async def test_own_offsets_do_not_go_back_unless_the_log_was_replaced(
@@ -391,14 +391,14 @@ async def test_own_offsets_do_not_go_back_unless_the_log_was_replaced(
         await offsets.move(tx, context.service, {(topic, 0): 4})
     assert await position(context) == 50
     await broker.send(topic, [ping(n, topic=topic) for n in range(3)])
-    heard = Recorder()
-    async with listening(context, own(topic, heard, context)):
-        await until(lambda: heard.numbers == [0, 1, 2], what="the new log")
+    recorder = Recorder()
+    async with consuming(context, own(topic, recorder, context)):
+        await until(lambda: recorder.numbers == [0, 1, 2], what="the new log")
 
-        async def of_the_new_log() -> bool:
+        async def new_offsets() -> bool:
             return await position(context) == 3
 
-        await until(of_the_new_log, what="its offsets")
+        await until(new_offsets, what="its offsets")
 
 
 # ---- beginnings and ends
@@ -420,8 +420,8 @@ async def test_it_shuts_down_while_the_database_is_unavailable(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     topic = await broker.new_topic()
-    async with Database.connect(f"postgresql://nobody@127.0.0.1:{unused_tcp_port}/none") as away:
-        bus = Bus(replace(context, db=away), [own(topic, Recorder(), context)])
+    async with Database.connect(f"postgresql://nobody@127.0.0.1:{unused_tcp_port}/none") as unavailable:
+        bus = Bus(replace(context, db=unavailable), [own(topic, Recorder(), context)])
         stopping = ShutdownEvent()
         starting = asyncio.create_task(bus.start(stopping))
         await asyncio.sleep(2.0)
@@ -433,30 +433,30 @@ async def test_it_shuts_down_while_the_database_is_unavailable(
 
 async def test_articles_are_delayed_by_an_order_and_continue(broker: Broker, context: BusContext) -> None:
     orders, articles = await broker.new_topic(), await broker.new_topic()
-    in_hand: list[bool] = []
+    processing: list[bool] = []
     gate = asyncio.Event()
 
     async def hold(_: list[int]) -> None:
-        in_hand.append(context.priority.active)
+        processing.append(context.priority.active)
         await gate.wait()
 
     async def nothing_forbidden(_: Transaction, __: Sequence[str]) -> set[str]:
         return set()
 
-    heard, ways = Recorder(), Counter[bool]()
+    recorder, calls = Recorder(), Counter[bool]()
     yield_to_urgent = context.priority.yield_to_urgent
 
-    async def noted() -> None:
-        ways[context.priority.active] += 1
+    async def record_yield() -> None:
+        calls[context.priority.active] += 1
         await yield_to_urgent()
 
-    context.priority.yield_to_urgent = noted  # type: ignore[method-assign]
-    content = Subscription(articles, (Ping,), heard, forbidden=nothing_forbidden)
-    async with listening(context, Subscription(orders, (Ping,), Recorder(hold)), content):
+    context.priority.yield_to_urgent = record_yield  # type: ignore[method-assign]
+    content = Subscription(articles, (Ping,), recorder, forbidden=nothing_forbidden)
+    async with consuming(context, Subscription(orders, (Ping,), Recorder(hold)), content):
         await broker.send(orders, [ping(1, topic=orders)])
-        await until(lambda: in_hand, what="the order is in hand")
+        await until(lambda: processing, what="the order is being handled")
         await broker.send(articles, [ping(n, topic=articles) for n in range(3 * SLICE)])
-        await until(lambda: len(heard.numbers) == 3 * SLICE, what="the articles go on")
+        await until(lambda: len(recorder.numbers) == 3 * SLICE, what="the articles continue")
         gate.set()
-    assert in_hand == [True]
-    assert ways[True] >= 3
+    assert processing == [True]
+    assert calls[True] >= 3

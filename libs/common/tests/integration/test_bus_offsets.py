@@ -16,7 +16,7 @@ from clawback_common.kafka.envelope import Batch
 from clawback_common.kafka.gaps import accept_gaps, require_no_gap
 from clawback_common.kafka.subscription import BusContext, Subscription
 from clawback_testing.broker import Broker
-from clawback_testing.listening import Ping, Recorder, listening, ping
+from clawback_testing.subscribers import Ping, Recorder, consuming, ping
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -25,21 +25,21 @@ pytestmark = pytest.mark.integration
 @asynccontextmanager
 async def lane(context: BusContext, topic: str) -> AsyncIterator[Recorder]:
     """A subscriber that stores its offsets in the transaction of its effect."""
-    heard = Recorder()
+    recorder = Recorder()
 
     async def handle(batch: Batch[Ping]) -> None:
         async with context.db.transaction() as tx:
             await offsets.keep(tx, context.service, batch)
-        await heard(batch)
+        await recorder(batch)
 
-    async with listening(context, Subscription(topic, (Ping,), handle, lane="orders", own_offsets=True)):
-        yield heard
+    async with consuming(context, Subscription(topic, (Ping,), handle, lane="orders", own_offsets=True)):
+        yield recorder
 
 
-async def hear(context: BusContext, topic: str, expected: list[int]) -> None:
+async def consume(context: BusContext, topic: str, expected: list[int]) -> None:
     """Consume until these were handled, and commit them."""
-    async with lane(context, topic) as heard:
-        await until(lambda: heard.numbers == expected, what=f"{expected}")
+    async with lane(context, topic) as recorder:
+        await until(lambda: recorder.numbers == expected, what=f"{expected}")
         if expected:
             await until(lambda: _all_committed(context, topic), what="committed")
 
@@ -56,17 +56,17 @@ async def _all_committed(context: BusContext, topic: str) -> bool:
 async def test_it_continues_at_its_position(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [ping(n, topic=topic) for n in range(3)])
-    await hear(context, topic, [0, 1, 2])
+    await consume(context, topic, [0, 1, 2])
     await broker.send(topic, [ping(3, topic=topic)])
-    await hear(context, topic, [3])
+    await consume(context, topic, [3])
 
 
 async def test_a_restored_database_receives_lost_records_again(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [ping(n, topic=topic) for n in range(5)])
-    await hear(context, topic, [0, 1, 2, 3, 4])
+    await consume(context, topic, [0, 1, 2, 3, 4])
     await context.db.execute("UPDATE consumer_offset SET next_offset = 2")
-    await hear(context, topic, [2, 3, 4])
+    await consume(context, topic, [2, 3, 4])
 
 
 async def test_it_is_not_ready_before_it_has_caught_up_with_lost_records(
@@ -74,18 +74,18 @@ async def test_it_is_not_ready_before_it_has_caught_up_with_lost_records(
 ) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [ping(n, topic=topic) for n in range(5)])
-    await hear(context, topic, [0, 1, 2, 3, 4])
+    await consume(context, topic, [0, 1, 2, 3, 4])
     await context.db.execute("UPDATE consumer_offset SET next_offset = 2")
-    may_go_on = asyncio.Event()
+    resume = asyncio.Event()
 
     async def handle(_: Batch[Ping]) -> None:
-        await may_go_on.wait()
+        await resume.wait()
 
     subscription = Subscription(topic, (Ping,), handle, lane="orders", own_offsets=True)
-    async with listening(context, subscription) as bus:
+    async with consuming(context, subscription) as bus:
         with pytest.raises(Transient, match="catching up"):
             await bus.ready()
-        may_go_on.set()
+        resume.set()
         await until(lambda: bus.subscribers[0].ready() is None, what="ready")
 
 
@@ -94,33 +94,33 @@ async def test_a_database_restored_from_before_its_first_record_receives_all_aga
 ) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [ping(n, topic=topic) for n in range(3)])
-    await hear(context, topic, [0, 1, 2])
+    await consume(context, topic, [0, 1, 2])
     await context.db.execute("DELETE FROM consumer_offset")
-    await hear(context, topic, [0, 1, 2])
+    await consume(context, topic, [0, 1, 2])
 
 
 async def test_a_group_behind_the_database_decides_the_start(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [ping(n, topic=topic) for n in range(3)])
-    await hear(context, topic, [0, 1, 2])
+    await consume(context, topic, [0, 1, 2])
     await context.db.execute("UPDATE consumer_offset SET next_offset = 3")
     await broker.commit(f"{context.service}.orders", {(topic, 0): 1})
-    await hear(context, topic, [1, 2])
+    await consume(context, topic, [1, 2])
 
 
 @pytest.mark.parametrize("sent_since", [2, 4, 9])
 async def test_after_a_log_was_deleted_nothing_of_the_new_one_is_skipped(
     broker: Broker, context: BusContext, sent_since: int
 ) -> None:
-    # One topic plays the log before, the other the log after: the group knows nothing of the latter.
+    # One topic is the old log, the other the new one, of which the group has no offsets.
     old, topic = await broker.new_topic(), await broker.new_topic()
     await broker.send(old, [ping(n, topic=topic) for n in range(4)])
-    await hear(context, old, [0, 1, 2, 3])
+    await consume(context, old, [0, 1, 2, 3])
     await context.db.execute(
         "UPDATE consumer_offset SET topic = $1", topic
-    )  # as if the new log were the old one's heir
+    )  # as if the new log had replaced the old one
     await broker.send(topic, [ping(n, topic=topic) for n in range(100, 100 + sent_since)])
-    await hear(context, topic, list(range(100, 100 + sent_since)))
+    await consume(context, topic, list(range(100, 100 + sent_since)))
 
 
 async def test_deleted_unprocessed_records_stop_the_start_until_the_gap_is_accepted(
@@ -140,9 +140,9 @@ async def test_deleted_unprocessed_records_stop_the_start_until_the_gap_is_accep
     ]
     await require_no_gap(context.settings, context.service, groups)
     assert await accept_gaps(context.settings, groups, context.db, context.service) == []
-    heard = Recorder()
-    async with listening(context, Subscription(topic, (Ping,), heard)):
-        await until(lambda: heard.numbers == [3, 4], what="what is left")
+    recorder = Recorder()
+    async with consuming(context, Subscription(topic, (Ping,), recorder)):
+        await until(lambda: recorder.numbers == [3, 4], what="the remaining records")
 
 
 async def test_a_gap_is_found_when_the_broker_has_deleted_the_groups_offsets(
@@ -164,9 +164,9 @@ async def test_a_gap_is_found_when_the_broker_has_deleted_the_groups_offsets(
 
 
 async def test_an_unavailable_broker_is_not_a_gap(context: BusContext, unused_tcp_port: int) -> None:
-    away = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
+    down = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
     with pytest.raises(Transient, match="the broker does not respond"):
-        await require_no_gap(away, context.service, {"t": context.service})
+        await require_no_gap(down, context.service, {"t": context.service})
 
 
 @pytest.mark.filterwarnings("ignore:AckPolicy.REJECT_ON_ERROR")

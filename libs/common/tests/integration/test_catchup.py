@@ -8,7 +8,7 @@ from clawback_common.kafka.catchup import CatchUp
 from clawback_common.kafka.envelope import Received
 from clawback_common.kafka.subscription import BusContext
 from clawback_testing.broker import Broker
-from clawback_testing.listening import ping
+from clawback_testing.subscribers import ping
 
 pytestmark = pytest.mark.integration
 
@@ -27,15 +27,15 @@ async def test_nothing_is_served_before_records_from_before_the_start_are_proces
 ) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [ping(n) for n in range(3)])
-    told = _catch_up(context, topic)
+    catch_up = _catch_up(context, topic)
     with pytest.raises(Transient):
-        await told.check()
+        await catch_up.check()
     await _keep(context, topic, 1)
     with pytest.raises(Transient):
-        await told.check()
+        await catch_up.check()
     await broker.send(topic, [ping(3)])
     await _keep(context, topic, 2)
-    await told.check()
+    await catch_up.check()
 
 
 async def test_an_empty_topic_delays_nothing(broker: Broker, context: BusContext) -> None:
@@ -59,9 +59,9 @@ async def test_offsets_of_a_deleted_log_do_not_apply_to_the_new_one(
 async def test_nothing_is_served_before_a_lost_log_is_backfilled(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     await _keep(context, topic, 500)
-    told = CatchUp(context.settings, context.db, context.service, topic, refilled=True)
+    catch_up = CatchUp(context.settings, context.db, context.service, topic, refilled=True)
     with pytest.raises(Transient, match="lost log"):
-        await told.check()
+        await catch_up.check()
     async with context.db.transaction() as tx:
         await offsets.rewind(tx, context.service, {(topic, 0): 0})
-    await told.check()
+    await catch_up.check()

@@ -40,7 +40,7 @@ async def test_every_named_query_fits_the_migrated_schema(database: Database) ->
 
 async def test_each_migration_runs_once_in_order_and_by_phase(database: Database) -> None:
     assert await migrate(database, TWO, PRE) == ["thing/0001_one.pre.sql", "thing/0003_two.pre.sql"]
-    await require_migrated(database, TWO)  # what waits for the old code to be gone is no reason to refuse
+    await require_migrated(database, TWO)  # a pending `post` migration is no reason to refuse
     assert await pending(database, TWO) == [TWO[1]]
     assert await migrate(database, TWO, ALL) == ["thing/0002_drop.post.sql"]
     assert await migrate(database, TWO, ALL) == []
@@ -87,10 +87,10 @@ async def test_a_long_migration_is_not_limited_by_the_pools_timeout(
 ) -> None:
     slow = [replace(TWO[0], sql="SELECT pg_sleep(1.2)")]
     monkeypatch.setattr("clawback_common.postgres.pool.COMMAND_S_MAX", 0.5)
-    async with Database.connect(database_url) as impatient:
+    async with Database.connect(database_url) as limited:
         with pytest.raises(Transient):
-            await impatient.execute("SELECT pg_sleep(1.2)")
-        first, second = await asyncio.gather(migrate(impatient, slow, ALL), migrate(impatient, slow, ALL))
+            await limited.execute("SELECT pg_sleep(1.2)")
+        first, second = await asyncio.gather(migrate(limited, slow, ALL), migrate(limited, slow, ALL))
     assert sorted((len(first), len(second))) == [0, 1]
 
 
@@ -148,18 +148,18 @@ def test_migrations_are_found_in_the_order_of_their_numbers(
 async def test_commit_callbacks_run_once_after_the_commit_and_never_after_a_rollback(
     database: Database,
 ) -> None:
-    seen: list[int | None] = []
+    calls: list[int | None] = []
     await database.execute("CREATE TABLE t (x int)")
 
     def note() -> None:
-        seen.append(None)
+        calls.append(None)
 
     async with database.transaction() as tx:
         await tx.execute("INSERT INTO t VALUES (1)")
         tx.on_commit(note)
         tx.on_commit(note)
-        assert seen == []
-    assert len(seen) == 1
+        assert calls == []
+    assert len(calls) == 1
 
     async def rolled_back() -> None:
         async with database.transaction() as tx:
@@ -169,7 +169,7 @@ async def test_commit_callbacks_run_once_after_the_commit_and_never_after_a_roll
 
     with pytest.raises(Poison):
         await rolled_back()
-    assert len(seen) == 1
+    assert len(calls) == 1
     assert [row["x"] for row in await database.fetch("SELECT x FROM t")] == [1]
 
 
@@ -230,7 +230,7 @@ async def test_a_connection_lost_in_mid_transaction_is_transient_and_the_next_on
 
     async def lost() -> None:
         async with database.transaction() as tx:
-            tx.on_commit(lambda: done.append("told"))
+            tx.on_commit(lambda: done.append("called"))
             pid = await tx.fetchval("SELECT pg_backend_pid()")
             await database.execute("SELECT pg_terminate_backend($1)", pid)
             await tx.execute("SELECT 1")
@@ -259,8 +259,8 @@ async def test_a_deadlock_is_transient_for_one_of_the_two(database: Database) ->
 
 
 async def test_a_database_that_is_down_makes_a_process_unready(unused_tcp_port: int) -> None:
-    async with Database.connect(f"postgresql://u:p@127.0.0.1:{unused_tcp_port}/d") as away:
-        for ask in (away.fetch, away.fetchrow, away.fetchval, away.execute):
+    async with Database.connect(f"postgresql://u:p@127.0.0.1:{unused_tcp_port}/d") as unavailable:
+        for ask in (unavailable.fetch, unavailable.fetchrow, unavailable.fetchval, unavailable.execute):
             with pytest.raises(Transient, match="the database does not respond"):
                 await ask("SELECT 1")
 

@@ -22,8 +22,8 @@ from clawback_common.postgres import Database
 from clawback_common.service import leases
 from clawback_common.service.process import ShutdownEvent
 from clawback_testing.broker import Broker
-from clawback_testing.listening import ping
-from clawback_testing.silence import Network, network
+from clawback_testing.network import Network, network
+from clawback_testing.subscribers import ping
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -38,10 +38,10 @@ class Holder:
     """The process, and the network between it and the database."""
 
     process: asyncio.subprocess.Process
-    way: Network
+    link: Network
     wake_file: Path
 
-    async def says(self, *words: str) -> str:
+    async def wait_for_output(self, *words: str) -> str:
         """Wait until it prints one of these words."""
         assert self.process.stdout is not None
         while line := await asyncio.wait_for(self.process.stdout.readline(), TAKEN_OVER_S_MAX):
@@ -56,9 +56,9 @@ class Holder:
                 self.process.send_signal(signal.SIGSTOP)
             case "hanging":
                 self.process.send_signal(signal.SIGUSR1)
-                await self.says("hanging")
+                await self.wait_for_output("hanging")
             case _:
-                self.way.go_silent()
+                self.link.go_silent()
 
     def wake(self, how: str) -> None:
         """Resume it."""
@@ -68,7 +68,7 @@ class Holder:
             case "hanging":
                 self.wake_file.touch()
             case _:
-                self.way.recover()
+                self.link.recover()
 
 
 @asynccontextmanager
@@ -77,8 +77,8 @@ async def holding(
 ) -> AsyncIterator[Holder]:
     """A process that holds a lease and is about to record its work."""
     at = urlsplit(database_url)
-    async with network(at.hostname or "", at.port or 5432) as way:
-        url = urlunsplit(at._replace(netloc=f"{at.username}:{at.password}@127.0.0.1:{way.port}"))
+    async with network(at.hostname or "", at.port or 5432) as link:
+        url = urlunsplit(at._replace(netloc=f"{at.username}:{at.password}@127.0.0.1:{link.port}"))
         broker, wake_file = context.settings.kafka_bootstrap_servers, folder / "wake"
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -86,7 +86,7 @@ async def holding(
             *(what, url, broker, str(lease_s), str(wake_file)),
             stdout=asyncio.subprocess.PIPE,
         )
-        holder = Holder(process, way, wake_file)
+        holder = Holder(process, link, wake_file)
         try:
             yield holder
         finally:
@@ -133,7 +133,7 @@ async def test_a_frozen_relay_blocks_nobody_and_marks_nothing_when_it_resumes(
     topic = await broker.new_topic()
     await put(context.db, 1, 2, topic=topic)
     async with holding("relay", database_url, context, tmp_path) as holder:
-        await holder.says("working")
+        await holder.wait_for_output("working")
         await holder.freeze(how)
         await put(context.db, 3, 4, topic=topic)
         async with relaying(context):
@@ -142,10 +142,10 @@ async def test_a_frozen_relay_blocks_nobody_and_marks_nothing_when_it_resumes(
             )
             before = await marks(context.db)
             holder.wake(how)
-            assert await holder.says("LeaseLost", "Transient", "done") != "done"
+            assert await holder.wait_for_output("LeaseLost", "Transient", "done") != "done"
             assert await marks(context.db) == before
             await put(context.db, 5, topic=topic)
-            await until(lambda: all_sent(context.db), what="and goes on")
+            await until(lambda: all_sent(context.db), what="the other relay continues")
 
 
 @pytest.mark.parametrize("how", WAYS)
@@ -155,16 +155,16 @@ async def test_a_frozen_job_is_taken_over_and_changes_nothing_when_it_resumes(
     db = context.db
     await db.execute("CREATE TABLE changed AS SELECT 'nobody' AS by, clock_timestamp() AS at")
     async with holding("job", database_url, context, tmp_path) as holder:
-        await holder.says("done")
-        await holder.says("working")
+        await holder.wait_for_output("done")
+        await holder.wait_for_output("working")
         await holder.freeze(how)
         async with leases.alone(db, "job", patient=True) as alone:
             assert alone
             await db.execute("UPDATE changed SET by = 'successor'")
             holder.wake(how)
-            assert await holder.says("LeaseLost", "Transient", "done") != "done"
+            assert await holder.wait_for_output("LeaseLost", "Transient", "done") != "done"
             assert await db.fetchval("SELECT by FROM changed") == "successor"
-        await holder.says("done")  # the lease is free again, and it is alive
+        await holder.wait_for_output("done")  # the lease is free again, and it is alive
 
 
 async def test_with_real_timeouts_a_frozen_relay_is_taken_over_within_30_seconds(
@@ -173,7 +173,7 @@ async def test_with_real_timeouts_a_frozen_relay_is_taken_over_within_30_seconds
     topic = await broker.new_topic()
     await put(context.db, 1, topic=topic)
     async with holding("relay", database_url, context, tmp_path, leases.LEASE_S) as holder:
-        await holder.says("working")
+        await holder.wait_for_output("working")
         await holder.freeze("network lost")
         frozen_at = time.monotonic()
         async with relaying(context):
@@ -185,7 +185,7 @@ async def test_with_real_timeouts_a_frozen_relay_is_taken_over_within_30_seconds
 
 async def test_a_server_and_a_client_detect_a_lost_peer_within_30_seconds(database: Database) -> None:
     async with database.session() as connection:
-        told = {
+        timeouts = {
             name: await connection.fetchval(f"SHOW {name}")
             for name in (
                 "tcp_keepalives_idle",
@@ -195,11 +195,11 @@ async def test_a_server_and_a_client_detect_a_lost_peer_within_30_seconds(databa
                 "idle_in_transaction_session_timeout",
             )
         }
-        ours = connection._con._transport.get_extra_info("socket")
-        assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
-        assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 10
-        assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
-    assert told == {
+        client_socket = connection._con._transport.get_extra_info("socket")
+        assert client_socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert client_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 10
+        assert client_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
+    assert timeouts == {
         "tcp_keepalives_idle": "10",
         "tcp_keepalives_interval": "5",
         "tcp_keepalives_count": "3",

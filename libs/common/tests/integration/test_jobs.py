@@ -54,17 +54,17 @@ async def test_a_run_is_recorded_while_it_runs_and_when_it_is_done(db: Database,
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "reported"),
     [(ValueError(SECRET), "ValueError"), (Poison("bad_date", "at"), "Poison: bad_date: at")],
 )
 async def test_a_run_that_raises_has_failed_without_the_errors_message(
-    db: Database, clock: FakeClock, error: Exception, told: str
+    db: Database, clock: FakeClock, error: Exception, reported: str
 ) -> None:
     with pytest.raises(type(error)):
         async with jobs.run(db, clock, "poll", cause="schedule"):
             raise error
     record = await _only(db)
-    assert (record.outcome, record.error) == ("failed", told)
+    assert (record.outcome, record.error) == ("failed", reported)
 
 
 async def test_a_run_that_is_cancelled_is_recorded_as_interrupted(db: Database, clock: FakeClock) -> None:
@@ -73,7 +73,7 @@ async def test_a_run_that_is_cancelled_is_recorded_as_interrupted(db: Database, 
             await asyncio.sleep(60)
 
     task = asyncio.create_task(work())
-    while not await jobs.page(db):  # noqa: ASYNC110 - what is waited for is in the database
+    while not await jobs.page(db):  # noqa: ASYNC110 - the state is in the database
         await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -87,8 +87,8 @@ async def test_a_run_can_need_attention_or_be_skipped(db: Database, clock: FakeC
         run.needs_attention("two are overdue")
     async with jobs.run(db, clock, "b", cause="schedule") as run:
         run.skipped("nothing was due")
-    told = {record.job: (record.outcome, record.error) for record in await jobs.page(db)}
-    assert told == {"a": ("attention", "two are overdue"), "b": ("skipped", "nothing was due")}
+    reported = {record.job: (record.outcome, record.error) for record in await jobs.page(db)}
+    assert reported == {"a": ("attention", "two are overdue"), "b": ("skipped", "nothing was due")}
 
 
 async def _abandon(db: Database, clock: FakeClock, *, exclusive: bool = False) -> None:
@@ -113,7 +113,7 @@ async def test_a_run_with_a_heartbeat_is_not_changed(
     async with jobs.run(db, clock, "poll", cause="schedule") as run:
         run.count(read=5)
         clock.advance(seconds=91)
-        while (await _only(db)).counts != {"read": 5}:  # noqa: ASYNC110 - what is waited for is in the database
+        while (await _only(db)).counts != {"read": 5}:  # noqa: ASYNC110 - the state is in the database
             await asyncio.sleep(0.01)
         async with jobs.run(db, clock, "poll", cause="request"):
             pass
@@ -161,7 +161,7 @@ async def test_the_last_success_of_each_job_is_known(db: Database, clock: FakeCl
 
 
 class Settings:
-    """Of an API that is open for reading."""
+    """Settings of an API without authentication for reads."""
 
     enable_auth = False
     api_keys_file = None
@@ -182,17 +182,17 @@ async def test_runs_are_listed_in_pages_each_once_newest_first(
         async with jobs.run(db, clock, f"job-{number}", cause="schedule") as run:
             run.count(read=number)
         clock.advance(seconds=number % 2)
-    seen, cursor = list[str](), None
+    listed, cursor = list[str](), None
     while True:
         query = {"limit": "2"} | ({"cursor": cursor} if cursor else {})
         body = (await client.get("/api/v1/thing/jobs", params=query)).json()
-        seen += [item["job"] for item in body["items"]]
+        listed += [item["job"] for item in body["items"]]
         cursor = body["next_cursor"]
         if cursor is None:
             break
     expected = [record.job for record in await jobs.page(db)]
-    assert seen == expected
-    assert len(set(seen)) == 5
+    assert listed == expected
+    assert len(set(listed)) == 5
 
 
 async def test_runs_are_listed_by_job_and_outcome(

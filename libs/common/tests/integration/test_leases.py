@@ -149,7 +149,7 @@ async def test_the_server_ends_a_transaction_that_a_frozen_process_left_open(
 ) -> None:
     monkeypatch.setitem(pool._SERVER_SETTINGS, "idle_in_transaction_session_timeout", "300ms")
 
-    async def left_open(former: Lease) -> None:
+    async def leave_transaction_open(former: Lease) -> None:
         async with former.transaction() as tx:
             await tx.execute("INSERT INTO done VALUES ('former')")
             async with held(database, NAME, patient=True) as now:
@@ -158,7 +158,7 @@ async def test_the_server_ends_a_transaction_that_a_frozen_process_left_open(
     async with Database.connect(database_url) as frozen_db, AsyncExitStack() as stack:
         former = await frozen(frozen_db, stack, monkeypatch)
         with pytest.raises(Transient):
-            await left_open(former)
+            await leave_transaction_open(former)
     assert await database.fetchval("SELECT count(*) FROM done") == 0
 
 
@@ -230,10 +230,10 @@ async def test_of_two_processes_one_leads_and_the_other_takes_over_when_it_stops
         leader = 0 if both[0].lease else 1
         stops[leader].set()
 
-        async def the_other_leads() -> bool:
+        async def other_leads() -> bool:
             return both[1 - leader].lease is not None
 
-        await until(the_other_leads, what="the other")
+        await until(other_leads, what="the other")
         assert both[leader].lease is None
     finally:
         for stop in stops:

@@ -26,23 +26,23 @@ from clawback_common.service.leases import Lease, LeaseLost, held
 from clawback_common.service.process import ShutdownEvent
 from clawback_testing.broker import Broker
 from clawback_testing.clock import FakeClock
-from clawback_testing.listening import AT, ping
+from clawback_testing.subscribers import AT, ping
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 
-Aside = list[tuple[str, str]]
+Failed = list[tuple[str, str]]
 
 
 @asynccontextmanager
 async def relaying(
-    context: BusContext, lane: Lane = priority.LANE, aside: Aside | None = None
+    context: BusContext, lane: Lane = priority.LANE, failed: Failed | None = None
 ) -> AsyncIterator[Relay]:
     """Run a relay; after the block it has sent every row."""
 
     async def note(name: str, what: str) -> None:
-        if aside is not None:
-            aside.append((name, what))
+        if failed is not None:
+            failed.append((name, what))
 
     sender = Producer(context.settings, context.service, linger_ms=0)
     one = Relay(lane, context.db, sender, context.clock, note, context.priority)
@@ -108,10 +108,10 @@ async def test_a_sent_row_has_its_position(broker: Broker, context: BusContext) 
     await put(context.db, *(ping(n, who=f"w{n}", topic=topic) for n in range(20)))
     async with relaying(context):
         await sent_all(context.db)
-    lies = {(r.partition, r.offset): r.key.decode() for r in await broker.read(topic)}
+    positions = {(r.partition, r.offset): r.key.decode() for r in await broker.read(topic)}
     rows = await context.db.fetch("SELECT key, partition, kafka_offset FROM outbox_priority")
-    assert {(row["partition"], row["kafka_offset"]): row["key"] for row in rows} == lies
-    assert len(lies) == 20
+    assert {(row["partition"], row["kafka_offset"]): row["key"] for row in rows} == positions
+    assert len(positions) == 20
 
 
 async def test_a_record_is_a_cloudevent(broker: Broker, context: BusContext) -> None:
@@ -148,7 +148,7 @@ async def test_a_row_committed_late_below_sent_rows_is_not_skipped(
             async def all_the_others() -> bool:
                 return await values(broker, topic) == list(range(1, 13))
 
-            await until(all_the_others, what="the others")
+            await until(all_the_others, what="the other messages")
             await asyncio.sleep(0.2)
     async with relaying(context):
         await sent_all(context.db)
@@ -168,7 +168,7 @@ async def test_a_row_committed_late_is_sent_by_the_relay_that_sent_the_others(
             async def others_sent() -> bool:
                 return await waiting(context.db) == 0
 
-            await until(others_sent, what="the others")
+            await until(others_sent, what="the other messages")
         await sent_all(context.db)
     assert await values(broker, topic) == list(range(13))
 
@@ -176,18 +176,18 @@ async def test_a_row_committed_late_is_sent_by_the_relay_that_sent_the_others(
 async def test_a_row_that_is_too_large_is_marked_as_failed_and_reported(
     broker: Broker, context: BusContext
 ) -> None:
-    ours = await broker.new_topic()
-    theirs = await broker.new_topic(config={"max.message.bytes": "20000"})
-    huge = replace(ping(1, topic=ours), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
-    large = replace(ping(2, topic=theirs), value=os.urandom(60_000))
-    await put(context.db, ping(0, topic=ours), huge, large, ping(3, topic=ours), ping(4, topic=theirs))
-    aside: Aside = []
-    async with relaying(context, aside=aside):
+    topic = await broker.new_topic()
+    small = await broker.new_topic(config={"max.message.bytes": "20000"})
+    huge = replace(ping(1, topic=topic), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
+    large = replace(ping(2, topic=small), value=os.urandom(60_000))
+    await put(context.db, ping(0, topic=topic), huge, large, ping(3, topic=topic), ping(4, topic=small))
+    failed: Failed = []
+    async with relaying(context, failed=failed):
         await sent_all(context.db)
-    assert await values(broker, ours) == [0, 3]
-    assert await values(broker, theirs) == [4]
-    assert sorted(lane for lane, _ in aside) == ["priority", "priority"]
-    assert all("too_large" in what for _, what in aside)
+    assert await values(broker, topic) == [0, 3]
+    assert await values(broker, small) == [4]
+    assert sorted(lane for lane, _ in failed) == ["priority", "priority"]
+    assert all("too_large" in what for _, what in failed)
     rows = await context.db.fetch("SELECT set_aside FROM outbox_priority WHERE set_aside IS NOT NULL")
     assert len(rows) == 2
 
@@ -205,7 +205,7 @@ async def test_a_missing_topic_delays_only_its_own_messages(
         async def others() -> bool:
             return await waiting(context.db) == 5
 
-        await until(others, what="the others")
+        await until(others, what="the other messages")
         assert await values(broker, topic) == list(range(10))
 
 
@@ -233,21 +233,21 @@ async def test_a_failed_row_stays_failed_when_it_is_queued_again(broker: Broker,
     topic = await broker.new_topic()
     huge = replace(ping(1, topic=topic), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
     await put(context.db, huge)
-    aside: Aside = []
-    async with relaying(context, aside=aside):
+    failed: Failed = []
+    async with relaying(context, failed=failed):
         await sent_all(context.db)
-    async with relaying(context, aside=aside):
+    async with relaying(context, failed=failed):
         await put(context.db, huge, again=True)
-    assert len(aside) == 1
+    assert len(failed) == 1
 
 
 async def test_rows_wait_for_an_unavailable_broker_and_are_sent_later(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
     topic = await broker.new_topic()
-    away = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
+    down = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
     await put(context.db, *(ping(n, topic=topic) for n in range(5)))
-    async with relaying(replace(context, settings=away)) as one:
+    async with relaying(replace(context, settings=down)) as one:
         with pytest.raises(Transient, match="the broker does not respond"):
             await send_some(one, context.db)
         assert await waiting(context.db) == 5
@@ -274,7 +274,7 @@ async def test_an_unconfirmed_row_stays_queued(
         await send_some(one, context.db)
     assert await waiting(context.db) == 1
     monkeypatch.setattr(producer, "SEND_S_MAX", 20)
-    assert sender._producer is None  # a producer that hung is never used again
+    assert sender._producer is None  # a producer that hung is not reused
     await send_some(one, context.db)
     assert await values(broker, topic) == [1]
     await sender.close()
@@ -287,13 +287,13 @@ async def test_of_two_relays_one_sends_and_the_other_takes_over(
     senders: list[str] = []
     original = Relay.send_some
 
-    async def noted(self: Relay, lease: Lease) -> int:
+    async def lose_lease(self: Relay, lease: Lease) -> int:
         moved = await original(self, lease)
         if moved:
             senders.append(self._producer._source)
         return moved
 
-    monkeypatch.setattr(Relay, "send_some", noted)
+    monkeypatch.setattr(Relay, "send_some", lose_lease)
     async with relaying(replace(context, service="second")):
         async with relaying(replace(context, service="first")):
             for n in range(10):
@@ -338,7 +338,7 @@ async def test_a_relay_sends_nothing_that_it_rendered_before_it_lost_its_lease(
 ) -> None:
     shelf = Shelf(await broker.new_topic())
     shelf.words = {"a": 1}
-    await put_news(context.db, "a")
+    await put_bulk(context.db, "a")
     sender = Producer(context.settings, context.service, linger_ms=0)
 
     async def rendered_then_frozen(db: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
@@ -356,7 +356,7 @@ async def test_a_relay_sends_nothing_that_it_rendered_before_it_lost_its_lease(
     await sender.close()
 
 
-async def test_a_batch_ends_with_the_message_that_reaches_its_bytes(
+async def test_a_batch_ends_with_the_message_that_reaches_the_byte_limit(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay, "RESTART_BATCHES", 1_000)
@@ -434,16 +434,16 @@ class Shelf:
         ]
 
 
-async def put_news(db: Database, *refs: str) -> None:
+async def put_bulk(db: Database, *refs: str) -> None:
     async with db.transaction() as tx:
         await BulkOutbox().put(tx, refs, [1] * len(refs), [None] * len(refs), AT)
 
 
-async def test_news_are_rendered_when_sent_without_withdrawn_content(
+async def test_bulk_rows_are_rendered_when_sent_without_withdrawn_content(
     broker: Broker, context: BusContext
 ) -> None:
     shelf = Shelf(await broker.new_topic())
-    await put_news(context.db, "a", "b", "c")
+    await put_bulk(context.db, "a", "b", "c")
     shelf.words = {"a": 1, "c": 3}  # b was withdrawn before it was sent
     async with relaying(context, bulk.lane(shelf.render)):
         await sent_all(context.db, "outbox_bulk")
@@ -457,15 +457,15 @@ async def test_only_the_reference_that_cannot_be_rendered_is_marked_as_failed(
 ) -> None:
     shelf = Shelf(await broker.new_topic())
     shelf.words, shelf.poison = {"a": 1, "b": 2, "c": 3}, "b"
-    await put_news(context.db, "a", "b", "c")
-    aside: Aside = []
-    async with relaying(context, bulk.lane(shelf.render), aside):
+    await put_bulk(context.db, "a", "b", "c")
+    failed: Failed = []
+    async with relaying(context, bulk.lane(shelf.render), failed):
         await sent_all(context.db, "outbox_bulk")
     assert await values(broker, shelf.topic) == [1, 3]
-    assert [lane for lane, _ in aside] == ["bulk"]
+    assert [lane for lane, _ in failed] == ["bulk"]
 
 
-async def test_queued_news_do_not_delay_an_order(broker: Broker, context: BusContext) -> None:
+async def test_a_queued_bulk_lane_does_not_delay_an_order(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     gate = asyncio.Event()
 
@@ -473,7 +473,7 @@ async def test_queued_news_do_not_delay_an_order(broker: Broker, context: BusCon
         await gate.wait()
         return [None] * len(rows)
 
-    await put_news(context.db, *(str(n) for n in range(1_000)))
+    await put_bulk(context.db, *(str(n) for n in range(1_000)))
     async with relaying(context), relaying(context, bulk.lane(slow)):
         await put(context.db, ping(1, topic=topic))
         await sent_all(context.db)
@@ -504,7 +504,7 @@ async def test_a_delayed_lane_is_reported_hourly_and_resolved(context: BusContex
     await delays.watch(one)
     await put(context.db, replace(ping(1), at=clock.now()))
 
-    async def told() -> list[str]:
+    async def alerts() -> list[str]:
         rows = await context.db.fetch(
             "SELECT type FROM outbox_priority WHERE topic = 'alerts.v1' ORDER BY id"
         )
@@ -513,32 +513,32 @@ async def test_a_delayed_lane_is_reported_hourly_and_resolved(context: BusContex
     for minutes, count in ((4, 0), (2, 1), (30, 1), (31, 2)):
         clock.advance(minutes=minutes)
         await asyncio.gather(*(delays.watch(one) for _ in range(3)))
-        assert await told() == ["raised"] * count
+        assert await alerts() == ["raised"] * count
     await context.db.execute("UPDATE outbox_priority SET sent_at = $1", clock.now())
     for _ in range(2):
         await delays.watch(one)
-    assert await told() == ["raised", "raised", "resolved"]
+    assert await alerts() == ["raised", "raised", "resolved"]
 
 
-async def test_sending_the_priority_lane_is_urgent_and_delays_news(
+async def test_sending_the_priority_lane_is_urgent_and_delays_the_bulk_lane(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = await broker.new_topic()
-    seen: list[str] = []
+    events: list[str] = []
     yield_to_urgent = context.priority.yield_to_urgent
 
-    async def noted() -> None:
-        seen.append("news give way")
+    async def record_yield() -> None:
+        events.append("the bulk lane yields")
         await yield_to_urgent()
 
     async def rendered(_: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
-        seen.append(f"in hand: {context.priority.active}")
+        events.append(f"urgent: {context.priority.active}")
         return [ping(1, topic=topic) for _ in rows]
 
-    monkeypatch.setattr(context.priority, "yield_to_urgent", noted)
+    monkeypatch.setattr(context.priority, "yield_to_urgent", record_yield)
     await put(context.db, ping(1, topic=topic))
     async with relaying(context, replace(priority.LANE, render=rendered)):
         await sent_all(context.db)
-    assert seen == ["in hand: True"]
+    assert events == ["urgent: True"]
     async with relaying(context, bulk.lane(rendered)):
-        await until(lambda: "news give way" in seen, what="a look at the news")
+        await until(lambda: "the bulk lane yields" in events, what="the bulk lane yields")

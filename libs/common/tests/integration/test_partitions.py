@@ -107,8 +107,8 @@ async def test_detaching_that_was_interrupted_is_finished(
     assert (first.pending, second.pending) == (True, False)
     await months.drop(second)
     assert [(one.name, one.attached) for one in await months.all()] == [("leaf_2026_01", False)]
-    (left,) = await months.over(datetime(2027, 1, 1, tzinfo=UTC))
-    await months.drop(left)
+    (last,) = await months.over(datetime(2027, 1, 1, tzinfo=UTC))
+    await months.drop(last)
     assert await months.all() == []
 
 
@@ -127,18 +127,18 @@ async def test_truncating_does_not_wait_long_for_a_lock(database: Database, mont
 async def test_running_writers_are_waited_for_and_later_ones_are_not(
     database: Database, months: MonthPartitions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look, seen = partitions._writers, []
+    find_writers, results = partitions._writers, []
 
-    async def looking(*args: Any) -> set[str]:
-        seen.append(await look(*args))
-        return seen[-1]
+    async def record_writers(*args: Any) -> set[str]:
+        results.append(await find_writers(*args))
+        return results[-1]
 
-    monkeypatch.setattr(partitions, "_writers", looking)
+    monkeypatch.setattr(partitions, "_writers", record_writers)
     await months.make([month(1)])
     async with held_by(database, "INSERT INTO leaf VALUES ($1, 1)", month(1)):
         waiting = asyncio.create_task(wait_for_writers(database, "leaf", 0.005))
-        await until(lambda: len(seen) > 1, what="it looked again")
-        assert all(seen)
+        await until(lambda: len(results) > 1, what="another query for writers")
+        assert all(results)
         assert not waiting.done()
     async with held_by(database, "INSERT INTO leaf VALUES ($1, 2)", month(1)):
         await asyncio.wait_for(waiting, 20)
@@ -207,7 +207,7 @@ async def test_a_month_is_dropped_with_a_single_connection(
     monkeypatch.setattr(pool, "ACQUIRE_S_MAX", 1.0)
     await months.make([month(1), month(2)])
     async with Database.connect(database_url, connections_max=1) as small:
-        alone = MonthPartitions(small, "leaf", FIRST)
-        (first, _) = await alone.all()
-        await asyncio.wait_for(alone.drop(first), 10)
+        single = MonthPartitions(small, "leaf", FIRST)
+        (first, _) = await single.all()
+        await asyncio.wait_for(single.drop(first), 10)
     assert await names(months) == ["leaf_2026_02"]

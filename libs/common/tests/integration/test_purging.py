@@ -31,7 +31,7 @@ async def filled(database: Database, clock: FakeClock) -> None:
     )
 
 
-async def left(database: Database, table: str) -> int:
+async def count_rows(database: Database, table: str) -> int:
     return int(await database.fetchval(f"SELECT count(*) FROM {table}"))  # noqa: S608 - names of this test
 
 
@@ -56,5 +56,5 @@ async def test_a_table_that_fails_stops_no_other(
     spec = WorkerSpec([], purges=[QUARANTINE, Aged("page", "at", timedelta(days=5))])
     service = objects(CommonSettings(), database, clock, PriorityOutbox())
     await Worker("svc", service, spec, [], 0)._tidy()
-    assert (await left(database, "incident"), await left(database, "page")) == (2, 1)
+    assert (await count_rows(database, "incident"), await count_rows(database, "page")) == (2, 1)
     assert COMMON[0].table == "outbox_priority", "the first that fails"

@@ -17,7 +17,7 @@ from clawback_contracts.alert.v1 import Severity
 from clawback_contracts.sweep.v1 import Action, EndedHold, Hold, HoldsChanged, SweepFailed, SweepRequested
 from clawback_testing.broker import Broker, Raw
 from clawback_testing.clock import FakeClock
-from clawback_testing.listening import listening
+from clawback_testing.subscribers import consuming
 from clawback_testing.waiting import until
 
 from .test_sweeping import BEFORE, OWNER, Leaves, World, leaves, request, world
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.integration
 HELD = Hold(hold_id=uuid4(), article_ids=("up:5",), placed_by="ann", confirmed_by="ben")
 
 
-async def told(world: World, *events: SweepRequested | HoldsChanged) -> None:
+async def deliver(world: World, *events: SweepRequested | HoldsChanged) -> None:
     """Deliver them in one batch, as from the topic."""
     batch = [Received(one, str(uuid4()), None, one.TOPIC, 0, n) for n, one in enumerate(events)]
     await world.sweeper.requested(batch)
@@ -45,15 +45,15 @@ def ended(*by: str, hold_id: UUID = HELD.hold_id) -> EndedHold:
 async def refused(world: World, words: str) -> SweepFailed:
     """Assert that it is refused: answered with the reason, an alert is raised, nothing is removed."""
     await world.sweeper.process_due()
-    answer = (await world.answers())[-1]
-    assert isinstance(answer, SweepFailed), answer
-    assert answer.refused
-    assert words in answer.error
-    assert await world.left() == 7
+    reply = (await world.replies())[-1]
+    assert isinstance(reply, SweepFailed), reply
+    assert reply.refused
+    assert words in reply.error
+    assert await world.remaining() == 7
     alert = (await world.alerts())[-1]
     assert (alert.name, alert.severity, alert.service) == ("SweepRefused", Severity.CRITICAL, OWNER)
-    assert str(answer.sweep_id) in alert.summary
-    return answer
+    assert str(reply.sweep_id) in alert.summary
+    return reply
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
@@ -65,7 +65,7 @@ async def refused(world: World, words: str) -> SweepFailed:
 async def test_a_limit_later_than_the_minimum_age_allows_is_refused(
     world: World, ago: timedelta, *, dry_run: bool
 ) -> None:
-    await told(world, request(before=world.clock.now() - ago, dry_run=dry_run))
+    await deliver(world, request(before=world.clock.now() - ago, dry_run=dry_run))
     await refused(world, "minimum age")
 
 
@@ -75,104 +75,104 @@ async def test_the_minimum_age_is_a_setting_and_never_in_the_future(
     ages_min_d = CommonSettings(sweep_age_min_d="leaves=0.5, pebbles=3").sweep_age_min_d
     sweeper = Sweeper(OWNER, world.db, clock, PriorityOutbox(), (leaves,), ages_min_d)
     world.sweeper = sweeper
-    await told(world, request(before=clock.now() - timedelta(hours=11)))
+    await deliver(world, request(before=clock.now() - timedelta(hours=11)))
     await refused(world, "minimum age")
     world.sweeper = Sweeper(OWNER, world.db, clock, PriorityOutbox(), (leaves,), {"leaves": -1.0})
-    await told(world, request(before=clock.now() + timedelta(seconds=1)))
+    await deliver(world, request(before=clock.now() + timedelta(seconds=1)))
     await refused(world, "minimum age")
     world.sweeper = sweeper
-    await told(world, request(before=clock.now() - timedelta(hours=13)))
+    await deliver(world, request(before=clock.now() - timedelta(hours=13)))
     await world.sweeper.process_due()
-    assert await world.left() == 0
+    assert await world.remaining() == 0
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
 async def test_an_action_that_the_class_does_not_allow_is_refused(world: World, *, dry_run: bool) -> None:
-    await told(world, request(action=Action.ARCHIVE, dry_run=dry_run))
+    await deliver(world, request(action=Action.ARCHIVE, dry_run=dry_run))
     await refused(world, "removed by delete, not by archive")
 
 
 async def test_a_request_that_omits_a_hold_known_from_an_earlier_request_is_refused(world: World) -> None:
-    await told(world, request(holds=(HELD,), dry_run=True))
+    await deliver(world, request(holds=(HELD,), dry_run=True))
     await world.sweeper.process_due()
-    await told(world, request())
-    answer = await refused(world, f"omits 1 holds that are in force: {HELD.hold_id}")
-    assert answer.omitted_holds == (HELD,)
+    await deliver(world, request())
+    reply = await refused(world, f"omits 1 holds that are in force: {HELD.hold_id}")
+    assert reply.omitted_holds == (HELD,)
 
 
 async def test_a_hold_is_known_before_any_sweep(world: World) -> None:
-    await told(world, changed(HELD))
-    await told(world, request())
+    await deliver(world, changed(HELD))
+    await deliver(world, request())
     await refused(world, "omits 1 holds")
-    await told(world, request(holds=(HELD,)))
+    await deliver(world, request(holds=(HELD,)))
     await world.sweeper.process_due()
-    assert await world.left() == 1
+    assert await world.remaining() == 1
 
 
 async def test_a_hold_with_another_scope_counts_as_omitted(world: World) -> None:
-    await told(world, changed(HELD))
+    await deliver(world, changed(HELD))
     narrowed = Hold(hold_id=HELD.hold_id, dated_until=datetime.min.replace(tzinfo=BEFORE.tzinfo))
-    await told(world, request(holds=(narrowed,)))
-    answer = await refused(world, "omits 1 holds")
-    assert answer.omitted_holds == (HELD,), "what was known first stays known"
+    await deliver(world, request(holds=(narrowed,)))
+    reply = await refused(world, "omits 1 holds")
+    assert reply.omitted_holds == (HELD,), "the first known version of the hold counts"
 
 
 async def test_a_hold_that_two_people_ended_is_no_longer_required(world: World) -> None:
-    await told(world, changed(HELD))
-    await told(world, request(ended_holds=(ended("ann", "ben"),)))
+    await deliver(world, changed(HELD))
+    await deliver(world, request(ended_holds=(ended("ann", "ben"),)))
     await world.sweeper.process_due()
-    assert await world.left() == 0
+    assert await world.remaining() == 0
 
 
 @pytest.mark.parametrize("by", [("ann",), ("ann", "ann"), ("eve",)])
 async def test_one_person_cannot_end_a_confirmed_hold(world: World, by: tuple[str, ...]) -> None:
-    await told(world, changed(HELD))
-    await told(world, changed(ended=(ended(*by),)))
-    await told(world, request(ended_holds=(ended(*by),)))
+    await deliver(world, changed(HELD))
+    await deliver(world, changed(ended=(ended(*by),)))
+    await deliver(world, request(ended_holds=(ended(*by),)))
     await refused(world, "omits 1 holds")
 
 
 async def test_an_unconfirmed_hold_can_be_withdrawn_by_the_person_who_placed_it(world: World) -> None:
     placed = HELD.model_copy(update={"confirmed_by": None})
-    await told(world, changed(placed))
-    await told(world, request(ended_holds=(ended("eve"),)))
+    await deliver(world, changed(placed))
+    await deliver(world, request(ended_holds=(ended("eve"),)))
     await refused(world, "omits 1 holds")
-    await told(world, changed(ended=(ended("ann"),)), request())
+    await deliver(world, changed(ended=(ended("ann"),)), request())
     await world.sweeper.process_due()
-    assert await world.left() == 0
+    assert await world.remaining() == 0
 
 
 async def test_a_hold_on_another_class_protects_only_that_class(world: World) -> None:
-    elsewhere = changed(HELD).model_copy(update={"data_class": "job_runs"})
-    await told(world, elsewhere, request())
+    other_class = changed(HELD).model_copy(update={"data_class": "job_runs"})
+    await deliver(world, other_class, request())
     await world.sweeper.process_due()
-    assert await world.left() == 0
-    await told(world, request(data_class="job_runs"))
+    assert await world.remaining() == 0
+    await deliver(world, request(data_class="job_runs"))
     await world.sweeper.process_due()
-    assert "omits 1 holds" in (await world.answers())[-1].error
+    assert "omits 1 holds" in (await world.replies())[-1].error
 
 
 async def test_a_running_sweep_ends_when_it_omits_a_new_hold(world: World, leaves: Leaves) -> None:
     leaves.waits_after = 1
-    await told(world, request())
+    await deliver(world, request())
     running = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 1, what="a slice")
-    await told(world, changed(HELD))
+    await deliver(world, changed(HELD))
     leaves.gate.set()
     await running
-    (answer,) = await world.answers()
-    assert answer.refused
+    (reply,) = await world.replies()
+    assert reply.refused
     assert await world.db.fetchval("SELECT count(*) FROM leaf WHERE id = '5'") == 1
 
 
 async def test_a_refused_sweep_is_checked_again_when_it_is_requested_again(world: World) -> None:
-    await told(world, changed(HELD))
-    asked = request()
-    await told(world, asked)
+    await deliver(world, changed(HELD))
+    requested = request()
+    await deliver(world, requested)
     await refused(world, "omits 1 holds")
-    await told(world, asked.model_copy(update={"attempt": 2, "holds": (HELD,)}))
+    await deliver(world, requested.model_copy(update={"attempt": 2, "holds": (HELD,)}))
     await world.sweeper.process_due()
-    assert (await world.answers())[-1].removed == 6
+    assert (await world.replies())[-1].removed == 6
     assert len(await world.alerts()) == 1
 
 
@@ -188,17 +188,17 @@ async def test_a_forged_request_is_refused_and_the_genuine_one_is_processed(
         request(**true),
     ]
     records = [Raw.of(Message.of(one, uuid4(), at=BEFORE, traceparent=None)) for one in events]
-    async with listening(context, sweeper.subscription()):
+    async with consuming(context, sweeper.subscription()):
         await topics.send(SweepRequested.TOPIC, records)
 
-        async def answered() -> list[Any]:
+        async def three_replies() -> list[Any]:
             await sweeper.process_due()
             rows: list[Any] = await context.db.fetch(
                 "SELECT outcome FROM sweep_task WHERE outcome IS NOT NULL"
             )
             return rows if len(rows) == 3 else []
 
-        outcomes = await until(answered, what="three answers")
+        outcomes = await until(three_replies, what="three replies")
     assert sorted(row["outcome"] for row in outcomes) == ["completed", "failed", "failed"]
     assert await context.db.fetchval("SELECT count(*) FROM leaf") == 1
 
@@ -210,6 +210,6 @@ def test_an_invalid_age_setting_is_refused() -> None:
 
 
 async def test_without_a_limit_nothing_is_removed(world: World) -> None:
-    await told(world, request(before=None))
+    await deliver(world, request(before=None))
     await world.sweeper.process_due()
-    assert "limit_missing" in (await world.answers())[0].error
+    assert "limit_missing" in (await world.replies())[0].error

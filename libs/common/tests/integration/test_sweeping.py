@@ -30,8 +30,8 @@ from clawback_contracts.sweep.v1 import (
 )
 from clawback_testing.broker import Broker, Raw
 from clawback_testing.clock import FakeClock
-from clawback_testing.listening import listening
 from clawback_testing.queries import prepare_all
+from clawback_testing.subscribers import consuming
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -43,10 +43,10 @@ KINDS: tuple[type[SweepAnswer], ...] = (SweepCompleted, SweepFailed)
 
 @dataclass(slots=True)
 class Leaves:
-    """A class of data with a number of leaves; it removes two per slice."""
+    """A class of data with a number of leaves."""
 
     db: Database
-    trouble: list[Exception] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
     name: str = "leaves"
     tables: tuple[str, ...] = ("leaf",)
     action: Action = Action.DELETE
@@ -56,7 +56,7 @@ class Leaves:
     waits_after: int | None = None
 
     async def count(self, request: SweepRequested) -> SweepCounts:
-        """All of them are old."""
+        """Count all leaves as old."""
         assert request.dry_run
         found = await self.db.fetchval("SELECT count(*) FROM leaf")
         return SweepCounts(found, found)
@@ -65,15 +65,15 @@ class Leaves:
         """Remove two per slice."""
         held = {one for hold in request.holds for one in hold.article_ids}
         while True:
-            if self.trouble:
-                raise self.trouble.pop(0)
+            if self.errors:
+                raise self.errors.pop(0)
             async with self.db.transaction() as tx:
-                gone = await tx.execute(
+                deleted = await tx.execute(
                     "DELETE FROM leaf WHERE id IN (SELECT id FROM leaf WHERE 'up:' || id <> ALL ($1::text[])"
                     " ORDER BY id LIMIT 2)",
                     sorted(held),
                 )
-                count = int(gone.split()[-1])
+                count = int(deleted.split()[-1])
                 await progress.note(tx, {"last": self.slices}, removed=count)
             if not count:
                 return SweepCounts(
@@ -86,7 +86,7 @@ class Leaves:
 
 @pytest_asyncio.fixture
 async def leaves(database: Database) -> Leaves:
-    """Seven of them."""
+    """Seven leaves."""
     await database.execute("CREATE TABLE leaf (id text PRIMARY KEY)")
     await database.execute("INSERT INTO leaf SELECT n::text FROM generate_series(1, 7) AS n")
     return Leaves(database)
@@ -94,26 +94,26 @@ async def leaves(database: Database) -> Leaves:
 
 @dataclass(slots=True)
 class World:
-    """The owner and its answers."""
+    """The owner and its replies."""
 
     db: Database
     clock: FakeClock
     sweeper: Sweeper
 
-    async def asked(self, *requests: SweepRequested) -> None:
+    async def deliver(self, *requests: SweepRequested) -> None:
         """Deliver them in one batch."""
         batch = [Received(one, str(uuid4()), None, one.TOPIC, 0, n) for n, one in enumerate(requests)]
         await self.sweeper.requested(batch)
 
-    async def answers(self) -> list[Any]:
+    async def replies(self) -> list[Any]:
         """Return the unsent events."""
         rows = await self.db.fetch(
             "SELECT event_id, type, value FROM outbox_priority WHERE topic = 'sweep-results.v1' ORDER BY id"
         )
         by_type = {kind.TYPE: kind for kind in KINDS}
         found = [by_type[row["type"]].model_validate_json(row["value"]) for row in rows]
-        for row, answer in zip(rows, found, strict=True):
-            assert row["event_id"] == event_id("sweep", answer.sweep_id, OWNER, answer.attempt)
+        for row, reply in zip(rows, found, strict=True):
+            assert row["event_id"] == event_id("sweep", reply.sweep_id, OWNER, reply.attempt)
         return found
 
     async def alerts(self) -> list[AlertRaised]:
@@ -121,20 +121,20 @@ class World:
         rows = await self.db.fetch("SELECT value FROM outbox_priority WHERE topic = 'alerts.v1' ORDER BY id")
         return [AlertRaised.model_validate_json(row["value"]) for row in rows]
 
-    async def left(self) -> int:
+    async def remaining(self) -> int:
         """Return the number of existing leaves."""
         return int(await self.db.fetchval("SELECT count(*) FROM leaf"))
 
 
 @pytest.fixture
 def world(database: Database, clock: FakeClock, leaves: Leaves) -> World:
-    """Of the leaves."""
+    """The owner of the leaves."""
     return World(database, clock, Sweeper(OWNER, database, clock, PriorityOutbox(), (leaves,)))
 
 
 def request(**more: Any) -> SweepRequested:
-    """To remove leaves."""
-    given: dict[str, Any] = {
+    """Return a request to remove leaves."""
+    fields: dict[str, Any] = {
         "sweep_id": uuid4(),
         "data_class": "leaves",
         "action": Action.DELETE,
@@ -143,32 +143,32 @@ def request(**more: Any) -> SweepRequested:
         "requested_at": BEFORE,
         "requested_by": "a test",
     }
-    return SweepRequested(**(given | more))
+    return SweepRequested(**(fields | more))
 
 
 async def test_a_request_is_processed_and_answered(world: World) -> None:
-    asked = request()
-    await world.asked(asked)
-    assert await world.answers() == []
+    requested = request()
+    await world.deliver(requested)
+    assert await world.replies() == []
     world.clock.advance(seconds=5)
     await world.sweeper.process_due()
-    (answer,) = await world.answers()
-    assert isinstance(answer, SweepCompleted)
-    assert (answer.found, answer.removed, answer.held, answer.attempt) == (7, 7, 0, 1)
-    assert (answer.sweep_id, answer.owner, answer.data_class) == (asked.sweep_id, OWNER, "leaves")
-    assert await world.left() == 0
+    (reply,) = await world.replies()
+    assert isinstance(reply, SweepCompleted)
+    assert (reply.found, reply.removed, reply.held, reply.attempt) == (7, 7, 0, 1)
+    assert (reply.sweep_id, reply.owner, reply.data_class) == (requested.sweep_id, OWNER, "leaves")
+    assert await world.remaining() == 0
 
 
 async def test_a_dry_run_counts_and_changes_nothing(world: World) -> None:
-    await world.asked(request(dry_run=True))
+    await world.deliver(request(dry_run=True))
     await world.sweeper.process_due()
-    (answer,) = await world.answers()
-    assert (answer.found, answer.removed, answer.dry_run) == (7, 7, True)
-    assert await world.left() == 7
+    (reply,) = await world.replies()
+    assert (reply.found, reply.removed, reply.dry_run) == (7, 7, True)
+    assert await world.remaining() == 7
 
 
 async def test_a_request_to_other_owners_is_ignored(world: World) -> None:
-    await world.asked(request(owners=("other",)))
+    await world.deliver(request(owners=("other",)))
     assert await world.db.fetchval("SELECT count(*) FROM sweep_task") == 0
 
 
@@ -179,25 +179,25 @@ async def test_a_request_to_other_owners_is_ignored(world: World) -> None:
 async def test_an_impossible_request_is_answered_at_once(
     world: World, more: dict[str, Any], words: str
 ) -> None:
-    await world.asked(request(**more))
+    await world.deliver(request(**more))
     await world.sweeper.process_due()
-    (answer,) = await world.answers()
-    assert isinstance(answer, SweepFailed)
-    assert words in answer.error
-    assert await world.left() == 7
+    (reply,) = await world.replies()
+    assert isinstance(reply, SweepFailed)
+    assert words in reply.error
+    assert await world.remaining() == 7
 
 
 async def test_a_completed_sweep_is_answered_again_and_not_repeated(world: World, leaves: Leaves) -> None:
-    asked = request()
-    await world.asked(asked)
+    requested = request()
+    await world.deliver(requested)
     await world.sweeper.process_due()
     await world.db.execute("INSERT INTO leaf VALUES ('8')")
-    await world.asked(asked)
-    await world.asked(asked.model_copy(update={"attempt": 2}))
+    await world.deliver(requested)
+    await world.deliver(requested.model_copy(update={"attempt": 2}))
     await world.sweeper.process_due()
-    first, second = await world.answers()
+    first, second = await world.replies()
     assert (first.attempt, second.attempt, second.removed) == (1, 2, 7)
-    assert await world.left() == 1
+    assert await world.remaining() == 1
     assert leaves.slices == 4
 
 
@@ -205,58 +205,58 @@ async def test_another_worker_continues_the_sweep_of_a_dead_one(
     world: World, leaves: Leaves, clock: FakeClock
 ) -> None:
     leaves.waits_after = 2
-    await world.asked(request())
-    dying = asyncio.create_task(world.sweeper.process_due())
+    await world.deliver(request())
+    cancelled = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 2, what="two slices")
-    dying.cancel()
-    await asyncio.gather(dying, return_exceptions=True)
-    assert await world.left() == 3
+    cancelled.cancel()
+    await asyncio.gather(cancelled, return_exceptions=True)
+    assert await world.remaining() == 3
     leaves.waits_after = None
     await Sweeper(OWNER, world.db, clock, PriorityOutbox(), (leaves,)).process_due()
-    (answer,) = await world.answers()
-    assert (answer.found, answer.removed) == (7, 7), "what the first removed counts as well"
+    (reply,) = await world.replies()
+    assert (reply.found, reply.removed) == (7, 7), "removals by the first worker count too"
 
 
 async def test_of_two_workers_one_works(world: World, leaves: Leaves, clock: FakeClock) -> None:
     leaves.waits_after = 1
-    await world.asked(request())
+    await world.deliver(request())
     first = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 1, what="a slice")
     await asyncio.wait_for(Sweeper(OWNER, world.db, clock, PriorityOutbox(), (leaves,)).process_due(), 5)
     assert leaves.slices == 1
     leaves.gate.set()
     await first
-    assert len(await world.answers()) == 1
+    assert len(await world.replies()) == 1
 
 
 async def test_a_worker_that_lost_the_sweep_writes_nothing(
     world: World, leaves: Leaves, clock: FakeClock
 ) -> None:
     leaves.waits_after = 1
-    await world.asked(request())
+    await world.deliver(request())
     first = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 1, what="a slice")
     await world.db.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
     second = Sweeper(OWNER, world.db, clock, PriorityOutbox(), (leaves,))
 
-    async def worked_off() -> int:
+    async def is_finished() -> int:
         await second.process_due()
-        return len(await world.answers())
+        return len(await world.replies())
 
-    await until(worked_off, what="the second has taken over")
+    await until(is_finished, what="the second has taken over")
     await world.db.execute("INSERT INTO leaf VALUES ('8')")
     leaves.gate.set()
     await asyncio.gather(first, return_exceptions=True)
-    (answer,) = await world.answers()
-    assert (answer.found, answer.removed) == (7, 7)
-    assert await world.left() == 1, "what it would have removed was rolled back"
+    (reply,) = await world.replies()
+    assert (reply.found, reply.removed) == (7, 7)
+    assert await world.remaining() == 1, "its removal was rolled back"
 
 
 async def test_a_frozen_worker_that_lost_the_sweep_removes_nothing_when_it_resumes(
     world: World, leaves: Leaves, clock: FakeClock
 ) -> None:
     leaves.waits_after = 1
-    await world.asked(request())
+    await world.deliver(request())
     frozen = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 1, what="a slice")
     await world.db.execute(
@@ -266,63 +266,63 @@ async def test_a_frozen_worker_that_lost_the_sweep_removes_nothing_when_it_resum
         await another.execute("SELECT pg_advisory_lock(hashtext('sweeps'), 2)")
         leaves.gate.set()
         await asyncio.wait_for(frozen, 5)
-        assert await world.left() == 5
+        assert await world.remaining() == 5
         await another.execute("SELECT pg_advisory_unlock(hashtext('sweeps'), 2)")
     leaves.waits_after = None
     await Sweeper(OWNER, world.db, clock, PriorityOutbox(), (leaves,)).process_due()
-    (answer,) = await world.answers()
-    assert (answer.found, answer.removed) == (7, 7)
+    (reply,) = await world.replies()
+    assert (reply.found, reply.removed) == (7, 7)
 
 
 async def test_a_hold_placed_during_a_sweep_applies_from_the_next_slice(world: World, leaves: Leaves) -> None:
     leaves.waits_after = 1
-    asked = request()
-    await world.asked(asked)
+    requested = request()
+    await world.deliver(requested)
     running = asyncio.create_task(world.sweeper.process_due())
     await until(lambda: leaves.slices == 1, what="a slice")
     hold = Hold(hold_id=uuid4(), article_ids=("up:5",))
-    await world.asked(asked.model_copy(update={"attempt": 2, "holds": (hold,)}))
+    await world.deliver(requested.model_copy(update={"attempt": 2, "holds": (hold,)}))
     leaves.gate.set()
     await running
-    (answer,) = await world.answers()
-    assert (answer.removed, answer.held, answer.attempt) == (6, 1, 2)
+    (reply,) = await world.replies()
+    assert (reply.removed, reply.held, reply.attempt) == (6, 1, 2)
     assert await world.db.fetchval("SELECT id FROM leaf") == "5"
 
 
 async def test_an_unavailable_dependency_is_retried_and_finally_reported(
     world: World, leaves: Leaves
 ) -> None:
-    await world.asked(asked := request())
-    leaves.trouble = [Transient("the disk is away")]
+    await world.deliver(requested := request())
+    leaves.errors = [Transient("the disk is away")]
     await world.sweeper.process_due()
-    assert await world.answers() == []
+    assert await world.replies() == []
     await world.sweeper.process_due()
-    assert await world.left() == 7, "not before its time"
-    leaves.trouble = [Transient("the disk is away")] * (module.TRIES.attempts - 1)
+    assert await world.remaining() == 7, "no retry before its time"
+    leaves.errors = [Transient("the disk is away")] * (module.TRIES.attempts - 1)
     for _ in range(module.TRIES.attempts):
         world.clock.advance(seconds=2 * module.TRIES.delay_ms_max / 1000)
         await world.sweeper.process_due()
-    (answer,) = await world.answers()
-    assert isinstance(answer, SweepFailed)
-    assert "the disk is away" in answer.error
-    await world.asked(asked.model_copy(update={"attempt": 2}))
+    (reply,) = await world.replies()
+    assert isinstance(reply, SweepFailed)
+    assert "the disk is away" in reply.error
+    await world.deliver(requested.model_copy(update={"attempt": 2}))
     await world.sweeper.process_due()
-    assert (await world.answers())[-1].removed == 7
+    assert (await world.replies())[-1].removed == 7
 
 
 async def test_an_unexpected_error_is_reported_without_its_message(world: World, leaves: Leaves) -> None:
-    leaves.trouble = [ValueError("the text of somebody else")]
-    await world.asked(request())
+    leaves.errors = [ValueError("the text of somebody else")]
+    await world.deliver(request())
     await world.sweeper.process_due()
-    (answer,) = await world.answers()
-    assert answer.error == "ValueError"
+    (reply,) = await world.replies()
+    assert reply.error == "ValueError"
 
 
 async def test_poison_in_a_class_is_reported_with_its_message(world: World, leaves: Leaves) -> None:
-    leaves.trouble = [Poison("action_refused", "leaves fall")]
-    await world.asked(request())
+    leaves.errors = [Poison("action_refused", "leaves fall")]
+    await world.deliver(request())
     await world.sweeper.process_due()
-    assert "action_refused: leaves fall" in (await world.answers())[0].error
+    assert "action_refused: leaves fall" in (await world.replies())[0].error
 
 
 def test_a_class_that_is_named_twice_is_refused(world: World, leaves: Leaves) -> None:
@@ -332,19 +332,19 @@ def test_a_class_that_is_named_twice_is_refused(world: World, leaves: Leaves) ->
 
 @pytest.mark.parametrize("action", [Action.VACUUM, Action.ANALYZE, Action.REINDEX])
 async def test_tables_are_maintained_and_their_sizes_reported(world: World, action: Action) -> None:
-    await world.asked(request(action=action, before=None))
+    await world.deliver(request(action=action, before=None))
     await world.sweeper.process_due()
-    (answer,) = await world.answers()
-    assert [(one.table, one.bytes_before > 0) for one in answer.tables] == [("leaf", True)]
-    assert await world.left() == 7
+    (reply,) = await world.replies()
+    assert [(one.table, one.bytes_before > 0) for one in reply.tables] == [("leaf", True)]
+    assert await world.remaining() == 7
 
 
 async def test_a_request_on_the_topic_is_answered_at_once_and_garbage_is_quarantined(
     topics: Broker, context: BusContext, leaves: Leaves
 ) -> None:
     sweeper = Sweeper(context.service, context.db, context.clock, context.outbox, (leaves,))
-    asked = request(owners=(context.service,))
-    good = Raw.of(Message.of(asked, uuid4(), at=BEFORE, traceparent=None))
+    requested = request(owners=(context.service,))
+    good = Raw.of(Message.of(requested, uuid4(), at=BEFORE, traceparent=None))
     bad = [
         good.replace(value=b"{no json"),
         good.replace(value=None),
@@ -352,20 +352,20 @@ async def test_a_request_on_the_topic_is_answered_at_once_and_garbage_is_quarant
         good.replace(key=b"pebbles"),
         good.replace(headers={"ce_type": b"clawback.sweep.dreamt.v1"}),
     ]
-    async with listening(context, sweeper.subscription()):
+    async with consuming(context, sweeper.subscription()):
         working = asyncio.ensure_future(sweeper.loop().work())
         await topics.send(SweepRequested.TOPIC, [*bad, good])
 
-        async def answered() -> UUID | None:
+        async def replied() -> UUID | None:
             found: UUID | None = await context.db.fetchval(
                 "SELECT sweep_id FROM sweep_task WHERE outcome = 'completed'"
             )
             return found
 
-        assert await until(answered, what="an answer") == asked.sweep_id
+        assert await until(replied, what="a reply") == requested.sweep_id
         await asyncio.wait_for(working, 5)
-        aside = "SELECT count(*) FROM quarantine WHERE topic = 'sweeps.v1'"
-        await until(lambda: _counts(context.db, aside, len(bad)), what="garbage is set aside")
+        count = "SELECT count(*) FROM quarantine WHERE topic = 'sweeps.v1'"
+        await until(lambda: _counts(context.db, count, len(bad)), what="garbage is quarantined")
 
 
 async def _counts(db: Database, query: str, wanted: int) -> bool:
@@ -379,11 +379,11 @@ async def test_job_runs_are_swept_by_age_in_every_service(world: World) -> None:
         world.clock.advance(days=1)
     limit = world.clock.now() - timedelta(days=1)
     world.clock.advance(days=40)
-    await world.asked(request(data_class="job_runs", before=limit, dry_run=True))
+    await world.deliver(request(data_class="job_runs", before=limit, dry_run=True))
     await world.sweeper.process_due()
-    await world.asked(request(data_class="job_runs", before=limit))
+    await world.deliver(request(data_class="job_runs", before=limit))
     await world.sweeper.process_due()
-    counted, removed = await world.answers()
+    counted, removed = await world.replies()
     assert (counted.found, counted.removed, removed.found, removed.removed) == (2, 2, 2, 2)
     assert len(await jobs.page(world.db)) == 1
 
@@ -412,11 +412,11 @@ async def test_holds_by_id_or_date_and_the_condition_keep_rows(
         Hold(hold_id=uuid4(), article_ids=("up:b",)),
         Hold(hold_id=uuid4(), dated_until=BEFORE - timedelta(days=5)),
     )
-    asked = request(data_class="pages", holds=holds)
-    assert await pages.count(asked) == SweepCounts(5, 3, 2)
-    assert await pages.remove(asked, Progress()) == SweepCounts(5, 3, 2)
-    left = await pages.db.fetch("SELECT n FROM page ORDER BY n")
-    assert [row["n"] for row in left] == [2, 4, 6]
+    requested = request(data_class="pages", holds=holds)
+    assert await pages.count(requested) == SweepCounts(5, 3, 2)
+    assert await pages.remove(requested, Progress()) == SweepCounts(5, 3, 2)
+    remaining = await pages.db.fetch("SELECT n FROM page ORDER BY n")
+    assert [row["n"] for row in remaining] == [2, 4, 6]
 
 
 async def test_a_simple_table_is_never_swept_by_another_action(pages: AgedTableClass) -> None:

@@ -53,18 +53,18 @@ async def test_a_topic_with_another_retention_is_refused(settings: CommonSetting
 
 
 async def test_too_few_partitions_are_refused(settings: CommonSettings, topics: Broker) -> None:
-    wanting = settings.model_copy(update={"topic_profile": "production"})
+    stricter = settings.model_copy(update={"topic_profile": "production"})
     with pytest.raises(Stop, match=r"articles.v1 has 6 partitions, not 12"):
-        await require_topics(wanting, ["articles.v1"])
+        await require_topics(stricter, ["articles.v1"])
     assert topics is not None
 
 
 async def test_an_unavailable_broker_is_not_a_difference(
     settings: CommonSettings, unused_tcp_port: int
 ) -> None:
-    away = settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
+    unavailable = settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
     with pytest.raises(Transient, match="the broker does not respond"):
-        await require_topics(away, [TOPIC])
+        await require_topics(unavailable, [TOPIC])
 
 
 def test_the_command_prints_what_it_created(

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from clawback_common.kafka.subscription import BusContext, Subscription
 from clawback_testing.broker import Broker, Raw
-from clawback_testing.listening import Ping, Recorder, listening, ping
+from clawback_testing.subscribers import Ping, Recorder, consuming, ping
 from clawback_testing.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -37,23 +37,23 @@ async def test_a_header_name_that_is_not_utf8_does_not_stop_the_partition(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic(partitions=2)
-    spoilt = Raw.of(ping(99))
-    spoilt = Raw(spoilt.value, spoilt.key, [*spoilt.headers, (NotUtf8("x"), b"y")], partition=0)
+    broken = Raw.of(ping(99))
+    broken = Raw(broken.value, broken.key, [*broken.headers, (NotUtf8("x"), b"y")], partition=0)
     good = [Raw.of(ping(n)).replace(partition=n % 2) for n in range(10)]
-    for batch in (good[:5], [spoilt], good[5:], [spoilt]):
+    for batch in (good[:5], [broken], good[5:], [broken]):
         await broker.send(topic, batch)
-    heard = Recorder()
-    subscription = Subscription(topic, (Ping,), heard, own_offsets=True)
-    async with listening(context, subscription):
-        await until(lambda: sorted(heard.numbers) == list(range(10)), what="every neighbour")
+    recorder = Recorder()
+    subscription = Subscription(topic, (Ping,), recorder, own_offsets=True)
+    async with consuming(context, subscription):
+        await until(lambda: sorted(recorder.numbers) == list(range(10)), what="all other records")
 
-        async def set_aside() -> bool:
+        async def both_quarantined() -> bool:
             rows = await context.db.fetch("SELECT reason, partition FROM quarantine")
             return [tuple(row) for row in rows] == [("record_unreadable", 0)] * 2
 
-        await until(set_aside, what="both set aside")
+        await until(both_quarantined, what="both quarantined")
 
-        async def past_the_last() -> bool:
+        async def all_processed() -> bool:
             return bool(await context.db.fetchval("SELECT max(next_offset) FROM consumer_offset") == 7)
 
-        await until(past_the_last, what="own offsets past the last one")
+        await until(all_processed, what="the offset is past the last record")

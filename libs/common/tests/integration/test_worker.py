@@ -26,7 +26,7 @@ from clawback_common.service.worker import Worker, WorkerSpec
 from clawback_contracts.alert.v1 import AlertRaised, Severity
 from clawback_testing.broker import Broker
 from clawback_testing.keys import write_api_keys, write_signing_key
-from clawback_testing.listening import AT, Ping, Recorder, listening, ping
+from clawback_testing.subscribers import AT, Ping, Recorder, consuming, ping
 from clawback_testing.waiting import until
 from clawback_testing.workers import objects
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.integration
 
 @dataclass(slots=True)
 class Running:
-    """A worker under way."""
+    """A running worker."""
 
     worker: Worker
     stopping: ShutdownEvent = field(default_factory=ShutdownEvent)
@@ -114,7 +114,7 @@ async def test_a_workers_records_are_signed_and_consumers_know_the_sender(
 
 
 @pytest.mark.parametrize(
-    ("update", "said_is"),
+    ("update", "error"),
     [
         ({"environment": "production"}, "ENVIRONMENT=production needs SIGNING_KEY_FILE"),
         ({"signing_key_file": Path("/dev/null")}, "SIGNING_KEY_FILE cannot be used"),
@@ -122,21 +122,21 @@ async def test_a_workers_records_are_signed_and_consumers_know_the_sender(
     ],
 )
 async def test_a_worker_without_a_signing_key_is_refused(
-    context: BusContext, update: dict[str, Any], said_is: str
+    context: BusContext, update: dict[str, Any], error: str
 ) -> None:
     settings = context.settings.model_copy(update=update)
-    with pytest.raises(Stop, match=said_is):
+    with pytest.raises(Stop, match=error):
         Worker("svc", objects(settings, context.db, context.clock, context.outbox), WorkerSpec([]), [], 0)
 
 
 async def test_a_database_with_pending_migrations_is_refused(broker: Broker, context: BusContext) -> None:
     topic = await broker.new_topic()
     missing = Migration("thing", "0001_x.pre.sql", "pre", "SELECT 1")
-    heard = Recorder()
+    handle = Recorder()
     with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="run the role `migrate` of the service first")):
-        async with working(context, WorkerSpec([Subscription(topic, (Ping,), heard)]), migrations=[missing]):
+        async with working(context, WorkerSpec([Subscription(topic, (Ping,), handle)]), migrations=[missing]):
             pass
-    assert heard.tried == []
+    assert handle.attempts == []
 
 
 async def test_a_gap_is_refused(broker: Broker, context: BusContext) -> None:
@@ -144,11 +144,11 @@ async def test_a_gap_is_refused(broker: Broker, context: BusContext) -> None:
     await broker.send(topic, [ping(n, topic=topic) for n in range(5)])
     await broker.commit(context.service, {(topic, 0): 1})
     await broker.delete_records(topic, up_to=3)
-    heard = Recorder()
+    handler = Recorder()
     with pytest.RaisesGroup(pytest.RaisesExc(Stop, match="never processed")):
-        async with working(context, WorkerSpec([Subscription(topic, (Ping,), heard)])):
+        async with working(context, WorkerSpec([Subscription(topic, (Ping,), handler)])):
             pass
-    assert heard.tried == []
+    assert handler.attempts == []
 
 
 async def test_a_gap_is_an_incident_and_an_alert_that_is_sent_before_the_worker_ends(
@@ -192,27 +192,27 @@ async def test_a_worker_overtaken_by_retention_ends_instead_of_skipping_records(
     async def wait(_numbers: list[int]) -> None:
         await go_on.wait()
 
-    heard = Recorder(trouble=wait)
+    handler = Recorder(fault=wait)
     with pytest.RaisesGroup(pytest.RaisesExc(Stop, match=rf"never processed: {topic}-0 offsets 2 to 3$")):
-        async with working(context, WorkerSpec([Subscription(topic, (Ping,), heard)])) as running:
+        async with working(context, WorkerSpec([Subscription(topic, (Ping,), handler)])) as running:
             await broker.send(topic, [ping(0, topic=topic)])
-            await until(lambda: heard.tried == [[0]], what="the first is in hand")
+            await until(lambda: handler.attempts == [[0]], what="the first is being handled")
             await broker.send(topic, [ping(1, topic=topic)])
-            await asyncio.sleep(1)  # the client fetches one answer ahead
+            await asyncio.sleep(1)  # the client prefetches one response
             await broker.send(topic, [ping(n, topic=topic) for n in range(2, 6)])
             await broker.delete_records(topic, up_to=4)
             go_on.set()
             await until(running.task.done, what="the end of the worker")
-    assert heard.numbers == [0, 1]
+    assert handler.numbers == [0, 1]
     assert (await broker.committed(context.service))[(topic, 0)] == 2
 
 
 async def test_it_waits_unready_for_an_unavailable_broker(
     broker: Broker, context: BusContext, unused_tcp_port: int
 ) -> None:
-    away = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
+    down = context.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{unused_tcp_port}"})
     spec = WorkerSpec([Subscription(await broker.new_topic(), (Ping,), Recorder())])
-    async with working(replace(context, settings=away), spec, ready=False) as running:
+    async with working(replace(context, settings=down), spec, ready=False) as running:
         await asyncio.sleep(1.5)
         assert not running.task.done()
         assert not running.worker.probes.ready
@@ -222,24 +222,24 @@ async def test_it_waits_for_an_unavailable_database_and_then_starts(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    answers = False
+    responding = False
 
     async def prepare() -> None:
-        if not answers:
+        if not responding:
             raise Transient("the database does not respond")
 
-    heard = Recorder()
-    spec = WorkerSpec([Subscription(topic, (Ping,), heard)], prepare=prepare)
+    handler = Recorder()
+    spec = WorkerSpec([Subscription(topic, (Ping,), handler)], prepare=prepare)
     async with working(context, spec, ready=False) as running:
         await broker.send(topic, [ping(1, topic=topic)])
         await asyncio.sleep(0.5)
-        assert (running.worker.probes.ready, heard.tried) == (False, [])
-        answers = True
-        await until(lambda: heard.numbers == [1], what="handled")
+        assert (running.worker.probes.ready, handler.attempts) == (False, [])
+        responding = True
+        await until(lambda: handler.numbers == [1], what="handled")
         await until(lambda: running.worker.probes.ready, what="ready")
 
 
-async def test_news_wait_until_they_may_be_published_and_orders_do_not(
+async def test_the_bulk_lane_waits_until_it_may_publish_and_orders_do_not(
     broker: Broker, context: BusContext
 ) -> None:
     topic, other = await broker.new_topic(), await broker.new_topic()
@@ -251,11 +251,11 @@ async def test_news_wait_until_they_may_be_published_and_orders_do_not(
     async def render(_: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
         return [ping(int(row["ref"]), topic=topic) for row in rows]
 
-    news = BulkOutbox()
-    spec = WorkerSpec([], bulk_outbox=news, publish=render, may_publish=may_publish)
+    bulk = BulkOutbox()
+    spec = WorkerSpec([], bulk_outbox=bulk, publish=render, may_publish=may_publish)
     async with working(context, spec, ready=False):
         async with context.db.transaction() as tx:
-            await news.put(tx, ["1"], [1], [None], AT)
+            await bulk.put(tx, ["1"], [1], [None], AT)
             await context.outbox.put(tx, [ping(2, topic=other)])
 
         async def order_sent() -> bool:
@@ -265,27 +265,27 @@ async def test_news_wait_until_they_may_be_published_and_orders_do_not(
         assert await broker.read(topic) == []
         allowed = True
 
-        async def news_sent() -> bool:
+        async def bulk_sent() -> bool:
             return len(await broker.read(topic)) == 1
 
-        await until(news_sent, what="the news")
+        await until(bulk_sent, what="the bulk lane")
 
 
 async def test_a_row_that_cannot_be_sent_is_reported_to_the_service(
     broker: Broker, context: BusContext
 ) -> None:
     topic = await broker.new_topic()
-    told: list[tuple[str, str]] = []
+    failed: list[tuple[str, str]] = []
 
     async def on_set_aside(lane: str, what: str) -> None:
-        told.append((lane, what))
+        failed.append((lane, what))
 
     async with working(context, WorkerSpec([], on_set_aside=on_set_aside), ready=False):
         huge = replace(ping(1, topic=topic), value=b"x" * (producer.REQUEST_BYTES_MAX + 1))
         async with context.db.transaction() as tx:
             await context.outbox.put(tx, [huge])
-        await until(lambda: told, what="told")
-    assert told[0][0] == "priority"
+        await until(lambda: failed, what="the failure is reported")
+    assert failed[0][0] == "priority"
 
 
 async def test_a_failing_loop_continues_and_a_stop_ends_the_worker(context: BusContext) -> None:
@@ -301,7 +301,7 @@ async def test_a_failing_loop_continues_and_a_stop_ends_the_worker(context: BusC
 
     with pytest.RaisesGroup(pytest.RaisesExc(Stop)):
         async with working(context, WorkerSpec([], [Loop("odd", 0.01, work)]), ready=False) as running:
-            await until(running.task.done, what="its end")
+            await until(running.task.done, what="the end of the worker")
     assert rounds == 3
 
 
@@ -324,7 +324,7 @@ async def test_of_two_workers_one_leads_and_the_other_takes_over(
             assert set(turns) == {"second"}
     turns.clear()
     async with working(context, spec("third")):
-        await until(lambda: len(turns) > 3, what="who follows")
+        await until(lambda: len(turns) > 3, what="the next leader")
     assert set(turns) == {"third"}
 
 
@@ -343,7 +343,7 @@ async def test_a_former_leader_does_not_run_the_leaders_loops(
         await database.execute("INSERT INTO done VALUES (now())")
 
     async with working(context, WorkerSpec([], [Loop("alone", 0.02, work, alone=True)])):
-        await until(lambda: tries > 0, what="a try")
+        await until(lambda: tries > 0, what="an attempt")
         await asyncio.sleep(0.2)
     assert tries == 1
     assert await database.fetchval("SELECT count(*) FROM done") == 0
@@ -382,7 +382,7 @@ async def test_a_database_outage_loses_no_record(
     admin = database_url.rpartition("/")[0] + "/postgres"
     async with (
         Database.connect(admin, name="admin") as server,
-        listening(context, Subscription(topic, (Ping,), handle)),
+        consuming(context, Subscription(topic, (Ping,), handle)),
     ):
         await server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         await server.execute(
@@ -402,15 +402,15 @@ async def test_a_database_outage_loses_no_record(
 async def test_all_lanes_of_a_worker_share_one_priority(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: dict[str, list[Priority]] = {"urgent": [], "yield_to_urgent": []}
+    calls: dict[str, list[Priority]] = {"urgent": [], "yield_to_urgent": []}
     urgent, yield_to_urgent = Priority.urgent, Priority.yield_to_urgent
 
-    def noted_urgent(lanes: Priority) -> AbstractContextManager[None]:
-        asked["urgent"].append(lanes)
+    def record_urgent(lanes: Priority) -> AbstractContextManager[None]:
+        calls["urgent"].append(lanes)
         return urgent(lanes)
 
-    async def noted_way(lanes: Priority) -> None:
-        asked["yield_to_urgent"].append(lanes)
+    async def record_yield(lanes: Priority) -> None:
+        calls["yield_to_urgent"].append(lanes)
         await yield_to_urgent(lanes)
 
     async def nothing_forbidden(_: Querier, __: Sequence[str]) -> set[str]:
@@ -419,13 +419,13 @@ async def test_all_lanes_of_a_worker_share_one_priority(
     async def nothing(_: Querier, rows: Sequence[Waiting]) -> list[Message | None]:
         return [None for _ in rows]
 
-    monkeypatch.setattr(Priority, "urgent", noted_urgent)
-    monkeypatch.setattr(Priority, "yield_to_urgent", noted_way)
+    monkeypatch.setattr(Priority, "urgent", record_urgent)
+    monkeypatch.setattr(Priority, "yield_to_urgent", record_yield)
     orders, articles, outlet = [await broker.new_topic() for _ in range(3)]
-    heard, content = Recorder(), Recorder()
+    handler, content = Recorder(), Recorder()
     spec = WorkerSpec(
         [
-            Subscription(orders, (Ping,), heard),
+            Subscription(orders, (Ping,), handler),
             Subscription(articles, (Ping,), content, forbidden=nothing_forbidden),
         ],
         publish=nothing,
@@ -435,13 +435,13 @@ async def test_all_lanes_of_a_worker_share_one_priority(
     async with working(context, spec) as running:
         await broker.send(orders, [ping(2, topic=orders)])
         await broker.send(articles, [ping(3, topic=articles)])
-        await until(lambda: heard.numbers and content.numbers, what="both are handled")
+        await until(lambda: handler.numbers and content.numbers, what="both are handled")
 
         async def sent() -> bool:
             return len(await broker.read(outlet)) == 1
 
         await until(sent, what="the outbox is sent")
         lanes = running.worker._priority
-    assert len(asked["urgent"]) >= 2, "the lane of orders, and the relay of the priority lane"
-    assert len(asked["yield_to_urgent"]) >= 2, "the lane of articles, and the relay of news"
-    assert {id(one) for found in asked.values() for one in found} == {id(lanes)}
+    assert len(calls["urgent"]) >= 2, "the lane of orders, and the relay of the priority lane"
+    assert len(calls["yield_to_urgent"]) >= 2, "the lane of articles, and the relay of the bulk lane"
+    assert {id(one) for found in calls.values() for one in found} == {id(lanes)}

@@ -10,7 +10,7 @@ RULES = f"{INGESTER_TESTS}/integration/test_rules.py"
 OUTBOX = f"{COMMON_TESTS}/test_outbox.py"
 OFFSETS = f"{COMMON_TESTS}/test_bus_offsets.py"
 TESTS = "services/ingester/tests/integration"
-NEWEST = f"{TESTS}/test_newest.py"
+NEWEST = f"{TESTS}/test_version_order.py"
 CLIENTS = "tests/clients/test_clients.py"
 COSTS = "libs/common/tests/unit/test_http_costs.py"
 ALERTING_TESTS = "services/alerting/tests"
@@ -52,7 +52,7 @@ MUTANTS = (
                 "if row.covers(order) and addressed(order, holder) and order.order > row.before.order_no:",
             ),
         ),
-        at(RULES, "test_an_order_that_comes_again_is_answered_again"),
+        at(RULES, "test_a_resent_order_gets_another_receipt"),
     ),
     Mutant(
         "outbox read by id > alone",
@@ -103,8 +103,8 @@ MUTANTS = (
         ),
         at(
             NEWEST,
-            "test_a_dead_letter_tried_again_does_not_replace_a_text_that_came_after_it",
-            "test_an_item_of_a_webhook_tried_again_does_not_replace_a_text_that_came_after_it",
+            "test_a_retried_dead_letter_does_not_replace_a_later_text",
+            "test_a_retried_webhook_item_does_not_replace_a_later_text",
         ),
     ),
     Mutant(

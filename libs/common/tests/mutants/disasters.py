@@ -16,7 +16,7 @@ MUTANTS = (
             ),
         ),
         at(
-            f"{COMMON_TESTS}/test_refill.py",
+            f"{COMMON_TESTS}/test_backfill.py",
             "test_a_position_beyond_the_log_end_backfills_everything_once",
         ),
     ),

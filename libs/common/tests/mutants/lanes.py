@@ -5,8 +5,8 @@ from tests.mutants.mutant import Change, Mutant, at
 COMMON = "libs/common/src/clawback_common"
 COMMON_TESTS = "libs/common/tests/integration"
 LANES = f"{COMMON_TESTS}/test_bus_lanes.py"
-SUBMISSIONS = "services/ingester/tests/integration/test_submission_lane.py"
-QUARANTINE = f"{COMMON_TESTS}/test_set_aside.py"
+SUBMISSIONS = "services/ingester/tests/integration/test_submission_quarantine.py"
+QUARANTINE = f"{COMMON_TESTS}/test_quarantine.py"
 
 MUTANTS = (
     Mutant(
@@ -100,7 +100,7 @@ MUTANTS = (
                 "dict.fromkeys(in_key or in_body)",
             ),
         ),
-        at(SUBMISSIONS, "test_a_takedown_purges_a_submission_that_came_under_another_key"),
+        at(SUBMISSIONS, "test_a_takedown_purges_a_submission_that_arrived_under_another_key"),
     ),
     Mutant(
         "record quarantined beside the takedown of its article",
@@ -163,7 +163,10 @@ MUTANTS = (
     Mutant(
         "what the priority lane sends is nobody's hurry",
         (Change(f"{COMMON}/messaging/outbox/priority.py", "urgent=True", "urgent=False"),),
-        at(f"{COMMON_TESTS}/test_outbox.py", "test_sending_the_priority_lane_is_urgent_and_delays_news"),
+        at(
+            f"{COMMON_TESTS}/test_outbox.py",
+            "test_sending_the_priority_lane_is_urgent_and_delays_the_bulk_lane",
+        ),
     ),
     Mutant(
         "the relay of the bulk lane yields to nobody",

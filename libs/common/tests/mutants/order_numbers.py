@@ -17,7 +17,7 @@ MUTANTS = (
             ),
         ),
         at(
-            f"{COMMON_TESTS}/test_watching.py",
+            f"{COMMON_TESTS}/test_alert_publisher.py",
             "test_an_alert_after_a_restore_has_a_new_event_id",
         ),
     ),
@@ -32,7 +32,7 @@ MUTANTS = (
         ),
         at(
             f"{INGESTER_TESTS}/test_unconfirmed.py",
-            "test_an_order_is_not_answered_before_it_is_confirmed",
+            "test_no_receipt_is_sent_before_an_order_is_confirmed",
         ),
     ),
     Mutant(
@@ -46,7 +46,7 @@ MUTANTS = (
         ),
         at(
             f"{INGESTER_TESTS}/test_unconfirmed.py",
-            "test_an_order_behind_a_lost_one_is_applied_when_compliance_has_confirmed_both",
+            "test_an_order_after_a_lost_one_is_applied_when_compliance_has_confirmed_both",
         ),
     ),
     Mutant(
@@ -72,6 +72,6 @@ MUTANTS = (
                 "        if whole:\n",
             ),
         ),
-        at(f"{INGESTER_TESTS}/test_worker.py", "test_what_a_lost_log_held_is_published_again"),
+        at(f"{INGESTER_TESTS}/test_worker.py", "test_articles_of_a_lost_log_are_published_again"),
     ),
 )

@@ -18,7 +18,7 @@ _exporter = InMemorySpanExporter()
 configure_tracing("test", processors=[SimpleSpanProcessor(_exporter)])
 
 
-def _be_quiet() -> None:
+def _silence() -> None:
     """Structlog's default prints errors with every local variable, which takes seconds."""
     structlog.configure(processors=[_drop], logger_factory=structlog.stdlib.LoggerFactory())
 
@@ -27,7 +27,7 @@ def _drop(_logger: object, _method: str, _event: object) -> NoReturn:
     raise structlog.DropEvent
 
 
-_be_quiet()
+_silence()
 
 Spans = Callable[[], tuple[ReadableSpan, ...]]
 Logged = Callable[[], list[dict[str, Any]]]
@@ -50,4 +50,4 @@ def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[Logged]:
     yield lambda: [orjson.loads(line) for line in capsys.readouterr().err.splitlines()]
     root.handlers, root.level = handlers, level
     logging.captureWarnings(capture=False)
-    _be_quiet()
+    _silence()

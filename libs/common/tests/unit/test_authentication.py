@@ -62,7 +62,7 @@ def record(event: Event, signer: Signer | None, **changed: Any) -> Any:
     """Return the record as on the topic, changed after it was signed."""
     message = Message.of(event, uuid4(), at=NOW, traceparent=None)
     headers = message.headers("test", signer)
-    given = {
+    fields = {
         "topic": event.TOPIC,
         "partition": 0,
         "offset": 7,
@@ -71,7 +71,7 @@ def record(event: Event, signer: Signer | None, **changed: Any) -> Any:
         "value": message.value,
         "headers": headers,
     }
-    return SimpleNamespace(**(given | changed))
+    return SimpleNamespace(**(fields | changed))
 
 
 def decode(event: Event, one: Any, authentication: Authentication) -> Any:
@@ -125,9 +125,9 @@ def test_a_quarantined_record_is_still_signed_when_it_is_retried(authentication:
     message = Message.of(NOTICE, uuid4(), at=NOW, traceparent=None)
     headers = replace(message, value=loose).headers("t", SIGNERS["lex"])
     first = record(NOTICE, None, value=loose, headers=headers)
-    kept = Decoder("g", [type(NOTICE)]).refused(first, Poison("refused_here"))
+    row = Decoder("g", [type(NOTICE)]).refused(first, Poison("refused_here"))
     again = record(
-        NOTICE, None, value=kept.value, headers=[(name, text.encode()) for name, text in kept.headers.items()]
+        NOTICE, None, value=row.value, headers=[(name, text.encode()) for name, text in row.headers.items()]
     )
     assert decode(NOTICE, again, authentication).sender.subject == "lex"
 

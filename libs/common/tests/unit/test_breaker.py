@@ -34,7 +34,7 @@ def _succeed(breaker: Breaker) -> None:
         pass
 
 
-def test_it_opens_after_so_many_failures_in_a_row(breaker: Breaker) -> None:
+def test_it_opens_after_a_number_of_consecutive_failures(breaker: Breaker) -> None:
     _fail(breaker, 2)
     _succeed(breaker)
     _fail(breaker, 2)
@@ -110,7 +110,7 @@ def test_an_old_call_that_ends_meanwhile_does_not_end_the_probe(breaker: Breaker
     _fail(breaker, 3)
     clock.advance(seconds=60)
     with breaker.calling():
-        away = Transient("away")
-        assert not old.__exit__(Transient, away, None)
+        error = Transient("away")
+        assert not old.__exit__(Transient, error, None)
         assert breaker.state == HALF_OPEN
     assert breaker.state == CLOSED

@@ -12,7 +12,7 @@ SECRET = "the text of somebody else"
 
 
 class Item(BaseModel):
-    """With content in it."""
+    """An item with content."""
 
     model_config = ConfigDict(extra="forbid")
     title: int
@@ -20,7 +20,7 @@ class Item(BaseModel):
 
 
 class Items(BaseModel):
-    """A batch."""
+    """A batch of items."""
 
     items: list[Item]
 
@@ -50,8 +50,8 @@ def test_a_key_of_the_input_is_not_shown_as_a_location() -> None:
 
 
 def test_of_thousands_of_invalid_fields_ten_are_described() -> None:
-    told = describe(_validation({"items": [{}] * 1000}))
-    assert told.endswith("items[9].title missing and 990 more")
+    description = describe(_validation({"items": [{}] * 1000}))
+    assert description.endswith("items[9].title missing and 990 more")
 
 
 def test_a_database_error_is_described_by_sqlstate_and_names() -> None:

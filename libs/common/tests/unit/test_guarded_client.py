@@ -31,23 +31,23 @@ from clawback_common.http.guarded_client import (
 
 PRODUCTION = AddressRules(public_only=True)
 DEVELOPMENT = AddressRules(public_only=False)
-Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
+Respond = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 class Peer:
     """A server on loopback that sends any response, and records its requests."""
 
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
+    def __init__(self, respond: Respond) -> None:
+        self.respond = respond
         self.requests: list[str] = []
         self.port = 0
 
-    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one connection."""
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Respond to one connection."""
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             self.requests.append(head)
-            await self.answer(writer)
+            await self.respond(writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
@@ -55,12 +55,12 @@ class Peer:
 
 
 @asynccontextmanager
-async def peer(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[Peer]:
-    there = Peer(answer)
-    server = await asyncio.start_server(there.talk, "127.0.0.1", 0, ssl=tls)
-    there.port = server.sockets[0].getsockname()[1]
+async def peer(respond: Respond, tls: ssl.SSLContext | None = None) -> AsyncIterator[Peer]:
+    target = Peer(respond)
+    server = await asyncio.start_server(target.serve, "127.0.0.1", 0, ssl=tls)
+    target.port = server.sockets[0].getsockname()[1]
     try:
-        yield there
+        yield target
     finally:
         server.close()
 
@@ -72,24 +72,24 @@ async def client(
     resolves: Sequence[str] = ("127.0.0.1",),
     timeout_s: float = 5,
 ) -> AsyncIterator[tuple[GuardedClient, list[str]]]:
-    asked: list[str] = []
+    resolved: list[str] = []
 
     def resolve(name: str, _: int) -> Sequence[str]:
-        asked.append(name)
+        resolved.append(name)
         return resolves
 
     async with guarded_http() as http:
         addresses = Addresses(rules, resolve)
-        yield GuardedClient(http, addresses, timeout_s=timeout_s), asked
+        yield GuardedClient(http, addresses, timeout_s=timeout_s), resolved
         addresses.close()
 
 
-def plain(body: bytes, head: str = "", status: str = "200 OK") -> Answer:
-    async def answer(writer: asyncio.StreamWriter) -> None:
+def plain(body: bytes, head: str = "", status: str = "200 OK") -> Respond:
+    async def respond(writer: asyncio.StreamWriter) -> None:
         writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{head}\r\n".encode() + body)
         await writer.drain()
 
-    return answer
+    return respond
 
 
 @pytest.mark.parametrize(
@@ -170,12 +170,12 @@ def test_a_network_in_the_list_is_allowed_and_metadata_never_is() -> None:
 
 
 async def test_a_name_is_resolved_once_and_that_address_is_connected_to() -> None:
-    async with peer(plain(b"{}")) as there, client() as (guarded, asked):
-        assert await guarded.post_json(f"http://holder.example:{there.port}/holdings?a=1", {}) == b"{}"
-    assert asked == ["holder.example"]
-    (request,) = there.requests
+    async with peer(plain(b"{}")) as target, client() as (guarded, resolved):
+        assert await guarded.post_json(f"http://holder.example:{target.port}/holdings?a=1", {}) == b"{}"
+    assert resolved == ["holder.example"]
+    (request,) = target.requests
     assert request.startswith("POST /holdings?a=1 HTTP/1.1\r\n")
-    assert f"host: holder.example:{there.port}\r\n" in request.lower()
+    assert f"host: holder.example:{target.port}\r\n" in request.lower()
     assert "accept-encoding: identity\r\n" in request.lower()
 
 
@@ -199,16 +199,16 @@ async def test_other_ways_to_write_loopback_are_refused_in_production(host: str)
 
 
 async def test_the_next_address_of_a_name_is_tried_when_one_does_not_respond() -> None:
-    async with peer(plain(b"{}")) as there, client(resolves=["127.0.0.2", "127.0.0.1"]) as (guarded, _):
-        assert await guarded.post_json(f"http://holder.example:{there.port}/", {}) == b"{}"
+    async with peer(plain(b"{}")) as target, client(resolves=["127.0.0.2", "127.0.0.1"]) as (guarded, _):
+        assert await guarded.post_json(f"http://holder.example:{target.port}/", {}) == b"{}"
 
 
 async def test_a_redirect_is_not_followed() -> None:
     async with peer(plain(b"{}")) as target:
         moved = plain(b"", f"Location: http://127.0.0.1:{target.port}/\r\n", "307 Temporary Redirect")
-        async with peer(moved) as there, client() as (guarded, _):
+        async with peer(moved) as redirecting, client() as (guarded, _):
             with pytest.raises(Transient, match="307"):
-                await guarded.post_json(f"http://holder.example:{there.port}/", {})
+                await guarded.post_json(f"http://holder.example:{redirecting.port}/", {})
         assert target.requests == []
 
 
@@ -220,10 +220,10 @@ async def test_a_slow_response_ends_after_the_total_time() -> None:
             await writer.drain()
             await asyncio.sleep(0.05)
 
-    async with peer(drip) as there, client(timeout_s=0.4) as (guarded, _):
+    async with peer(drip) as target, client(timeout_s=0.4) as (guarded, _):
         async with asyncio.timeout(3):
             with pytest.raises(Transient, match="within"):
-                await guarded.post_json(f"http://holder.example:{there.port}/", {})
+                await guarded.post_json(f"http://holder.example:{target.port}/", {})
 
 
 async def test_an_unresponsive_name_server_ends_after_the_total_time() -> None:
@@ -247,10 +247,10 @@ async def test_a_large_response_is_not_read_to_its_end(known_length: bool) -> No
             writer.write(b" " * 65_536)
             await writer.drain()
 
-    async with peer(endless) as there, client() as (guarded, _):
+    async with peer(endless) as target, client() as (guarded, _):
         tracemalloc.start()
         with pytest.raises(Transient, match=str(ANSWER_BYTES_MAX)):
-            await guarded.post_json(f"http://holder.example:{there.port}/", {})
+            await guarded.post_json(f"http://holder.example:{target.port}/", {})
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert peak < 4_000_000
@@ -258,23 +258,23 @@ async def test_a_large_response_is_not_read_to_its_end(known_length: bool) -> No
 
 async def test_a_gzip_bomb_is_refused_before_it_is_decompressed() -> None:
     bomb = gzip.compress(b" " * 20_000_000)
-    async with peer(plain(bomb, "Content-Encoding: gzip\r\n")) as there, client() as (guarded, _):
+    async with peer(plain(bomb, "Content-Encoding: gzip\r\n")) as target, client() as (guarded, _):
         tracemalloc.start()
         with pytest.raises(Transient, match="content encoding"):
-            await guarded.post_json(f"http://holder.example:{there.port}/", {})
+            await guarded.post_json(f"http://holder.example:{target.port}/", {})
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert peak < 4_000_000
 
 
 async def test_our_own_addresses_are_called_unchecked_within_the_same_limits() -> None:
-    async with peer(plain(b"{}")) as there, httpx.AsyncClient() as http:
+    async with peer(plain(b"{}")) as target, httpx.AsyncClient() as http:
         guarded = GuardedClient(http, timeout_s=2)
-        assert await guarded.post_json(f"http://127.0.0.1:{there.port}/", {}, {"x-key": "k"}) == b"{}"
-        assert "x-key: k" in there.requests[0].lower()
-    async with peer(plain(b" " * (ANSWER_BYTES_MAX + 1))) as there, httpx.AsyncClient() as http:
+        assert await guarded.post_json(f"http://127.0.0.1:{target.port}/", {}, {"x-key": "k"}) == b"{}"
+        assert "x-key: k" in target.requests[0].lower()
+    async with peer(plain(b" " * (ANSWER_BYTES_MAX + 1))) as target, httpx.AsyncClient() as http:
         with pytest.raises(Transient):
-            await GuardedClient(http, timeout_s=2).post_json(f"http://127.0.0.1:{there.port}/", {})
+            await GuardedClient(http, timeout_s=2).post_json(f"http://127.0.0.1:{target.port}/", {})
 
 
 @pytest.fixture
@@ -309,8 +309,8 @@ async def test_tls_checks_the_name_and_not_the_address_that_is_connected_to(
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     networks = (ip_network("127.0.0.0/8"),)
     rules = AddressRules(public_only=True, networks=networks)
-    async with peer(plain(b"{}"), server) as there, client(rules) as (guarded, _):
-        assert await guarded.post_json(f"https://holder.example:{there.port}/", {}) == b"{}"
+    async with peer(plain(b"{}"), server) as target, client(rules) as (guarded, _):
+        assert await guarded.post_json(f"https://holder.example:{target.port}/", {}) == b"{}"
         with pytest.raises(Transient, match="ConnectError"):
-            await guarded.post_json(f"https://other.example:{there.port}/", {})
-    assert len(there.requests) == 1
+            await guarded.post_json(f"https://other.example:{target.port}/", {})
+    assert len(target.requests) == 1

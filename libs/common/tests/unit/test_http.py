@@ -39,14 +39,14 @@ PUBLIC_KEY = base64.b64encode(bytes(32)).decode()
 
 @dataclass
 class Settings:
-    """Of an API."""
+    """Settings of an API."""
 
     enable_auth: bool = False
     api_keys_file: Path | None = None
 
 
 class Item(BaseModel):
-    """Something small."""
+    """A small item."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -55,7 +55,7 @@ class Item(BaseModel):
 
 
 class Items(BaseModel):
-    """A batch."""
+    """A batch of items."""
 
     items: list[Item]
 
@@ -129,9 +129,9 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_a_problem_has_every_member_that_callers_rely_on(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/api/v1/fail/limited")
-    body = answer.json()
-    assert answer.headers["content-type"] == "application/problem+json"
+    response = await client.get("/api/v1/fail/limited")
+    body = response.json()
+    assert response.headers["content-type"] == "application/problem+json"
     assert len(body.pop("trace_id")) == 32
     assert body == {
         "type": "about:blank",
@@ -148,7 +148,7 @@ async def test_a_problem_has_every_member_that_callers_rely_on(client: httpx.Asy
             "timestamp": "2026-03-01T12:00:00+00:00",
         },
     }
-    assert answer.headers["retry-after"] == "7"
+    assert response.headers["retry-after"] == "7"
 
 
 @pytest.mark.parametrize(
@@ -166,9 +166,9 @@ async def test_a_problem_has_every_member_that_callers_rely_on(client: httpx.Asy
 async def test_an_error_becomes_its_status(
     how: str, status: int, retry_after: str | None, client: httpx.AsyncClient
 ) -> None:
-    answer = await client.get(f"/api/v1/fail/{how}")
-    assert answer.status_code == answer.json()["status"] == answer.json()["error"]["code"] == status
-    assert answer.headers.get("retry-after") == retry_after
+    response = await client.get(f"/api/v1/fail/{how}")
+    assert response.status_code == response.json()["status"] == response.json()["error"]["code"] == status
+    assert response.headers.get("retry-after") == retry_after
 
 
 async def test_a_problem_may_have_extra_members(client: httpx.AsyncClient) -> None:
@@ -178,14 +178,14 @@ async def test_a_problem_may_have_extra_members(client: httpx.AsyncClient) -> No
 async def test_an_unexpected_error_is_answered_and_logged_without_its_message(
     client: httpx.AsyncClient, logged: Logged, spans: Spans
 ) -> None:
-    answer = await client.get("/api/v1/fail/bug")
-    assert answer.status_code == 500
+    response = await client.get("/api/v1/fail/bug")
+    assert response.status_code == 500
     lines = logged()
     failed = next(line for line in lines if line["event"] == "a request failed unexpectedly")
-    assert failed["trace_id"] == answer.json()["trace_id"]
+    assert failed["trace_id"] == response.json()["trace_id"]
     assert failed["error"] == "ValueError"
     assert spans()[-1].status.description == "ValueError"
-    assert SECRET not in answer.text + str(lines)
+    assert SECRET not in response.text + str(lines)
 
 
 async def test_an_unknown_path_and_a_wrong_method_are_problems(client: httpx.AsyncClient) -> None:
@@ -197,26 +197,26 @@ async def test_an_unknown_path_and_a_wrong_method_are_problems(client: httpx.Asy
 
 async def test_each_invalid_field_is_named_without_its_value(client: httpx.AsyncClient) -> None:
     body = {"items": [{"title": 1}, {"title": SECRET, "id": SECRET, SECRET: 1}, {}]}
-    answer = await client.post("/api/v1/items", json=body)
-    assert answer.status_code == 422
-    assert [(error["path"], error["code"]) for error in answer.json()["errors"]] == [
+    response = await client.post("/api/v1/items", json=body)
+    assert response.status_code == 422
+    assert [(error["path"], error["code"]) for error in response.json()["errors"]] == [
         ("items[1].id", "uuid_parsing"),
         ("items[1].title", "int_parsing"),
         ("items[1].*", "extra_forbidden"),
         ("items[2].title", "missing"),
     ]
-    assert answer.json()["errors"] == answer.json()["error"]["details"]
-    assert SECRET not in answer.text
+    assert response.json()["errors"] == response.json()["error"]["details"]
+    assert SECRET not in response.text
 
 
 class Cat(BaseModel):
-    """One of two."""
+    """One variant of a union."""
 
     kind: Literal["cat"]
 
 
 class Dog(BaseModel):
-    """The other."""
+    """The other variant."""
 
     kind: Literal["dog"]
     name: str
@@ -244,15 +244,15 @@ def test_messages_that_repeat_the_input_are_not_returned(body: dict[str, str]) -
 async def test_a_body_that_is_not_json_is_a_problem(
     body: bytes, status: int, client: httpx.AsyncClient
 ) -> None:
-    answer = await client.post("/api/v1/items", content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert "nope" not in answer.text
+    response = await client.post("/api/v1/items", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert "nope" not in response.text
 
 
-async def _chunks(count: int, taken: list[int]) -> AsyncIterator[bytes]:
+async def _chunks(count: int, sent: list[int]) -> AsyncIterator[bytes]:
     for number in range(count):
-        taken.append(number)
+        sent.append(number)
         yield b" " * 1000
 
 
@@ -262,14 +262,14 @@ async def _chunks(count: int, taken: list[int]) -> AsyncIterator[bytes]:
 async def test_a_body_over_its_limit_is_refused_without_reading_on(
     declared: dict[str, str], read_max: int
 ) -> None:
-    taken: list[int] = []
+    sent: list[int] = []
     headers = {"Content-Type": "application/json"} | declared
     async with _client(_app(body_bytes_max={"/api/v1": 50_000, "/api/v1/items": 2500})) as client:
-        answer = await client.post("/api/v1/items", content=_chunks(100, taken), headers=headers)
-    assert answer.status_code == 413
-    assert answer.json()["detail"] == "The body is larger than 2500 bytes."
-    assert answer.headers["connection"] == "close"
-    assert len(taken) <= read_max
+        response = await client.post("/api/v1/items", content=_chunks(100, sent), headers=headers)
+    assert response.status_code == 413
+    assert response.json()["detail"] == "The body is larger than 2500 bytes."
+    assert response.headers["connection"] == "close"
+    assert len(sent) <= read_max
 
 
 async def test_a_body_of_64_kilobytes_passes_where_no_other_limit_is_set(client: httpx.AsyncClient) -> None:
@@ -282,17 +282,17 @@ async def test_a_body_of_64_kilobytes_passes_where_no_other_limit_is_set(client:
 async def test_a_request_id_is_accepted_returned_and_logged(
     client: httpx.AsyncClient, logged: Logged
 ) -> None:
-    answer = await client.get("/api/v1/items", headers={"X-Request-ID": "order-66"})
-    assert answer.headers["x-request-id"] == "order-66"
+    response = await client.get("/api/v1/items", headers={"X-Request-ID": "order-66"})
+    assert response.headers["x-request-id"] == "order-66"
     (line,) = [line for line in logged() if line["event"] == "request"]
     assert line["request_id"] == "order-66"
     assert (line["method"], line["route"], line["status"]) == ("GET", "/api/v1/items", 200)
 
 
-@pytest.mark.parametrize("given", ["", "a b", "x" * 129, "\u00fc", "a\tb"])
-async def test_an_invalid_request_id_is_replaced(given: str, client: httpx.AsyncClient) -> None:
-    answer = await client.get("/api/v1/items", headers=[(b"X-Request-ID", given.encode())])
-    assert str(UUID(answer.headers["x-request-id"])) == answer.headers["x-request-id"]
+@pytest.mark.parametrize("invalid_id", ["", "a b", "x" * 129, "\u00fc", "a\tb"])
+async def test_an_invalid_request_id_is_replaced(invalid_id: str, client: httpx.AsyncClient) -> None:
+    response = await client.get("/api/v1/items", headers=[(b"X-Request-ID", invalid_id.encode())])
+    assert str(UUID(response.headers["x-request-id"])) == response.headers["x-request-id"]
 
 
 async def test_an_incoming_trace_is_continued(client: httpx.AsyncClient, spans: Spans) -> None:
@@ -304,16 +304,16 @@ async def test_an_incoming_trace_is_continued(client: httpx.AsyncClient, spans: 
 
 
 async def test_a_request_is_measured_by_its_template(client: httpx.AsyncClient) -> None:
-    def seen(route: str, status: str) -> float:
+    def count(route: str, status: str) -> float:
         labels = {"method": "GET", "route": route, "status": status}
         return REGISTRY.get_sample_value("http_server_request_duration_seconds_count", labels) or 0
 
-    before = seen("/api/v1/fail/{how}", "410"), seen("unmatched", "404")
+    before = count("/api/v1/fail/{how}", "410"), count("unmatched", "404")
     await client.get("/api/v1/fail/gone")
     await client.get("/api/v1/some/thing")
     await client.get("/api/v1/other/thing")
-    assert seen("/api/v1/fail/{how}", "410") == before[0] + 1
-    assert seen("unmatched", "404") == before[1] + 2
+    assert count("/api/v1/fail/{how}", "410") == before[0] + 1
+    assert count("unmatched", "404") == before[1] + 2
 
 
 async def test_probes_are_neither_traced_nor_logged_at_info(
@@ -336,7 +336,7 @@ async def test_pages_follow_one_another_to_the_end(client: httpx.AsyncClient) ->
 
 
 def cursor_of(*position: object) -> str:
-    """A cursor with this position, as somebody might make one."""
+    """A cursor with this position, as a caller might forge one."""
     return base64.urlsafe_b64encode(orjson.dumps(position)).rstrip(b"=").decode()
 
 
@@ -356,11 +356,11 @@ def test_a_cursor_has_a_value_of_its_type_for_each_column(position: tuple[object
         listing.after(cursor_of(*position))
 
 
-def test_a_page_has_a_cursor_only_when_the_list_goes_on() -> None:
+def test_a_page_has_a_cursor_only_when_the_list_continues() -> None:
     listing = newest_first("at", "id")
     rows = [{"at": datetime(2026, 3, day, tzinfo=UTC), "id": UUID(int=day)} for day in (3, 2, 1)]
-    whole, cut = listing.page(rows, 3, dict), listing.page(rows, 2, dict)
-    assert (whole.items, whole.next_cursor) == (rows, None)
+    complete, cut = listing.page(rows, 3, dict), listing.page(rows, 2, dict)
+    assert (complete.items, complete.next_cursor) == (rows, None)
     assert cut.items == rows[:2]
     assert listing.after(cut.next_cursor) == (rows[1]["at"], rows[1]["id"])
 
@@ -381,16 +381,16 @@ def test_a_page_has_a_cursor_only_when_the_list_goes_on() -> None:
     ],
 )
 async def test_an_invalid_cursor_is_a_problem(cursor: str, client: httpx.AsyncClient) -> None:
-    answer = await client.get("/api/v1/items", params={"cursor": cursor})
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["path"] == "cursor"
+    response = await client.get("/api/v1/items", params={"cursor": cursor})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["path"] == "cursor"
 
 
 @pytest.mark.parametrize("limit", ["0", "501", "x"])
 async def test_a_limit_out_of_bounds_is_a_problem(limit: str, client: httpx.AsyncClient) -> None:
-    answer = await client.get("/api/v1/items", params={"limit": limit})
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["path"] == "limit"
+    response = await client.get("/api/v1/items", params={"limit": limit})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["path"] == "limit"
 
 
 async def test_fields_are_projected_and_an_unknown_one_is_a_problem(client: httpx.AsyncClient) -> None:
@@ -439,7 +439,7 @@ async def test_a_command_needs_a_key_with_the_role_also_in_development(keys_file
             await client.post("/api/v1/act", headers=headers)
             for headers in ({}, _bearer("eve"), _bearer("bob"))
         ]
-    assert [answer.status_code for answer in refused] == [401, 401, 403]
+    assert [response.status_code for response in refused] == [401, 401, 403]
     assert refused[0].headers["www-authenticate"] == 'Bearer realm="api"'
     assert refused[1].headers["www-authenticate"] == 'Bearer realm="api", error="invalid_token"'
     assert refused[2].json()["detail"] == "This needs the role officer or approver."
@@ -492,7 +492,7 @@ async def test_a_file_of_keys_that_becomes_invalid_locks_nobody_out_and_is_repor
 
 
 @pytest.mark.parametrize(
-    ("entry", "said"),
+    ("entry", "error"),
     [
         ({"roles": ["licensor"]}, "keys.yaml:1: .0.: the role licensor needs providers"),
         ({"roles": ["officer", "upstream"], "providers": []}, "the role upstream needs providers"),
@@ -507,11 +507,11 @@ async def test_a_file_of_keys_that_becomes_invalid_locks_nobody_out_and_is_repor
     ],
 )
 def test_an_invalid_entry_of_the_file_of_keys_is_reported(
-    entry: dict[str, Any], said: str, tmp_path: Path
+    entry: dict[str, Any], error: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "keys.yaml"
     path.write_text(yaml.safe_dump([{"subject": "eve", "roles": [], "sha256": "a" * 64, **entry}]))
-    with pytest.raises(Stop, match=said):
+    with pytest.raises(Stop, match=error):
         ApiKeys(path)
 
 
@@ -591,17 +591,17 @@ async def test_the_documentation_page_loads_nothing_from_elsewhere(client: httpx
     loaded = re.findall(r"""(?:src|href)=["']([^"']+)""", page)
     assert {f"/docs/{name}" for name in ASSETS} == set(loaded)
     for path in loaded:
-        answer = await client.get(path)
-        assert (answer.status_code, len(answer.content) > 500) == (200, True), path
+        response = await client.get(path)
+        assert (response.status_code, len(response.content) > 500) == (200, True), path
     assert "://" not in page
     assert (await client.get("/docs/index.html")).status_code == 404
 
 
 @pytest.mark.parametrize("query", ["limt=3", "limit=3&Cursor=x", "limit=3&x=1&x=2"])
 async def test_an_unknown_query_parameter_is_refused_and_named(client: httpx.AsyncClient, query: str) -> None:
-    answer = await client.get(f"/api/v1/items?{query}")
-    assert answer.status_code == 422
-    (error,) = answer.json()["errors"]
+    response = await client.get(f"/api/v1/items?{query}")
+    assert response.status_code == 422
+    (error,) = response.json()["errors"]
     assert error["code"] == "unknown_parameter"
     assert error["path"] in query
     assert error["message"] == "Known parameters: cursor, fields, limit."
@@ -622,8 +622,8 @@ async def test_the_documentation_lists_the_roles(client: httpx.AsyncClient) -> N
 
 async def test_concurrent_requests_keep_their_own_ids(client: httpx.AsyncClient, logged: Logged) -> None:
     names = [f"r-{number}" for number in range(20)]
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(client.get("/api/v1/items", headers={"X-Request-ID": name}) for name in names)
     )
-    assert [answer.headers["x-request-id"] for answer in answers] == names
+    assert [response.headers["x-request-id"] for response in responses] == names
     assert {line["request_id"] for line in logged() if line["event"] == "request"} == set(names)

@@ -24,14 +24,14 @@ from clawback_testing.clock import FakeClock
 
 @dataclass
 class Settings:
-    """Of an API."""
+    """Settings of an API."""
 
     enable_auth: bool = True
     api_keys_file: Path | None = None
 
 
 class Command(BaseModel):
-    """Something that a role may send."""
+    """A body that a role may send."""
 
     name: str
 
@@ -59,7 +59,7 @@ def _app(**more: Any) -> FastAPI:
     )
 
 
-async def _answer(app: FastAPI, headers: list[tuple[bytes, bytes]], body_read: list[bool]) -> int:
+async def _post(app: FastAPI, headers: list[tuple[bytes, bytes]], body_read: list[bool]) -> int:
     """Return the status of a POST that records whether its body was read."""
     status = 0
 
@@ -91,42 +91,42 @@ async def _answer(app: FastAPI, headers: list[tuple[bytes, bytes]], body_read: l
 @pytest.mark.parametrize("headers", [[], [(b"x-api-key", b"wrong")], [(b"authorization", b"Bearer wrong")]])
 async def test_a_body_is_not_read_before_the_key_is_checked(headers: list[tuple[bytes, bytes]]) -> None:
     body_read: list[bool] = []
-    assert await _answer(_app(), headers, body_read) == 401
+    assert await _post(_app(), headers, body_read) == 401
     assert body_read == []
 
 
 async def test_a_body_without_a_limit_of_its_own_is_small() -> None:
     async with _client(_app()) as client:
-        answer = await client.post("/api/v1/commands", content=b"x" * (BODY_BYTES_MAX + 1))
-        assert answer.status_code == 413
+        response = await client.post("/api/v1/commands", content=b"x" * (BODY_BYTES_MAX + 1))
+        assert response.status_code == 413
 
 
 async def test_api_responses_are_not_cached() -> None:
     async with _client(_app()) as client:
-        answer = await client.get("/api/v1/slow")
-        assert answer.headers["cache-control"] == "no-store"
-        assert answer.headers["x-content-type-options"] == "nosniff"
+        response = await client.get("/api/v1/slow")
+        assert response.headers["cache-control"] == "no-store"
+        assert response.headers["x-content-type-options"] == "nosniff"
 
 
 async def test_requests_over_the_limit_get_503_and_probes_still_answer() -> None:
     app = RequestLimit(_app(), FakeClock(), requests_max=2)
     async with _client(app) as client:
-        asked = [asyncio.create_task(client.get("/api/v1/slow")) for _ in range(3)]
+        requests = [asyncio.create_task(client.get("/api/v1/slow")) for _ in range(3)]
         await asyncio.sleep(0.05)
         assert (await client.get("/livez")).status_code == 200
-        answers = await asyncio.gather(*asked)
-        assert sorted(answer.status_code for answer in answers) == [200, 200, 503]
+        responses = await asyncio.gather(*requests)
+        assert sorted(response.status_code for response in responses) == [200, 200, 503]
         assert (await client.get("/api/v1/slow")).status_code == 200
 
 
 async def test_unauthenticated_requests_do_not_use_all_capacity() -> None:
     app = RequestLimit(_app(), FakeClock(), requests_max=3, by_prefix={"/api/v1/slow": 1})
     async with _client(app) as client:
-        asked = [asyncio.create_task(client.get("/api/v1/slow")) for _ in range(3)]
+        requests = [asyncio.create_task(client.get("/api/v1/slow")) for _ in range(3)]
         await asyncio.sleep(0.05)
         assert (await client.post("/api/v1/commands", json={})).status_code != 503
-        answers = await asyncio.gather(*asked)
-        assert sorted(answer.status_code for answer in answers) == [200, 503, 503]
+        responses = await asyncio.gather(*requests)
+        assert sorted(response.status_code for response in responses) == [200, 503, 503]
         assert (await client.get("/api/v1/slow")).status_code == 200
 
 
@@ -164,8 +164,8 @@ async def test_a_request_that_does_not_arrive_in_time_is_closed(sent: bytes, unu
 async def test_a_kept_connection_outlives_the_deadlines(unused_tcp_port: int) -> None:
     async with _served(unused_tcp_port), httpx.AsyncClient() as client:
         for _ in range(3):
-            answer = await client.get(f"http://127.0.0.1:{unused_tcp_port}/livez")
-            assert answer.status_code == 200
+            response = await client.get(f"http://127.0.0.1:{unused_tcp_port}/livez")
+            assert response.status_code == 200
             await asyncio.sleep(0.3)
 
 

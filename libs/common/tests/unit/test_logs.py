@@ -55,7 +55,7 @@ def test_a_field_about_content_is_shown(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "masked"),
     [
         ("GET https://x.org/a?key=hidden&limit=5", "GET https://x.org/a?key=[masked]&limit=5"),
         ("/a?limit=5&api_key=hidden", "/a?limit=5&api_key=[masked]"),
@@ -63,25 +63,25 @@ def test_a_field_about_content_is_shown(name: str) -> None:
         ("sent Authorization: Bearer abcdefgh1234", "sent Authorization: Bearer [masked]"),
     ],
 )
-def test_secrets_inside_a_text_are_masked(text: str, shown: str) -> None:
-    assert safe(text) == shown
+def test_secrets_inside_a_text_are_masked(text: str, masked: str) -> None:
+    assert safe(text) == masked
 
 
 def test_a_long_text_is_cut() -> None:
-    told = safe("x" * (TEXT_MAX + 1))
-    assert isinstance(told, str)
-    assert told == "x" * TEXT_MAX + f"… ({TEXT_MAX + 1} characters)"
+    output = safe("x" * (TEXT_MAX + 1))
+    assert isinstance(output, str)
+    assert output == "x" * TEXT_MAX + f"… ({TEXT_MAX + 1} characters)"
 
 
 @dataclass
 class Holder:
-    """With content in it."""
+    """An object with content."""
 
     text: str = SECRET
 
 
 class Colour(Enum):
-    """Of a signal."""
+    """Colours of a signal."""
 
     RED = "red"
 
@@ -149,7 +149,7 @@ def test_on_a_terminal_lines_are_for_people(logged: Logged, capsys: pytest.Captu
     assert logged() == []
     configure_logging("test", "info", "text")
     _log().info("started", port=8001, title=SECRET)
-    told = capsys.readouterr().err
-    assert "started" in told
-    assert "port=8001" in told
-    assert SECRET not in told
+    output = capsys.readouterr().err
+    assert "started" in output
+    assert "port=8001" in output
+    assert SECRET not in output

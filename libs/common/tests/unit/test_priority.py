@@ -22,13 +22,13 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return found
 
 
-async def _taken(lanes: Priority, count: int) -> list[list[int]]:
+async def _take(lanes: Priority, count: int) -> list[list[int]]:
     return [list(some) async for some in lanes.slices(range(count))]
 
 
 async def test_content_continues_at_once_without_urgent_work(slept: list[float]) -> None:
-    taken = await _taken(Priority(), 2 * SLICE + 1)
-    assert [one for some in taken for one in some] == list(range(2 * SLICE + 1))
+    slices = await _take(Priority(), 2 * SLICE + 1)
+    assert [one for some in slices for one in some] == list(range(2 * SLICE + 1))
     assert slept == []
 
 
@@ -39,7 +39,7 @@ async def test_content_is_slowed_down_during_urgent_work_and_for_a_moment_after(
     monkeypatch.setattr(time, "monotonic", lambda: now)
     lanes = Priority()
     with lanes.urgent():
-        assert len(await _taken(lanes, 3 * SLICE)) == 3, "it goes on"
+        assert len(await _take(lanes, 3 * SLICE)) == 3, "it continues"
         with lanes.urgent():
             pass
         now += 10 * LINGER_S

@@ -26,11 +26,11 @@ async def client(probes: Probes) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def _fine() -> str | None:
+async def _healthy() -> str | None:
     return None
 
 
-async def _away() -> str | None:
+async def _unavailable() -> str | None:
     raise Transient("the database is away")
 
 
@@ -42,27 +42,27 @@ async def _hangs() -> str | None:
 async def test_it_is_not_ready_before_its_checks_have_passed(
     client: httpx.AsyncClient, probes: Probes
 ) -> None:
-    probes.add("database", _fine)
-    answer = await client.get("/readyz")
-    assert answer.status_code == 503
-    assert answer.json() == {
+    probes.add("database", _healthy)
+    response = await client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json() == {
         "ready": False,
         "checks": {"database": {"ok": False, "detail": "not checked yet"}},
     }
     assert await probes.check()
-    answer = await client.get("/readyz")
-    assert answer.status_code == 200
-    assert answer.json() == {"ready": True, "checks": {"database": {"ok": True, "detail": None}}}
+    response = await client.get("/readyz")
+    assert response.status_code == 200
+    assert response.json() == {"ready": True, "checks": {"database": {"ok": True, "detail": None}}}
 
 
 async def test_one_failing_check_makes_it_unready_with_its_reason(
     client: httpx.AsyncClient, probes: Probes
 ) -> None:
-    probes.add("broker", _fine)
-    probes.add("database", _away)
+    probes.add("broker", _healthy)
+    probes.add("database", _unavailable)
     assert not await probes.check()
-    answer = await client.get("/readyz")
-    assert answer.json()["checks"]["database"] == {"ok": False, "detail": "Transient: the database is away"}
+    response = await client.get("/readyz")
+    assert response.json()["checks"]["database"] == {"ok": False, "detail": "Transient: the database is away"}
 
 
 async def test_a_check_that_hangs_counts_as_failed(probes: Probes) -> None:
@@ -72,10 +72,10 @@ async def test_a_check_that_hangs_counts_as_failed(probes: Probes) -> None:
 
 
 async def test_a_check_that_is_not_required_degrades(probes: Probes) -> None:
-    probes.add("cache", _away, required=False)
+    probes.add("cache", _unavailable, required=False)
     assert await probes.check()
     assert _status(probes) == "degraded"
-    probes.add("cache", _fine, required=False)
+    probes.add("cache", _healthy, required=False)
     await probes.check()
     assert _status(probes) == "healthy"
 
@@ -88,9 +88,9 @@ async def test_while_draining_it_is_alive_and_not_ready(client: httpx.AsyncClien
 
 
 async def test_a_change_of_readiness_is_logged_once(probes: Probes, logged: Logged) -> None:
-    probes.add("database", _fine)
+    probes.add("database", _healthy)
     await probes.check()
-    probes._checks["database"] = _away
+    probes._checks["database"] = _unavailable
     await probes.check()
     await probes.check()
     changes = [line for line in logged() if line["event"] == "readiness changed"]
@@ -98,24 +98,24 @@ async def test_a_change_of_readiness_is_logged_once(probes: Probes, logged: Logg
 
 
 async def test_checks_are_watched_until_the_process_ends(probes: Probes) -> None:
-    stopping, seen = ShutdownEvent(), asyncio.Event()
+    stopping, checked = ShutdownEvent(), asyncio.Event()
 
     async def check() -> str | None:
-        seen.set()
+        checked.set()
         return "well"
 
     probes.add("database", check)
     watching = asyncio.create_task(probes.watch(stopping, every_s=0.01))
-    await asyncio.wait_for(seen.wait(), 5)
+    await asyncio.wait_for(checked.wait(), 5)
     stopping.set()
     await asyncio.wait_for(watching, 5)
     assert probes.results["database"].detail == "well"
 
 
 async def test_metrics_are_text_for_prometheus(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/metrics")
-    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert "process_cpu_seconds_total" in answer.text
+    response = await client.get("/metrics")
+    assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert "process_cpu_seconds_total" in response.text
 
 
 def _status(probes: Probes) -> str:

@@ -57,13 +57,13 @@ def _start(body: str, **environment: str) -> "subprocess.Popen[str]":
 def _play(body: str, *signals: signal.Signals, **environment: str) -> tuple[int, str, str]:
     """Return exit code, stdout and stderr; the signals are sent when the process prints that it is ready."""
     with _start(body, **environment) as process:
-        said = ""
+        output = ""
         for number in signals:
             assert process.stdout is not None
-            said += process.stdout.readline()
+            output += process.stdout.readline()
             process.send_signal(number)
         out, err = process.communicate(timeout=60)
-    return process.returncode, said + out, err
+    return process.returncode, output + out, err
 
 
 @pytest.mark.parametrize(("returned", "code"), [("None", 0), ("0", 0), ("3", 3)])
@@ -175,7 +175,7 @@ entered = asyncio.Event()
 async def slow(_):
     entered.set()
     await asyncio.sleep(0.3)
-    return PlainTextResponse("answered")
+    return PlainTextResponse("served")
 @asynccontextmanager
 async def lifespan(_):
     print("up", flush=True)
@@ -208,7 +208,7 @@ def _free():
 """
     )
     code, out, _ = _play(body)
-    assert (code, out) == (0, "up\nanswered True\ndown\n")
+    assert (code, out) == (0, "up\nserved True\ndown\n")
 
 
 async def test_a_connection_outlives_the_idle_timeout_of_clients(unused_tcp_port: int) -> None:
@@ -220,7 +220,7 @@ async def test_a_connection_outlives_the_idle_timeout_of_clients(unused_tcp_port
     reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
     writer.write(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
     assert b"204" in await reader.readuntil(b"\r\n\r\n")
-    with pytest.raises(TimeoutError):  # its end would be an answer
+    with pytest.raises(TimeoutError):  # a closed connection would return
         await asyncio.wait_for(reader.read(), CLIENTS_KEEP_S + 1)
     writer.close()
     stopping.set()
@@ -287,25 +287,25 @@ async def main(stopping): ...
 class Rounds:
     """Ends the loop after a number of rounds; each runs the next action."""
 
-    def __init__(self, stopping: ShutdownEvent, *deeds: Callable[[], object]) -> None:
-        self._deeds = list(deeds)
+    def __init__(self, stopping: ShutdownEvent, *actions: Callable[[], object]) -> None:
+        self._actions = list(actions)
         self._stopping = stopping
         self.done = 0
 
     async def __call__(self) -> None:
-        """One round."""
+        """Run one round."""
         self.done += 1
-        deed = self._deeds.pop(0)
-        if not self._deeds:
+        action = self._actions.pop(0)
+        if not self._actions:
             self._stopping.set()
-        deed()
+        action()
 
 
 def _raise(error: Exception) -> Callable[[], object]:
-    def deed() -> None:
+    def action() -> None:
         raise error
 
-    return deed
+    return action
 
 
 async def test_a_failed_round_is_counted_and_the_loop_continues(logged: Logged) -> None:
@@ -325,7 +325,7 @@ async def test_a_stop_ends_the_loop() -> None:
 
 
 async def test_failures_wait_longer_each_time() -> None:
-    class Slept(ShutdownEvent):
+    class RecordedWaits(ShutdownEvent):
         waits: list[float]
 
         @override
@@ -333,7 +333,7 @@ async def test_failures_wait_longer_each_time() -> None:
             self.waits.append(seconds)
             return False
 
-    stopping = Slept()
+    stopping = RecordedWaits()
     stopping.waits = []
     failing = [_raise(ValueError())] * 4
     await loop_forever("slower", 1, Rounds(stopping, *failing, lambda: None), stopping, backoff_s_max=10)

@@ -13,7 +13,7 @@ def test_a_partition_resumes_at_its_first_unprocessed_record() -> None:
     progress = Progress(records)
     assert progress.first_open() == (("t", 0), 3)
     assert progress.after(records) == {("t", 0): 10, ("t", 1): 8}
-    assert progress.positioned(records) is records, "each partition behind its last record"
+    assert progress.positioned(records) is records, "each partition is after its last record"
     assert progress.after([record(4), record(9)]) == {("t", 0): 3}
     progress.close([record(4), record(9)])
     assert progress.after([record(3)]) == {("t", 0): 5}

@@ -15,14 +15,14 @@ class Flaky:
         self.slept: list[float] = []
 
     async def __call__(self) -> str:
-        """One attempt."""
+        """Make one attempt."""
         self.calls += 1
         if self.errors:
             raise self.errors.pop(0)
         return "done"
 
     async def sleep(self, seconds: float) -> None:
-        """Take no time."""
+        """Record the delay without waiting."""
         self.slept.append(seconds)
 
 
@@ -64,9 +64,9 @@ async def test_a_wait_beyond_the_maximum_is_raised_to_the_caller() -> None:
 
 
 async def test_each_repeated_attempt_is_reported() -> None:
-    flaky, told = Flaky(Transient("a"), Transient("b")), list[Exception]()
-    await retrying(POLICY, flaky, sleep=flaky.sleep, on_retry=told.append)
-    assert [str(error) for error in told] == ["a", "b"]
+    flaky, reported = Flaky(Transient("a"), Transient("b")), list[Exception]()
+    await retrying(POLICY, flaky, sleep=flaky.sleep, on_retry=reported.append)
+    assert [str(error) for error in reported] == ["a", "b"]
 
 
 async def test_the_caller_selects_the_errors_to_retry() -> None:

@@ -45,24 +45,24 @@ class Quarantine:
     """Records its calls."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[Any, ...]] = []
-        self.away = False
+        self.calls: list[tuple[Any, ...]] = []
+        self.unavailable = False
 
     async def list(
         self, which: DeadLetterFilter, before: tuple[datetime, UUID], limit: int
     ) -> Sequence[Mapping[str, Any]]:
         """One record, and one of the next page."""
-        self.asked.append((which, before, limit))
+        self.calls.append((which, before, limit))
         return [LETTER] * limit
 
     async def retry(self, which: DeadLetterFilter) -> Retried:
         """Return that two succeeded."""
-        self.asked.append((which,))
+        self.calls.append((which,))
         return Retried(2, 1)
 
 
 class Settings:
-    """With a key for an operator."""
+    """A client with an operator's key."""
 
     enable_auth = False
 
@@ -87,7 +87,7 @@ async def client(quarantine: Quarantine, probes: Probes, tmp_path: Path) -> Asyn
     letters: DeadLetters = quarantine
 
     async def details() -> dict[str, object]:
-        if quarantine.away:
+        if quarantine.unavailable:
             raise Transient("the database is away")
         return {"dlq_depth": 3, "worker_seen_at": FakeClock().now()}
 
@@ -100,7 +100,7 @@ async def client(quarantine: Quarantine, probes: Probes, tmp_path: Path) -> Asyn
         yield client
 
 
-async def _away() -> str | None:
+async def _unavailable() -> str | None:
     raise Transient("away")
 
 
@@ -112,11 +112,11 @@ async def test_health_follows_the_checks(
     client: httpx.AsyncClient, probes: Probes, *, required: bool | None, status: str, code: int
 ) -> None:
     if required is not None:
-        probes.add("database", _away, required=required)
+        probes.add("database", _unavailable, required=required)
         await probes.check()
-    answer = await client.get("/api/v1/thing/health")
-    assert (answer.status_code, answer.json()["status"]) == (code, status)
-    assert answer.json()["timestamp"] == "2026-03-01T12:00:00Z"
+    response = await client.get("/api/v1/thing/health")
+    assert (response.status_code, response.json()["status"]) == (code, status)
+    assert response.json()["timestamp"] == "2026-03-01T12:00:00Z"
 
 
 async def test_detailed_health_reports_the_process(client: httpx.AsyncClient) -> None:
@@ -129,7 +129,7 @@ async def test_detailed_health_reports_the_process(client: httpx.AsyncClient) ->
 async def test_detailed_health_answers_when_the_services_details_fail(
     client: httpx.AsyncClient, quarantine: Quarantine
 ) -> None:
-    quarantine.away = True
+    quarantine.unavailable = True
     body = (await client.get("/api/v1/thing/health/detailed")).json()
     assert body["incomplete"] == "Transient: the database is away"
     assert body["memory"]
@@ -146,25 +146,25 @@ async def test_dead_letters_are_listed_for_operators_only(
         "cursor": LETTERS.cursor({"set_aside_at": NOW, "id": ONE}),
     }
     assert (await client.get("/api/v1/thing/dlq", params=query)).status_code == 401
-    answer = await client.get("/api/v1/thing/dlq", params=query, headers=OPERATOR)
-    items, following = answer.json()["items"], answer.json()["next_cursor"]
+    response = await client.get("/api/v1/thing/dlq", params=query, headers=OPERATOR)
+    items, following = response.json()["items"], response.json()["next_cursor"]
     assert items == [LETTER | {"id": str(ONE), "set_aside_at": "2026-03-01T12:00:00Z"}] * 5
     assert LETTERS.after(following) == (NOW, ONE)
     which = DeadLetterFilter(None, "thing.happened", "not_json", 60.0)
-    assert quarantine.asked == [(which, (NOW, ONE), 6)]
+    assert quarantine.calls == [(which, (NOW, ONE), 6)]
 
 
 async def test_dead_letters_are_retried_by_the_given_criteria(
     client: httpx.AsyncClient, quarantine: Quarantine
 ) -> None:
     body = {"ids": [str(ONE)], "reason": "not_json"}
-    answer = await client.post("/api/v1/thing/dlq/retry", json=body, headers=OPERATOR)
-    assert answer.json() == {"retried": 2, "failed": 1}
-    assert quarantine.asked == [(DeadLetterFilter(ids=(ONE,), reason="not_json"),)]
+    response = await client.post("/api/v1/thing/dlq/retry", json=body, headers=OPERATOR)
+    assert response.json() == {"retried": 2, "failed": 1}
+    assert quarantine.calls == [(DeadLetterFilter(ids=(ONE,), reason="not_json"),)]
 
 
 async def test_a_retry_without_criteria_is_refused(client: httpx.AsyncClient, quarantine: Quarantine) -> None:
-    answer = await client.post("/api/v1/thing/dlq/retry", json={}, headers=OPERATOR)
-    assert answer.status_code == 422
-    assert "older_than_s 0 selects all" in answer.text
-    assert quarantine.asked == []
+    response = await client.post("/api/v1/thing/dlq/retry", json={}, headers=OPERATOR)
+    assert response.status_code == 422
+    assert "older_than_s 0 selects all" in response.text
+    assert quarantine.calls == []

@@ -19,7 +19,7 @@ from clawback_testing.commands import command
 
 
 class Settings(ServiceSettings):
-    """For a service that does not exist."""
+    """Settings of a service that does not exist."""
 
     api_port: int = 1
     probe_port: int = 2
@@ -38,17 +38,17 @@ async def count(service: Any, chosen: Namespace, _: ShutdownEvent) -> int:
 
 
 def count_arguments(parser: ArgumentParser) -> None:
-    """How far."""
+    """Declare the argument of the command."""
     parser.add_argument("--to", type=int, default=0)
 
 
 async def again(_: object) -> None:
-    """A batch is handled."""
+    """Handle a batch."""
 
 
 def definition(**more: Any) -> ServiceDefinition[Any, Any]:
-    """For a service that does not exist."""
-    given: dict[str, Any] = {
+    """Return the definition of a service that does not exist."""
+    fields: dict[str, Any] = {
         "name": "nobody",
         "description": "Does nothing.",
         "settings": Settings,
@@ -57,7 +57,7 @@ def definition(**more: Any) -> ServiceDefinition[Any, Any]:
         "worker": lambda *_: WorkerSpec([]),
         "commands": (Command("count", "count something", count, count_arguments),),
     }
-    return ServiceDefinition(**(given | more))
+    return ServiceDefinition(**(fields | more))
 
 
 @pytest.mark.parametrize(("arguments", "code"), [(["count"], 0), (["count", "--to", "7"], 3)])
@@ -72,11 +72,11 @@ def test_every_service_has_the_common_roles_and_its_own(capsys: pytest.CaptureFi
     with pytest.raises(SystemExit) as ended:
         cli.main(definition(), ["--help"])
     assert ended.value.code == 0
-    said = capsys.readouterr().out
-    assert "usage: nobody" in said
+    output = capsys.readouterr().out
+    assert "usage: nobody" in output
     for role in ("worker", "api", "migrate", "count", "replay-dlq", "accept-gap"):
-        assert f"\n    {role}" in said
-    assert "Exit codes: 0 done, 1 failed" in said
+        assert f"\n    {role}" in output
+    assert "Exit codes: 0 done, 1 failed" in output
 
 
 @pytest.mark.parametrize(

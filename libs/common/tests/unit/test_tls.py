@@ -55,14 +55,14 @@ class Authority:
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
-    """A test's own."""
+    """An authority for this test alone."""
     return Authority(tmp_path / "tls")
 
 
 @pytest.fixture
-def _untouched(monkeypatch: pytest.MonkeyPatch) -> None:
+def _default_trust(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (*tls._TRUST_VARIABLES, "SSL_CERT_DIR"):
-        monkeypatch.setenv(name, "")  # is put back as it was
+        monkeypatch.setenv(name, "")  # is restored after the test
         del os.environ[name]
 
 
@@ -94,27 +94,27 @@ async def test_with_a_certificate_https_is_served_and_http_is_not(
         _serving(unused_tcp_port, _server(authority.certificate("service"))),
         httpx.AsyncClient(verify=trusting) as http,
     ):
-        answer = await http.get(f"https://127.0.0.1:{unused_tcp_port}/livez")
-        assert answer.status_code == 200
+        response = await http.get(f"https://127.0.0.1:{unused_tcp_port}/livez")
+        assert response.status_code == 200
         with pytest.raises(httpx.TransportError):
             await http.get(f"http://127.0.0.1:{unused_tcp_port}/livez")
 
 
-@pytest.mark.usefixtures("_untouched")
+@pytest.mark.usefixtures("_default_trust")
 async def test_only_clients_that_trust_the_authority_connect(
     authority: Authority, unused_tcp_port: int
 ) -> None:
     address = f"https://127.0.0.1:{unused_tcp_port}/livez"
     async with _serving(unused_tcp_port, _server(authority.certificate("service"))):
-        async with httpx.AsyncClient() as stranger:
+        async with httpx.AsyncClient() as untrusting:
             with pytest.raises(httpx.ConnectError):
-                await stranger.get(address)
+                await untrusting.get(address)
         tls.trust(authority.cafile)
         async with httpx.AsyncClient() as http:
             assert (await http.get(address)).status_code == 200
 
 
-@pytest.mark.usefixtures("_untouched")
+@pytest.mark.usefixtures("_default_trust")
 def test_every_library_trusts_the_authority_and_the_systems(authority: Authority) -> None:
     before = len(httpx.create_ssl_context().get_ca_certs())
     tls.trust(authority.cafile)
@@ -133,7 +133,7 @@ def _default_authorities() -> list[dict[str, tuple[tuple[tuple[str, str]]]]]:
     return found
 
 
-@pytest.mark.usefixtures("_untouched")
+@pytest.mark.usefixtures("_default_trust")
 def test_without_a_file_nothing_is_changed() -> None:
     tls.trust(None)
     assert not set(tls._TRUST_VARIABLES) & set(os.environ)
@@ -178,13 +178,13 @@ async def test_a_replaced_certificate_is_served_without_a_restart(
     made, other = authority.certificate("service"), authority.certificate("other")
     certificate = _server(made)
     async with _serving(unused_tcp_port, certificate):
-        before = await _shown(unused_tcp_port, authority)
+        before = await _certificate(unused_tcp_port, authority)
         other.certfile.replace(made.certfile)
         certificate.reload()
-        assert await _shown(unused_tcp_port, authority) == before, "its key is still the former one"
+        assert await _certificate(unused_tcp_port, authority) == before, "its key is still the former one"
         other.keyfile.replace(made.keyfile)
         certificate.reload()
-        assert await _shown(unused_tcp_port, authority) != before
+        assert await _certificate(unused_tcp_port, authority) != before
 
 
 def test_a_peer_that_never_ends_tls_delays_no_shutdown(authority: Authority) -> None:
@@ -219,18 +219,18 @@ def _silent_peer(listener: socket.socket, context: ssl.SSLContext) -> None:
         with suppress(OSError):
             wrapped.recv(1)
         raw = wrapped.detach()
-    with socket.socket(fileno=raw) as gone, suppress(OSError):
-        gone.settimeout(20)
-        while gone.recv(65_536):
+    with socket.socket(fileno=raw) as closing, suppress(OSError):
+        closing.settimeout(20)
+        while closing.recv(65_536):
             pass
 
 
-async def _shown(port: int, authority: Authority) -> bytes | None:
+async def _certificate(port: int, authority: Authority) -> bytes | None:
     """Return the certificate of a new connection."""
     context = ssl.create_default_context(cafile=authority.cafile)
     _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
     connection = writer.get_extra_info("ssl_object")
-    shown: bytes | None = connection.getpeercert(binary_form=True)
+    found: bytes | None = connection.getpeercert(binary_form=True)
     writer.close()
     await writer.wait_closed()
-    return shown
+    return found

@@ -12,7 +12,7 @@ SECRET = "zq-secret-4410"
 
 
 class Person(BaseModel):
-    """Somebody."""
+    """An entry of the file."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -22,7 +22,7 @@ class Person(BaseModel):
 
 
 class People(BaseModel):
-    """Several."""
+    """The contents of the file."""
 
     model_config = ConfigDict(extra="forbid")
 

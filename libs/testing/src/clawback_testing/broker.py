@@ -50,7 +50,7 @@ class Broker:
     """A client of one broker."""
 
     bootstrap: str
-    _made: list[str] = field(default_factory=list)
+    _topics: list[str] = field(default_factory=list)
 
     async def send(self, topic: str, records: Iterable[Raw | Message]) -> list[tuple[int, int]]:
         """Send records in order and return the partition and offset of each."""
@@ -65,8 +65,8 @@ class Broker:
                 )
                 for raw in raws
             ]
-            placed = [await future for future in futures]
-        return [(place.partition, place.offset) for place in placed]
+            acknowledged = [await future for future in futures]
+        return [(place.partition, place.offset) for place in acknowledged]
 
     async def read(self, topic: str) -> list[Record]:
         """Return every record that is on the topic now, by partition and offset."""
@@ -79,14 +79,14 @@ class Broker:
             consumer.assign(places)
             ends = await consumer.end_offsets(places)
             first = await consumer.beginning_offsets(places)
-            left = {place for place in places if first[place] < ends[place]}
+            unread = {place for place in places if first[place] < ends[place]}
             for place in places:
                 consumer.seek(place, first[place])
             records: list[Record] = []
-            while left:
-                for some in (await consumer.getmany(*left, timeout_ms=100)).values():
+            while unread:
+                for some in (await consumer.getmany(*unread, timeout_ms=100)).values():
                     records += some
-                left = {place for place in left if await consumer.position(place) < ends[place]}
+                unread = {place for place in unread if await consumer.position(place) < ends[place]}
         return sorted(records, key=lambda record: (record.partition, record.offset))
 
     async def events(self, topic: str, *kinds: type[Event]) -> list[Any]:
@@ -99,12 +99,12 @@ class Broker:
         """Create a topic for this test alone and return its name; it is deleted after the test."""
         name = f"test-{uuid4().hex[:12]}"
         async with self.admin() as admin:
-            answer = await admin.create_topics(
+            response = await admin.create_topics(
                 [NewTopic(name, partitions, 1, topic_configs=dict(config or {}))]
             )
-            if answer.topic_errors[0][1]:
-                raise AssertionError(f"{name}: {answer.topic_errors[0]}")
-        self._made.append(name)
+            if response.topic_errors[0][1]:
+                raise AssertionError(f"{name}: {response.topic_errors[0]}")
+        self._topics.append(name)
         return name
 
     async def recreate(self, topic: str) -> None:
@@ -112,14 +112,14 @@ class Broker:
         async with self.admin() as admin:
             await admin.delete_topics([topic])
 
-            async def made() -> bool:
-                answer = await admin.create_topics([NewTopic(topic, 1, 1)])
-                return not answer.topic_errors[0][1]
+            async def created() -> bool:
+                response = await admin.create_topics([NewTopic(topic, 1, 1)])
+                return not response.topic_errors[0][1]
 
             async def listed() -> bool:
                 return not (await admin.describe_topics([topic]))[0]["error_code"]
 
-            await until(made, what="the topic is created again")
+            await until(created, what="the topic is created again")
             await until(listed, what="the topic is listed")
 
     async def delete_records(self, topic: str, *, up_to: int | None = None) -> None:
@@ -131,7 +131,7 @@ class Broker:
         """Return the group's offsets by topic and partition."""
         async with self.admin() as admin:
             found = await admin.list_consumer_group_offsets(group)
-        return {(place.topic, place.partition): kept.offset for place, kept in found.items()}
+        return {(place.topic, place.partition): stored.offset for place, stored in found.items()}
 
     async def commit(self, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
         """Set offsets of a group without members."""
@@ -151,10 +151,10 @@ class Broker:
 
     async def close(self) -> None:
         """Delete the topics of this test."""
-        if self._made:
+        if self._topics:
             async with self.admin() as admin:
-                await admin.delete_topics(self._made)
-            self._made.clear()
+                await admin.delete_topics(self._topics)
+            self._topics.clear()
 
     @asynccontextmanager
     async def admin(self) -> AsyncIterator[Any]:
@@ -187,8 +187,8 @@ async def _delete_records(admin: Any, bootstrap: str, topics: Sequence[str], up_
 async def _delete_groups(admin: Any, groups: Sequence[str]) -> None:
     for group in groups:
         coordinator = await admin.find_coordinator(group)
-        answer = await admin._send_request(DeleteGroupsRequest([group]), coordinator)  # noqa: SLF001 - it has no method
-        for name, code in answer.results:
+        response = await admin._send_request(DeleteGroupsRequest([group]), coordinator)  # noqa: SLF001 - it has no method
+        for name, code in response.results:
             if code:
                 raise AssertionError(
                     f"the group {name} is still in use (error {code}): a consumer was not stopped"

@@ -22,17 +22,17 @@ class Compliance:
     url: AnyHttpUrl
     orders: list[ArticleRevoked] = field(default_factory=list)
 
-    async def listed(self, _: Request) -> Response:
+    async def list_orders(self, _: Request) -> Response:
         """Return one page with all orders."""
         items = [order.model_dump(mode="json") for order in self.orders]
         return JSONResponse({"items": items, "next_cursor": str(len(items)), "caught_up": True})
 
 
 @asynccontextmanager
-async def answering(port: int) -> AsyncIterator[Compliance]:
+async def serve_compliance(port: int) -> AsyncIterator[Compliance]:
     """Run its server for the duration of a block."""
     compliance = Compliance(AnyHttpUrl(f"http://127.0.0.1:{port}"))
-    app = Starlette(routes=[Route("/api/v1/compliance/revocations", compliance.listed)])
+    app = Starlette(routes=[Route("/api/v1/compliance/revocations", compliance.list_orders)])
     stopping = ShutdownEvent()
     serving = asyncio.create_task(serve(app, "127.0.0.1", port, stopping))
     yield compliance

@@ -29,7 +29,7 @@ def container_engine() -> Iterator["docker.DockerClient"]:
     from docker.errors import DockerException  # noqa: PLC0415
 
     host = os.environ.get("DOCKER_HOST", DEFAULT_ENGINE)
-    if not _answers(host):
+    if not _responds(host):
         pytest.skip(f"no container engine at {host}: images are neither built nor started")
     client = docker.DockerClient.from_env(timeout=600)
     try:
@@ -54,7 +54,7 @@ def build(engine: "docker.DockerClient", images: Mapping[str, Mapping[str, str]]
         engine.images.build(path=str(ROOT), tag=tag, buildargs=buildargs, rm=True, forcerm=True)
 
 
-def _answers(host: str) -> bool:
+def _responds(host: str) -> bool:
     """Return whether something accepts connections there; Docker's client leaks its socket when nothing does."""
     address = urlsplit(host)
     family = socket.AF_UNIX if address.scheme == "unix" else socket.AF_INET

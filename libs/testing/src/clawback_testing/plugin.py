@@ -98,10 +98,10 @@ def valkey_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def databases(postgres_url: str) -> Iterator[Databases]:
     """Creates databases; their templates exist for the session."""
-    made = Databases(postgres_url)
-    yield made
+    created = Databases(postgres_url)
+    yield created
     with ThreadPoolExecutor(1) as thread:  # does not use the session's own loop
-        thread.submit(asyncio.run, made.close()).result()
+        thread.submit(asyncio.run, created.close()).result()
 
 
 @pytest.fixture
@@ -127,9 +127,9 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest_asyncio.fixture
 async def broker(kafka_bootstrap: str) -> AsyncIterator[Broker]:
     """Access to the broker; topics that it creates are deleted after the test."""
-    hands = Broker(kafka_bootstrap)
-    yield hands
-    await hands.close()
+    client = Broker(kafka_bootstrap)
+    yield client
+    await client.close()
 
 
 @pytest_asyncio.fixture
@@ -152,10 +152,10 @@ async def valkey(valkey_url: str) -> AsyncIterator["Redis"]:
 @pytest_asyncio.fixture
 async def compliance(unused_tcp_port: int) -> AsyncIterator["Compliance"]:
     """A fake compliance API. Test databases are older than the log start, because the session's topics are emptied."""
-    from clawback_testing.compliance import answering  # noqa: PLC0415 - most tests do not need it
+    from clawback_testing.compliance import serve_compliance  # noqa: PLC0415 - most tests do not need it
 
-    async with answering(unused_tcp_port) as listing:
-        yield listing
+    async with serve_compliance(unused_tcp_port) as api:
+        yield api
 
 
 @pytest_asyncio.fixture

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, field
 
 from clawback_testing.waiting import until
-from clawback_testing.workers import READY_S_MAX, answers
+from clawback_testing.workers import READY_S_MAX, probe_succeeds
 
 ENDED_S_MAX = 30.0
 
@@ -18,16 +18,16 @@ class Processes:
     service: str
     running: list[asyncio.subprocess.Process] = field(default_factory=list, init=False)
 
-    async def start(self, *role: str, kept: bool = False, **env: str) -> asyncio.subprocess.Process:
-        """Start a role. Its output is shown when the test fails, or with `kept` piped to the test."""
+    async def start(self, *role: str, captured: bool = False, **env: str) -> asyncio.subprocess.Process:
+        """Start a role. Its output is shown when the test fails, or with `captured` piped to the test."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             self.service,
             *role,
             env={**os.environ, **env},
-            stdout=asyncio.subprocess.PIPE if kept else None,
-            stderr=asyncio.subprocess.PIPE if kept else None,
+            stdout=asyncio.subprocess.PIPE if captured else None,
+            stderr=asyncio.subprocess.PIPE if captured else None,
         )
         self.running.append(process)
         return process
@@ -39,14 +39,14 @@ class Processes:
         async def is_ready() -> bool:
             if process.returncode is not None:
                 raise AssertionError(f"the {role} exited with {process.returncode}")
-            return await answers(port)
+            return await probe_succeeds(port)
 
         await until(is_ready, deadline_s=READY_S_MAX, what=f"the {role} is ready")
         return process
 
     async def job(self, *role: str, **env: str) -> tuple[int, str]:
         """Run a role to its end and return its exit code and its output."""
-        process = await self.start(*role, kept=True, **env)
+        process = await self.start(*role, captured=True, **env)
         out, err = await process.communicate()
         return process.returncode or 0, (out or b"").decode() + (err or b"").decode()
 

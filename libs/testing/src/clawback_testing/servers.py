@@ -29,10 +29,10 @@ STARTED_S_MAX = 60
 @contextmanager
 def kafka_server() -> Iterator[str]:
     """Yield the bootstrap servers of a broker with the contract's topics."""
-    given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-    if given:
-        _make_topics(given)
-        yield given
+    external = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    if external:
+        _make_topics(external)
+        yield external
     elif _engine_has(KAFKA_IMAGE):
         with _kafka_container() as address:
             _make_topics(address)
@@ -45,9 +45,9 @@ def kafka_server() -> Iterator[str]:
 @contextmanager
 def postgres_server() -> Iterator[str]:
     """Yield the admin address of a PostgreSQL."""
-    given = os.environ.get("POSTGRES_URL")
-    if given:
-        yield given
+    external = os.environ.get("POSTGRES_URL")
+    if external:
+        yield external
     elif _engine_has(POSTGRES_IMAGE):
         with _postgres_container() as url:
             yield url
@@ -59,9 +59,9 @@ def postgres_server() -> Iterator[str]:
 @contextmanager
 def valkey_server() -> Iterator[str]:
     """Yield the address of a Valkey database."""
-    given = os.environ.get("REDIS_URL")
-    if given:
-        yield given
+    external = os.environ.get("REDIS_URL")
+    if external:
+        yield external
     elif _engine_has(VALKEY_IMAGE):
         with _valkey_container() as url:
             yield url
@@ -82,8 +82,8 @@ def _engine_has(image: str) -> bool:
     docker = shutil.which("docker")
     if docker is None:
         return False
-    asked = subprocess.run([docker, "image", "inspect", image], capture_output=True, check=False, timeout=30)  # noqa: S603 - the arguments are constants
-    return asked.returncode == 0
+    found = subprocess.run([docker, "image", "inspect", image], capture_output=True, check=False, timeout=30)  # noqa: S603 - the arguments are constants
+    return found.returncode == 0
 
 
 @contextmanager

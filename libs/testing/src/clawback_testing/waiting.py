@@ -27,10 +27,10 @@ async def until(
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline_s
     while True:
-        asked = condition()
-        answer = await asked if isawaitable(asked) else asked
-        if answer:
-            return answer
+        result = condition()
+        value = await result if isawaitable(result) else result
+        if value:
+            return value
         if loop.time() > end:
-            raise AssertionError(f"not true after {deadline_s:g} s: {what}; last value: {answer!r}")
+            raise AssertionError(f"not true after {deadline_s:g} s: {what}; last value: {value!r}")
         await asyncio.sleep(0.02)

@@ -31,7 +31,7 @@ def objects(settings: Any, db: Database, clock: Clock, outbox: PriorityOutbox) -
 
 @asynccontextmanager
 async def running(worker: Worker, stopping: ShutdownEvent) -> AsyncIterator[None]:
-    """Run a worker: ready, or ended by itself, before the block; asked to end after it. Its error is raised."""
+    """Run a worker: ready, or already ended, before the block; shut down after it. Its error is raised."""
     task = asyncio.create_task(worker.run(stopping))
     try:
         await until(lambda: ready(worker) or task.done(), what="ready")
@@ -42,7 +42,7 @@ async def running(worker: Worker, stopping: ShutdownEvent) -> AsyncIterator[None
 
 
 @asynccontextmanager
-async def working(definition: ServiceDefinition[S, Any], settings: S) -> AsyncIterator[None]:
+async def running_service(definition: ServiceDefinition[S, Any], settings: S) -> AsyncIterator[None]:
     """Run a worker with its probes, as its service runs it."""
     stopping = ShutdownEvent()
     port = settings.http_port or settings.probe_port
@@ -54,7 +54,7 @@ async def working(definition: ServiceDefinition[S, Any], settings: S) -> AsyncIt
     task = asyncio.create_task(worker())
 
     async def ready_or_ended() -> bool:
-        return task.done() or await answers(port)
+        return task.done() or await probe_succeeds(port)
 
     try:
         await until(ready_or_ended, deadline_s=READY_S_MAX, what="the worker is ready")
@@ -64,7 +64,7 @@ async def working(definition: ServiceDefinition[S, Any], settings: S) -> AsyncIt
         await asyncio.wait_for(task, DRAINED_S_MAX)
 
 
-async def answers(port: int) -> bool:
+async def probe_succeeds(port: int) -> bool:
     """Return whether the readiness probe at this port succeeds."""
     try:
         async with httpx.AsyncClient() as http:

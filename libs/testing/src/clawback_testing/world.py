@@ -55,39 +55,39 @@ class ServiceWorld(Generic[S]):
         batch = []
         for event in events:
             arrived_ms = int(self.clock.now().timestamp() * 1000)
-            place = (topic or event.TOPIC, 0, self.offset)
-            batch.append(Received(event, str(uuid4()), None, *place, timestamp_ms=arrived_ms))
+            position = (topic or event.TOPIC, 0, self.offset)
+            batch.append(Received(event, str(uuid4()), None, *position, timestamp_ms=arrived_ms))
             self.offset += 1
         return batch
 
     def revocation(self, article_id: str, number: int = 1, **more: Any) -> ArticleRevoked:
         """Return an order to remove; it follows the number before."""
         now = self.clock.now()
-        given: dict[str, Any] = {
+        fields: dict[str, Any] = {
             **self._order(article_id, number),
             "revocation_id": _revocation_id(article_id, number),
             "reason": Reason.LICENSOR,
             "clock_started_at": now,
             "due_at": now + timedelta(hours=24),
         }
-        return ArticleRevoked(**(given | more))
+        return ArticleRevoked(**(fields | more))
 
     def reinstatement(self, article_id: str, number: int = 2, **more: Any) -> ArticleReinstated:
         """Return an order that ends the one before."""
-        given = {
+        fields = {
             **self._order(article_id, number),
             "revocation_id": _revocation_id(article_id, number - 1),
         }
-        return ArticleReinstated(**(given | more))
+        return ArticleReinstated(**(fields | more))
 
     def withholding(self, article_id: str, number: int = 1, **more: Any) -> ArticleWithheld:
         """Return an order to keep the article and not to show it."""
-        given = {
+        fields = {
             **self._order(article_id, number),
             "revocation_id": _revocation_id(article_id, number),
             "reason": Reason.MANUAL,
         }
-        return ArticleWithheld(**(given | more))
+        return ArticleWithheld(**(fields | more))
 
     def _order(self, article_id: str, number: int) -> dict[str, Any]:
         return {
@@ -97,12 +97,12 @@ class ServiceWorld(Generic[S]):
             "ordered_at": self.clock.now(),
         }
 
-    async def said(self, *kinds: type[Event]) -> list[Any]:
-        """Return the unsent events in the outbox of orders, in order."""
+    async def unsent(self, *kinds: type[Event]) -> list[Any]:
+        """Return the unsent events of the priority outbox, in order."""
         return await self._outbox("WHERE sent_at IS NULL", kinds)
 
-    async def queued_events(self, *kinds: type[Event]) -> list[Any]:
-        """Return all events in the outbox of orders, sent or not, in order."""
+    async def events(self, *kinds: type[Event]) -> list[Any]:
+        """Return all events of the priority outbox, sent or not, in order."""
         return await self._outbox("", kinds)
 
     async def _outbox(self, which: str, kinds: Sequence[type[Event]]) -> list[Any]:
@@ -112,7 +112,7 @@ class ServiceWorld(Generic[S]):
             EVENTS[row["type"]].model_validate_json(row["value"]) for row in rows if row["type"] in wanted
         ]
 
-    async def sent(self) -> None:
+    async def mark_sent(self) -> None:
         """Mark every unsent row as sent, as the relay would."""
         await self.db.execute(
             "UPDATE outbox_priority SET sent_at = $1 WHERE sent_at IS NULL", self.clock.now()
@@ -120,7 +120,7 @@ class ServiceWorld(Generic[S]):
 
     async def alerts(self) -> list[str]:
         """Return the names of the unsent alerts."""
-        return [alert.name for alert in await self.said(AlertRaised)]
+        return [alert.name for alert in await self.unsent(AlertRaised)]
 
 
 def _revocation_id(article_id: str, number: int) -> UUID:

@@ -12,7 +12,7 @@ from clawback_common.postgres import Database
 from clawback_testing.broker import Broker
 from clawback_testing.processes import Processes
 from clawback_testing.waiting import until
-from clawback_testing.workers import working
+from clawback_testing.workers import running_service
 from services.alerting.tests.integration.sinks import MailSink, SmsSink
 
 
@@ -33,7 +33,7 @@ class ProcessHarness(Processes):
     def working(self, number: int = 0) -> AbstractAsyncContextManager[None]:
         """Runs a worker within the test's process."""
         port = self.ports[f"worker{number}"]
-        return working(SERVICE, Settings(http_port=port))
+        return running_service(SERVICE, Settings(http_port=port))
 
     async def wait_for_empty_groups(self) -> None:
         """Waits until the consumer groups are empty: a killed member stays until its session times out."""

@@ -273,7 +273,7 @@ async def test_the_test_command_reports_a_missing_worker(harness: ProcessHarness
 
 async def test_the_worker_logs_contain_no_recipient_and_no_summary(harness: ProcessHarness) -> None:
     worker = await harness.start(
-        "worker", kept=True, LOG_LEVEL="debug", HTTP_PORT=str(harness.ports["worker0"])
+        "worker", captured=True, LOG_LEVEL="debug", HTTP_PORT=str(harness.ports["worker0"])
     )
     harness.mail.behaviour = "refuses"
     harness.sms.status = 500

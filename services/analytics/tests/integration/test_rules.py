@@ -56,7 +56,7 @@ async def test_a_revoked_article_leaves_no_count_and_no_value(world: World) -> N
     await world.must_be_exact()
 
 
-async def test_an_order_for_other_holders_is_applied_and_not_answered(world: World) -> None:
+async def test_an_order_for_other_holders_is_applied_without_a_receipt(world: World) -> None:
     await world.publish(world.article(A))
     await world.order(world.revocation(A, holders=("search",)))
     assert (await world.answers(), await world.held(A)) == ([], set())
@@ -163,7 +163,7 @@ async def test_an_undecodable_order_withholds_the_article_until_the_incident_is_
     assert await world.counted() == {"Markets": 1, "Also here": 1}
     assert await incidents.close_incident(world.service, second, "olga", "again") is None
     await world.must_be_exact()
-    alerts: list[AlertRaised] = await world.said(AlertRaised)
+    alerts: list[AlertRaised] = await world.unsent(AlertRaised)
     assert {(one.name, one.labels["subject"]) for one in alerts} == {("UnreadableOrder", A)}
 
 
@@ -171,7 +171,7 @@ async def test_an_invalid_key_withholds_nothing_and_stops_nothing(world: World) 
     await world.publish(world.article(A))
     await world.withhold("up:\ufffd", "no id", f"up:{'x' * 400}")
     assert await world.total() == 1
-    alerts: list[AlertRaised] = await world.said(AlertRaised)
+    alerts: list[AlertRaised] = await world.unsent(AlertRaised)
     assert [alert.labels["subject"] for alert in alerts] == ["none"] * 3
 
 

@@ -203,7 +203,7 @@ async def _compare_answers(world: World, model: Model) -> None:
     for filters in questions(world):
         for what, dimension in DIMENSIONS.items():
             rows = await rollups.values(world.db, dimension, filters)
-            said = await values.texts(world.db, [int(str(row.key)) for row in rows])
-            assert {said[row.key][0]: row[1:] for row in rows} == model.answer(what, filters)  # type: ignore[index]
+            texts = await values.texts(world.db, [int(str(row.key)) for row in rows])
+            assert {texts[row.key][0]: row[1:] for row in rows} == model.answer(what, filters)  # type: ignore[index]
         days = await rollups.days(world.db, filters)
         assert {row.key: row[1:] for row in days} == model.answer("timeline", filters)

@@ -155,7 +155,7 @@ async def test_a_requested_sweep_is_processed_and_answered(world: World) -> None
     request = world.sweep()
     await world.service.sweeper.requested(world.received([request]))
     await world.service.sweeper.process_due()
-    (answer,) = await world.said(SweepCompleted)
+    (answer,) = await world.unsent(SweepCompleted)
     assert (answer.sweep_id, answer.owner) == (request.sweep_id, "analytics")
     assert (answer.found, answer.removed, answer.kept) == (2, 2, 2)
     assert await world.total() == 1
@@ -198,9 +198,9 @@ async def test_a_takedown_in_a_slice_does_not_end_the_sweep(
     await world.publish(*(world.article(one, published_at=world.ago(days=730)) for one in names))
     empty_old = facets.empty_old
 
-    async def one_is_gone(*given: Any) -> Any:
+    async def one_is_gone(*arguments: Any) -> Any:
         monkeypatch.setattr(facets, "empty_old", empty_old)
-        return (await empty_old(*given))[:1]
+        return (await empty_old(*arguments))[:1]
 
     monkeypatch.setattr(facets, "empty_old", one_is_gone)
     await Articles(world.db, world.clock).remove(world.sweep(), Progress())

@@ -77,9 +77,9 @@ async def test_published_articles_are_counted_and_orders_applied_and_answered(
 
         async def answered() -> bool:
             swept = await topics.events("sweep-results.v1", SweepCompleted)
-            told = await topics.events("removal-receipts.v1", ArticleRemoved)
+            receipts = await topics.events("removal-receipts.v1", ArticleRemoved)
             runs = await world.db.fetchval("SELECT count(*) FROM compliance_run")
-            return len(told) == 30 and len(swept) == 1 and runs == 1
+            return len(receipts) == 30 and len(swept) == 1 and runs == 1
 
         await until(answered, what="all answered")
     receipts: list[ArticleRemoved] = await topics.events("removal-receipts.v1", ArticleRemoved)
@@ -139,11 +139,11 @@ async def test_garbage_on_any_topic_affects_no_valid_record_and_leaks_nothing(
             await topics.send(topic, records)
 
         async def done() -> bool:
-            told = len(await topics.events("analytics.dlq.v1", DeadLetter))
+            dead = len(await topics.events("analytics.dlq.v1", DeadLetter))
             answers = len(await topics.events("removal-receipts.v1", ArticleRemoved))
             swept = len(await topics.events("sweep-results.v1", SweepCompleted))
             runs = await world.db.fetchval("SELECT count(*) FROM compliance_run")
-            return (told, answers, swept, runs, await world.total()) == (bad, 1, 1, 1, 1)
+            return (dead, answers, swept, runs, await world.total()) == (bad, 1, 1, 1, 1)
 
         await until(done, what="everything is processed", deadline_s=40)
     logged = capsys.readouterr().err
@@ -161,13 +161,13 @@ async def test_garbage_on_any_topic_affects_no_valid_record_and_leaks_nothing(
     }
     alerts: list[AlertRaised] = await topics.events("alerts.v1", AlertRaised)
     assert {one.name for one in alerts} == {"UnreadableOrder"}
-    told = [logged]
+    texts = [logged]
     for topic in ("analytics.dlq.v1", "alerts.v1", "removal-receipts.v1", "sweep-results.v1"):
-        told += [repr(record) for record in await topics.read(topic)]
+        texts += [repr(record) for record in await topics.read(topic)]
     for table in ("facet", "value", "filter_key", "incident", "outbox_priority", "job_run", "sweep_task"):
         sql = "SELECT coalesce(string_agg(t::text, ' '), '') FROM facet AS t".replace("facet", table)
-        told.append(await world.db.fetchval(sql))
-    assert not [text for text in told if CANARY in text]
+        texts.append(await world.db.fetchval(sql))
+    assert not [text for text in texts if CANARY in text]
 
 
 def _garbage(good: Raw) -> list[Raw]:
@@ -192,7 +192,7 @@ def _garbage(good: Raw) -> list[Raw]:
 async def test_a_row_that_cannot_be_sent_is_an_incident_and_an_alert(world: World) -> None:
     await incidents.on_set_aside(world.service, "priority", "row 7: too_large: 3000000 bytes")
     await incidents.on_set_aside(world.service, "priority", "row 7: too_large: 3000000 bytes")
-    assert [one.name for one in await world.said(AlertRaised)] == ["OutboxRowSetAside"]
+    assert [one.name for one in await world.unsent(AlertRaised)] == ["OutboxRowSetAside"]
     assert await world.db.fetchval("SELECT count(*) FROM incident WHERE kind = 'unsendable_row'") == 1
 
 
@@ -248,10 +248,10 @@ async def test_worker_and_api_become_ready_and_stop_on_request(
         async def answers() -> bool:
             assert not [task for task in tasks if task.done()]
             try:
-                said = [await http.get(f"http://127.0.0.1:{port}/readyz") for port in ports]
+                responses = [await http.get(f"http://127.0.0.1:{port}/readyz") for port in ports]
             except httpx.HTTPError:
                 return False
-            return [one.status_code for one in said] == [200, 200]
+            return [one.status_code for one in responses] == [200, 200]
 
         await until(answers, what="both are ready")
         health = (await http.get(f"http://127.0.0.1:{ports[1]}/api/v1/analytics/health")).json()

@@ -60,7 +60,7 @@ class World(ServiceWorld[Service]):
     ) -> ArticlePublished:
         """An article as published by the ingester: from yesterday, 100 words."""
         at = self.clock.now() - timedelta(days=1)
-        given: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "article_id": article_id,
             "published_at": at,
             "title": CANARY,
@@ -78,7 +78,7 @@ class World(ServiceWorld[Service]):
             "retention_date": more.get("published_at", at),
             "received_at": self.clock.now(),
         }
-        return ArticlePublished(**(given | more))
+        return ArticlePublished(**(fields | more))
 
     async def publish(self, *articles: ArticlePublished) -> None:
         """Processes articles as one batch."""
@@ -100,7 +100,7 @@ class World(ServiceWorld[Service]):
 
     def sweep(self, data_class: str = "articles", **more: Any) -> SweepRequested:
         """A request to delete what is older than a year."""
-        given: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "sweep_id": uuid4(),
             "data_class": data_class,
             "action": Action.DELETE,
@@ -109,7 +109,7 @@ class World(ServiceWorld[Service]):
             "requested_at": self.clock.now(),
             "requested_by": "test",
         }
-        return SweepRequested(**(given | more))
+        return SweepRequested(**(fields | more))
 
     async def counted(self, dimension: str = "topics") -> dict[str, int]:
         """The number of articles by value, from the rollups."""
@@ -144,8 +144,8 @@ class World(ServiceWorld[Service]):
 
     async def answers(self) -> list[tuple[str, int, str, str]]:
         """Returns the waiting receipts and marks them as sent: id, order, outcome for counts and for the quarantine."""
-        receipts: list[ArticleRemoved] = await self.said(ArticleRemoved)
-        await self.sent()
+        receipts: list[ArticleRemoved] = await self.unsent(ArticleRemoved)
+        await self.mark_sent()
         return [
             (one.article_id, one.order, *(removal.outcome.value for removal in one.removals))  # type: ignore[misc]
             for one in receipts

@@ -69,9 +69,7 @@ SUBJECTS = {
 
 
 class World(ServiceWorld[Service]):
-    """The service with helpers for tests. Events count as sent when they are in the outbox."""
-
-    events = said = ServiceWorld.queued_events
+    """The service with helpers for tests."""
 
     def notice(self, article_id: str, **more: Any) -> RevocationNoticed:
         """A notice of a feed."""

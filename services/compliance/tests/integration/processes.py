@@ -24,7 +24,7 @@ from clawback_contracts.revocation.v1 import (
 )
 from clawback_testing.broker import Broker
 from clawback_testing.processes import Processes
-from clawback_testing.workers import working
+from clawback_testing.workers import running_service
 from compliance.service import SERVICE
 from compliance.settings import Settings
 from services.compliance.tests.integration.conftest import SEARCH
@@ -46,7 +46,7 @@ class ProcessHarness(Processes):
 
     def working(self) -> AbstractAsyncContextManager[None]:
         """Runs a worker within the test's process."""
-        return working(SERVICE, Settings())
+        return running_service(SERVICE, Settings())
 
     async def notice(self, *article_ids: str, poll_id: object = None) -> list[RevocationNoticed]:
         """Sends notices on the topic."""

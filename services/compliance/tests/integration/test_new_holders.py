@@ -57,7 +57,7 @@ async def test_unanswered_orders_of_a_holder_are_resent_at_an_operators_request(
 ) -> None:
     first, answered = await world.revoke(A, B)
     await world.close(answered)
-    await world.sent()
+    await world.mark_sent()
     world.clock.advance(seconds=10)
     assert await orders.resend_due(world.service) == 0
     path = "/compliance/holders/search/resend"

@@ -49,7 +49,7 @@ async def test_a_notice_is_stored_and_then_published_with_its_order(
     found = await status(http, event.notice_id)
     (item,) = found["items"]
     assert (found["state"], item["state"], item["article_id"]) == ("stored", "stored", A)
-    await world.sent()
+    await world.mark_sent()
     found = await status(http, event.notice_id)
     (item,) = found["items"]
     assert (found["state"], item["state"]) == ("published", "published")
@@ -85,7 +85,7 @@ async def test_a_confirmed_notice_is_published(http: httpx.AsyncClient, world: W
     assert (found["state"], len(found["items"])) == ("accepted", 5)
     await http.post(f"/compliance/notices/{request_id}/confirm", headers=bearer("second"))
     assert (await status(http, request_id))["state"] == "stored"
-    await world.sent()
+    await world.mark_sent()
     found = await status(http, request_id)
     assert {item["state"] for item in found["items"]} == {"published"}
     one = await status(http, found["items"][0]["notice_id"])
@@ -127,7 +127,7 @@ async def test_the_signer_of_an_unreadable_record_sees_the_reason(
     assert (await status(http, "e1", "officer"))["state"] == "refused"
 
 
-async def test_what_one_sender_sent_is_unknown_to_another(http: httpx.AsyncClient, world: World) -> None:
+async def test_a_notice_of_one_sender_is_unknown_to_another(http: httpx.AsyncClient, world: World) -> None:
     of_other, of_feed = world.notice(A), world.notice(B)
     await send(world, OTHER, of_other)
     await world.notices(of_feed)

@@ -20,7 +20,7 @@ async def _resent_in(
     """Returns the minutes at which the order is resent; each resend is answered like this."""
     started, resent_at = world.clock.now(), []
     for minute in range(1, minutes + 1):
-        await world.sent()
+        await world.mark_sent()
         world.clock.advance(minutes=1)
         before = len(await world.events(ArticleRevoked))
         await resend_due(world.service)
@@ -55,7 +55,7 @@ async def test_an_unsolicited_receipt_neither_advances_nor_delays_the_next_resen
         await world.checked("ingester", {A: Holding.HELD})
         await resend_due(world.service)
     assert [order.attempt for order in await world.events(ArticleRevoked)] == [1]
-    await world.sent()
+    await world.mark_sent()
     world.clock.advance(minutes=1)
     await resend_due(world.service)
     assert [order.attempt for order in await world.events(ArticleRevoked)] == [1, 2]
@@ -67,7 +67,7 @@ async def test_a_holder_that_still_holds_the_article_does_not_delay_a_resend_to_
     await world.checked("ingester", {A: Holding.HELD})
     sent: dict[int, tuple[str, ...] | None] = {}
     for minute in range(1, 17):
-        await world.sent()
+        await world.mark_sent()
         world.clock.advance(minutes=1)
         if await resend_due(world.service):
             again = (await world.events(ArticleRevoked))[-1]
@@ -85,7 +85,7 @@ async def test_an_order_is_resent_only_to_holders_without_an_answer_and_finally_
     await world.checked("ingester", {A: Holding.GONE})
     sent: list[ArticleRevoked] = []
     for _ in range(30 * 24):
-        await world.sent()
+        await world.mark_sent()
         world.clock.advance(hours=1)
         await resend_due(world.service)
     sent = [one for one in await world.events(ArticleRevoked) if one.attempt > 1]

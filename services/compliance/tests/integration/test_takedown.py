@@ -160,13 +160,13 @@ async def test_a_receipt_of_an_unknown_holder_or_order_is_recorded_and_alerted(w
 
 async def test_a_lost_receipt_is_recovered_by_resending_the_order(world: World) -> None:
     (order,) = await world.revoke(A)
-    await world.sent()
+    await world.mark_sent()
     world.clock.advance(minutes=1)
     assert await resend_due(world.service) == 1
     again = (await world.events(ArticleRevoked))[-1]
     await world.close(again)
     assert await world.closed(order.revocation_id) is not None
-    await world.sent()
+    await world.mark_sent()
     world.clock.advance(hours=10)
     assert await resend_due(world.service) == 0
 
@@ -175,7 +175,7 @@ async def test_an_open_order_is_sent_after_1_5_and_15_minutes_and_then_hourly(wo
     await world.revoke(A)
     started, resent_at = world.clock.now(), []
     for _ in range(150):
-        await world.sent()
+        await world.mark_sent()
         world.clock.advance(minutes=1)
         if await resend_due(world.service):
             resent_at.append((world.clock.now() - started).total_seconds() / 60)
@@ -289,7 +289,7 @@ async def test_a_new_holder_is_obliged_for_articles_that_may_still_be_on_the_bro
     world.clock.advance(hours=9)
     (recent,) = await world.revoke(B)
     await world.close(recent)
-    await world.sent()
+    await world.mark_sent()
     rag = SEARCH.model_copy(update={"name": "rag", "group": "rag"})
     await holders.holder_registered(rag, "operator", world.service)
     assert (1, "rag") not in await world.states(A)

@@ -75,7 +75,7 @@ MUTANTS = (
         ),
         at(
             f"{COMPLIANCE_FOLDER}/integration/test_notice_status.py",
-            "test_what_one_sender_sent_is_unknown_to_another",
+            "test_a_notice_of_one_sender_is_unknown_to_another",
         ),
     ),
     Mutant(
@@ -89,8 +89,8 @@ MUTANTS = (
         ),
         at(
             HOLDINGS,
-            "test_a_takedown_is_verified_in_stores_that_ask_for_a_key",
-            "test_a_key_that_was_replaced_is_used_without_a_restart",
+            "test_a_takedown_is_verified_in_stores_that_require_a_key",
+            "test_a_replaced_key_is_used_without_a_restart",
         ),
     ),
     Mutant(
@@ -102,7 +102,7 @@ MUTANTS = (
                 "self._client.ask_own(address, ids, self._service.settings.stores_api_key_file)",
             ),
         ),
-        at(HOLDINGS, "test_the_key_of_our_stores_is_never_shown_to_a_consumer"),
+        at(HOLDINGS, "test_the_key_of_our_stores_is_never_sent_to_a_consumer"),
     ),
     Mutant(
         "receipt of anybody",

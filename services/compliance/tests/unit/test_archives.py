@@ -95,6 +95,6 @@ def test_an_archive_url_with_credentials_is_refused_at_the_start(
     with pytest.raises(SystemExit) as ended:
         main(SERVICE, ["health"])
     assert ended.value.code == 2
-    said = capsys.readouterr().err
-    assert "ARCHIVE_URL" in said
-    assert "secret" not in said
+    errors = capsys.readouterr().err
+    assert "ARCHIVE_URL" in errors
+    assert "secret" not in errors

@@ -46,7 +46,7 @@ class Simulated:
         """Polls a feed once."""
         return await polling.poll(self.feeds[name], self.world.service, "test")
 
-    async def pass_by(self, **time: float) -> None:
+    async def advance(self, **time: float) -> None:
         """Advances the time of the service, the provider and the key's rate limit."""
         self.world.clock.advance(**time)
         await self.provider.advance_clock(**time)
@@ -58,7 +58,7 @@ class Simulated:
 
     async def noticed(self) -> set[str]:
         """Returns the provider's ids of all notices."""
-        return {one.article_id.removeprefix("metabase:") for one in await self.world.said(RevocationNoticed)}
+        return {n.article_id.removeprefix("metabase:") for n in await self.world.unsent(RevocationNoticed)}
 
     async def stored(self) -> set[str]:
         """Returns the provider's ids of all stored articles."""
@@ -93,19 +93,19 @@ async def simulated_provider(
     path = folder / "feeds.yaml"
     path.write_text(listed)
     url = AnyHttpUrl("http://simulator/")
-    given = {
+    update = {
         "metabase_url": url,
         "feeds": path,
         "metabase_pause_s": 0.0,
         "metabase_api_key": SecretStr("k"),
         **settings,
     }
-    ours = replace(service, settings=service.settings.model_copy(update=given))
+    configured = replace(service, settings=service.settings.model_copy(update=update))
     transport = httpx.ASGITransport(create_app(Simulator(seed=5)))
     async with (
         httpx.AsyncClient(transport=LateTransport(transport, late_s_max)) as http,
         SimulatorClient("http://simulator", transport) as control,
     ):
         await control.script({"action": "set_clock", "at": clock.now().isoformat()})
-        feeds = configured_feeds(ours.settings, ours.db, clock, http)
-        yield Simulated(World(replace(ours, feeds=feeds), clock), feeds, control)
+        feeds = configured_feeds(configured.settings, configured.db, clock, http)
+        yield Simulated(World(replace(configured, feeds=feeds), clock), feeds, control)

@@ -23,12 +23,12 @@ async def test_a_webhook_may_have_the_body_of_standard_webhooks(
     http: httpx.AsyncClient, world: World, *, many: bool
 ) -> None:
     data = {"items": [item("partner:1"), item("partner:2")]} if many else item("partner:1")
-    answer = await push(http, world, standard(data))
-    assert (answer.status_code, answer.json()["refused"]) == (202, [])
+    response = await push(http, world, standard(data))
+    assert (response.status_code, response.json()["refused"]) == (202, [])
     await deliveries.process_waiting(world.service)
-    for article_id in answer.json()["accepted"]:
+    for article_id in response.json()["accepted"]:
         assert await world.text(article_id) is not None
-    assert len(answer.json()["accepted"]) == (2 if many else 1)
+    assert len(response.json()["accepted"]) == (2 if many else 1)
 
 
 @pytest.mark.parametrize(
@@ -49,32 +49,32 @@ async def test_a_webhook_may_have_the_body_of_standard_webhooks(
         ({"type": "article.published", "items": []}, "data"),
     ],
 )
-async def test_a_body_that_is_none_of_them_is_refused_and_names_the_field(
+async def test_a_body_in_another_form_is_refused_with_the_field_named(
     http: httpx.AsyncClient, world: World, body: dict[str, Any], path: str
 ) -> None:
-    answer = await push(http, world, body)
-    assert answer.status_code == 422
-    assert path in [error["path"] for error in answer.json()["errors"]]
-    assert CANARY not in answer.text
+    response = await push(http, world, body)
+    assert response.status_code == 422
+    assert path in [error["path"] for error in response.json()["errors"]]
+    assert CANARY not in response.text
 
 
 async def test_an_unknown_field_rejects_only_its_item_and_is_named(http: httpx.AsyncClient) -> None:
-    answer = await submit(
+    response = await submit(
         http, {"items": [item(A, headline="x"), item(B, source={"key": "s", "colour": "x"})]}
     )
-    assert answer.status_code == 422
-    assert [error["path"] for error in answer.json()["errors"]] == [
+    assert response.status_code == 422
+    assert [error["path"] for error in response.json()["errors"]] == [
         "items[0].headline",
         "items[1].source.colour",
     ]
-    assert {error["code"] for error in answer.json()["errors"]} == {"extra_forbidden"}
-    answer = await submit(http, {"items": [item(A, headline="x"), item(B)]})
-    assert (answer.status_code, answer.json()["accepted"]) == (202, [B])
-    answer = await submit(http, {"items": [item(B)], "batch": 7})
-    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "batch")
+    assert {error["code"] for error in response.json()["errors"]} == {"extra_forbidden"}
+    response = await submit(http, {"items": [item(A, headline="x"), item(B)]})
+    assert (response.status_code, response.json()["accepted"]) == (202, [B])
+    response = await submit(http, {"items": [item(B)], "batch": 7})
+    assert (response.status_code, response.json()["errors"][0]["path"]) == (422, "batch")
 
 
-async def test_a_number_beyond_what_javascript_holds_exactly_is_refused(http: httpx.AsyncClient) -> None:
+async def test_a_number_that_javascript_cannot_represent_exactly_is_refused(http: httpx.AsyncClient) -> None:
     assert (await submit(http, item(A, source_order=2**53 - 1))).status_code == 202
-    answer = await submit(http, item(B, source_order=2**53))
-    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "source_order")
+    response = await submit(http, item(B, source_order=2**53))
+    assert (response.status_code, response.json()["errors"][0]["path"]) == (422, "source_order")

@@ -31,24 +31,24 @@ async def changes(world: World) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
-async def test_a_cursor_that_the_provider_no_longer_takes_is_set_to_the_oldest_and_the_gap_is_named(
+async def test_a_cursor_that_the_provider_no_longer_accepts_is_set_to_the_oldest_and_the_gap_is_reported(
     simulated: Simulated, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await simulated.provider.set(old_cursor="refuse")
     await simulated.provider.publish(5)
     await simulated.poll(ARTICLES)
     former = (await simulated.row(ARTICLES))["cursor"]
-    await simulated.pass_by(hours=1)
+    await simulated.advance(hours=1)
     await simulated.provider.publish(5)
-    await simulated.pass_by(hours=90)
+    await simulated.advance(hours=90)
     await simulated.provider.publish(5)
     assert "1008" in str((await simulated.poll(ARTICLES)).error)
     assert (await simulated.row(ARTICLES))["state"] == "stopped"
     assert await run(simulated, ARTICLES, "--to-oldest", "--by", "ann", "--reason", "1008") == 0
-    told = capsys.readouterr().out
-    assert "gap: articles from 2026-03-01 12:00 UTC to" in told
+    output = capsys.readouterr().out
+    assert "gap: articles from 2026-03-01 12:00 UTC to" in output
     (change,) = await changes(simulated.world)
-    assert change["gap"] in told
+    assert change["gap"] in output
     assert (change["changed_by"], change["reason"], change["former"], change["cursor"]) == (
         "ann",
         "1008",
@@ -60,7 +60,7 @@ async def test_a_cursor_that_the_provider_no_longer_takes_is_set_to_the_oldest_a
     assert (await simulated.row(ARTICLES))["state"] == "ok"
 
 
-async def test_the_oldest_leaves_no_gap_where_the_provider_still_holds_what_was_read_last(
+async def test_the_oldest_cursor_leaves_no_gap_if_the_provider_still_has_the_last_read_article(
     simulated: Simulated, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await simulated.provider.publish(5)
@@ -76,7 +76,7 @@ async def test_the_newest_cursor_skips_entries_and_reports_the_gap(
 ) -> None:
     await simulated.provider.publish(5)
     await simulated.poll(ARTICLES)
-    await simulated.pass_by(hours=2)
+    await simulated.advance(hours=2)
     skipped = await simulated.provider.publish(30)
     assert await run(simulated, ARTICLES, "--to-newest", "--reason", "too far behind") == 0
     assert "gap: articles from 2026-03-01 12:00 UTC to 2026-03-01 14:00 UTC" in capsys.readouterr().out
@@ -100,7 +100,7 @@ async def test_revocations_are_never_skipped_to_the_newest_but_read_again_from_t
     assert (result.received, result.noticed) == (3, 0)
 
 
-async def test_a_cursor_can_be_set_and_a_jump_ahead_is_a_gap(
+async def test_a_cursor_can_be_set_and_skipping_ahead_is_a_gap(
     simulated: Simulated, capsys: pytest.CaptureFixture[str]
 ) -> None:
     published = await simulated.provider.publish(9)
@@ -125,17 +125,17 @@ async def test_a_running_poll_does_not_reset_a_cursor_that_a_person_has_set(
     feed = script.feed("articles")
     world.configure(feed)
 
-    async def set_meanwhile() -> object:
+    async def set_by_person() -> object:
         assert await command(SERVICE, world.service, "cursor", feed.name, "--set", "77") == 0
         return articles_page(world.article("metabase:1", source_order=1), cursor="1")
 
-    script.answers = [set_meanwhile]
+    script.responses = [set_by_person]
     assert (await poll_recorded(feed, world.service, "test")).received == 0
     assert script.cursors == ["0", "77"]
     assert (await feeds.one(world.db, feed.name))["cursor"] == "77"
 
 
-async def test_without_a_wish_the_command_shows_where_the_feed_is_and_who_moved_it(
+async def test_without_options_the_command_shows_the_feeds_position_and_who_moved_it(
     simulated: Simulated, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await simulated.provider.publish(5)
@@ -143,9 +143,9 @@ async def test_without_a_wish_the_command_shows_where_the_feed_is_and_who_moved_
     await run(simulated, ARTICLES, "--to-oldest", "--by", "ann", "--reason", "a test")
     capsys.readouterr()
     assert await run(simulated, ARTICLES) == 0
-    told = capsys.readouterr().out
-    assert "http://simulator" in told
-    assert "ann: a test" in told
+    output = capsys.readouterr().out
+    assert "http://simulator" in output
+    assert "ann: a test" in output
 
 
 ANOTHER: dict[str, dict[str, Any]] = {
@@ -172,7 +172,7 @@ async def test_a_cursor_of_another_provider_or_key_is_not_used_and_the_feed_star
         (change,) = await changes(other.world)
         assert (change["feed"], change["changed_by"], change["cursor"]) == (ARTICLES, "ingester", None)
         assert what in change["reason"]
-        (alert,) = await other.world.said(AlertRaised)
+        (alert,) = await other.world.unsent(AlertRaised)
         assert (alert.name, alert.labels) == ("FeedCursorReset", {"feed": ARTICLES})
         assert "k2" not in alert.summary + change["reason"]
         assert (await other.row(REVOKED))["last_complete_at"] is not None
@@ -180,7 +180,7 @@ async def test_a_cursor_of_another_provider_or_key_is_not_used_and_the_feed_star
         assert len(await changes(other.world)) == 2
 
 
-async def test_a_cursor_from_before_it_had_an_address_is_kept(simulated: Simulated) -> None:
+async def test_a_cursor_stored_without_an_address_is_kept(simulated: Simulated) -> None:
     await simulated.provider.publish(5)
     await simulated.poll(ARTICLES)
     await simulated.world.db.execute("UPDATE feed SET endpoint = NULL, key_digest = NULL")
@@ -189,7 +189,7 @@ async def test_a_cursor_from_before_it_had_an_address_is_kept(simulated: Simulat
     assert await changes(simulated.world) == []
 
 
-async def test_a_cursor_of_revocations_that_the_provider_no_longer_takes_is_set_to_the_oldest(
+async def test_a_cursor_of_revocations_that_the_provider_no_longer_accepts_is_set_to_the_oldest(
     simulated: Simulated,
 ) -> None:
     await simulated.provider.publish(9)

@@ -35,14 +35,14 @@ A, B = "up:a", "up:b"
 
 def item(article_id: str, **more: Any) -> dict[str, Any]:
     """Returns an article as JSON."""
-    given = {
+    fields = {
         "article_id": article_id,
         "published_at": "2026-02-28T12:00:00Z",
         "title": CANARY,
         "body": CANARY,
         "source": {"key": "s"},
     }
-    return {name: value for name, value in (given | more).items() if value is not ...}
+    return {name: value for name, value in (fields | more).items() if value is not ...}
 
 
 def signed(
@@ -76,8 +76,8 @@ async def test_a_webhook_is_stored_raw_before_it_is_acknowledged_and_processed_f
     http: httpx.AsyncClient, world: World
 ) -> None:
     body = orjson.dumps(item("partner:1"))
-    answer = await push(http, world, body)
-    assert (answer.status_code, answer.json()) == (202, ACCEPTED)
+    response = await push(http, world, body)
+    assert (response.status_code, response.json()) == (202, ACCEPTED)
     assert await world.db.fetchval("SELECT body FROM delivery") == body
     assert await world.state("partner:1") is None
     await deliveries.process_waiting(world.service)
@@ -100,19 +100,17 @@ async def test_detailed_health_has_the_number_and_age_of_waiting_webhooks(
     assert await waiting() == {"waiting": 0, "oldest_seconds": 0.0}
 
 
-async def test_a_webhook_that_comes_again_is_200_and_changes_nothing(
-    http: httpx.AsyncClient, world: World
-) -> None:
+async def test_a_repeated_webhook_is_200_and_changes_nothing(http: httpx.AsyncClient, world: World) -> None:
     first = await push(http, world, item("partner:1"))
     await deliveries.process_waiting(world.service)
     world.clock.advance(minutes=1)
     again = await push(http, world, item("partner:1"))
     assert (again.status_code, again.json()) == (200, first.json())
     await deliveries.process_waiting(world.service)
-    assert len(await world.news()) == 1
+    assert len(await world.published()) == 1
 
 
-async def test_a_stored_webhook_that_is_good_no_longer_is_quarantined_and_holds_up_no_other(
+async def test_a_stored_webhook_that_is_no_longer_valid_is_quarantined_and_delays_no_other(
     http: httpx.AsyncClient, world: World
 ) -> None:
     await push(http, world, item("partner:1"))
@@ -139,19 +137,19 @@ async def test_the_same_webhook_id_with_another_body_is_409(http: httpx.AsyncCli
         ({}, "webhook-signature"),
     ],
 )
-async def test_a_webhook_that_is_late_or_not_its_partners_is_401_and_leaves_no_trace(
+async def test_a_webhook_that_is_late_or_not_signed_by_its_partner_is_401_and_not_stored(
     http: httpx.AsyncClient, world: World, more: dict[str, Any], drop: str | None
 ) -> None:
     raw = orjson.dumps(item("partner:1"))
     headers = signed(world, raw, **more)
     if drop:
         del headers[drop]
-    answer = await http.post("/webhooks/partner", content=raw, headers=headers)
-    assert answer.status_code == 401
+    response = await http.post("/webhooks/partner", content=raw, headers=headers)
+    assert response.status_code == 401
     assert await world.db.fetchval("SELECT count(*) FROM delivery") == 0
 
 
-async def test_a_signature_of_another_body_and_an_unknown_partner_get_the_same_answer(
+async def test_a_signature_of_another_body_and_an_unknown_partner_get_the_same_response(
     http: httpx.AsyncClient, world: World
 ) -> None:
     raw = orjson.dumps(item("partner:1"))
@@ -161,14 +159,14 @@ async def test_a_signature_of_another_body_and_an_unknown_partner_get_the_same_a
     assert wrong.json()["detail"] == unknown.json()["detail"]
 
 
-async def test_one_bad_item_of_500_is_named_and_the_others_go_in(
+async def test_one_bad_item_of_500_is_named_and_the_others_are_accepted(
     http: httpx.AsyncClient, world: World
 ) -> None:
     items = [item(f"partner:{n}") for n in range(500)]
     items[321] = item("partner:321", published_at=...)
-    answer = await push(http, world, {"items": items})
-    assert answer.status_code == 202
-    body = answer.json()
+    response = await push(http, world, {"items": items})
+    assert response.status_code == 202
+    body = response.json()
     assert len(body["accepted"]) == 499
     ((index, errors),) = [(one["index"], one["errors"]) for one in body["refused"]]
     assert (index, errors[0]["path"]) == (321, "published_at")
@@ -200,10 +198,10 @@ async def test_one_bad_item_of_500_is_named_and_the_others_go_in(
 async def test_an_invalid_body_is_refused_with_a_message_and_not_stored(
     http: httpx.AsyncClient, world: World, body: bytes, status: int
 ) -> None:
-    for answer in (await push(http, world, body), await submit(http, body)):
-        assert answer.status_code == status
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert CANARY not in answer.text
+    for response in (await push(http, world, body), await submit(http, body)):
+        assert response.status_code == status
+        assert response.headers["content-type"] == "application/problem+json"
+        assert CANARY not in response.text
     assert await world.db.fetchval("SELECT count(*) FROM delivery") == 0
     assert await world.db.fetchval("SELECT count(*) FROM article") == 0
 
@@ -212,24 +210,24 @@ async def test_an_invalid_body_is_refused_with_a_message_and_not_stored(
 
 
 async def test_a_submission_is_stored_when_it_is_acknowledged(http: httpx.AsyncClient, world: World) -> None:
-    answer = await submit(http, {"items": [item(A), item("metabase:1")]})
-    assert answer.status_code == 202
-    assert answer.json()["accepted"] == [A]
-    assert answer.json()["refused"][0]["errors"][0]["code"] == "provider_not_allowed"
+    response = await submit(http, {"items": [item(A), item("metabase:1")]})
+    assert response.status_code == 202
+    assert response.json()["accepted"] == [A]
+    assert response.json()["refused"][0]["errors"][0]["code"] == "provider_not_allowed"
     assert (await world.state(A), await world.state("metabase:1")) == ("live", None)
 
 
-async def test_an_upstream_system_submits_articles_of_its_own_providers_alone(
+async def test_an_upstream_system_submits_only_articles_of_its_own_providers(
     http: httpx.AsyncClient, world: World
 ) -> None:
     body, acme = {"items": [item(A), item("acme:1")]}, {"X-API-Key": "acme"}
-    answer = await submit(http, body, **acme)
-    assert answer.json()["accepted"] == ["acme:1"]
+    response = await submit(http, body, **acme)
+    assert response.json()["accepted"] == ["acme:1"]
     assert (await submit(http, body)).json()["accepted"] == [A]
     assert (await world.state(A), await world.state("acme:1")) == ("live", "live")
 
 
-async def test_a_topic_brings_articles_of_its_own_providers_alone(world: World) -> None:
+async def test_a_topic_delivers_only_articles_of_its_own_providers(world: World) -> None:
     topics = {"article-submissions.acme.v1": ("acme",), "article-submissions.up.v1": ("up",)}
     settings = world.service.settings.model_copy(update={"submission_topics": topics})
     service = replace(world.service, settings=settings)
@@ -242,19 +240,19 @@ async def test_a_topic_brings_articles_of_its_own_providers_alone(world: World) 
 
 
 @pytest.mark.parametrize(
-    ("topics", "said"),
+    ("topics", "error"),
     [
         ('{"articles.v1": ["up"]}', "articles.v1 is not a topic of submissions"),
         ('{"article-submissions.up.v1": []}', "needs providers"),
         ("{", "not YAML"),
     ],
 )
-def test_topics_that_cannot_be_right_are_refused(topics: str, said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
+def test_invalid_submission_topics_are_refused(topics: str, error: str) -> None:
+    with pytest.raises(ValidationError, match=error):
         Settings(submission_topics=topics)
 
 
-def test_beyond_development_no_topic_is_shared() -> None:
+def test_outside_development_no_topic_is_shared() -> None:
     settings = Settings()
     assert list(settings.topics_of_submissions) == ["article-submissions.v1"]
     assert list(settings.model_copy(update={"environment": "production"}).topics_of_submissions) == []
@@ -283,7 +281,7 @@ TOO_OLD = {
 }
 
 
-async def test_what_is_older_than_the_retention_floor_is_answered_as_refused(
+async def test_an_article_older_than_the_retention_floor_is_returned_as_refused(
     http: httpx.AsyncClient, world: World
 ) -> None:
     await submit(http, item("up:known"))
@@ -291,14 +289,14 @@ async def test_what_is_older_than_the_retention_floor_is_answered_as_refused(
     await sweeps.raise_floor(world.db, now - timedelta(days=10), now)
     old = {"published_at": (now - timedelta(days=11)).isoformat()}
     body = {"items": [item("up:old", **old), item("metabase:1"), item("up:known", **old), item(A)]}
-    answer = await submit(http, body, **{"Idempotency-Key": "k"})
-    assert answer.status_code == 202
-    assert answer.json()["accepted"] == ["up:known", A], "the date of a known article is the row's"
-    assert [(one["index"], one["errors"][0]["code"]) for one in answer.json()["refused"]] == [
+    response = await submit(http, body, **{"Idempotency-Key": "k"})
+    assert response.status_code == 202
+    assert response.json()["accepted"] == ["up:known", A], "a known article keeps the date of its row"
+    assert [(one["index"], one["errors"][0]["code"]) for one in response.json()["refused"]] == [
         (0, "too_old"),
         (1, "provider_not_allowed"),
     ]
-    assert (await submit(http, body, **{"Idempotency-Key": "k"})).json() == answer.json()
+    assert (await submit(http, body, **{"Idempotency-Key": "k"})).json() == response.json()
     assert await world.db.fetchval("SELECT count(*) FROM quarantine WHERE 'up:old' = ANY (subjects)") == 0
     alone = await submit(http, item("up:old", **old))
     assert (alone.status_code, alone.json()["errors"]) == (422, [TOO_OLD])
@@ -309,7 +307,7 @@ async def test_what_is_older_than_the_retention_floor_is_answered_as_refused(
     assert (await world.state("partner:old"), await world.state("partner:1")) == (None, "live")
 
 
-async def test_without_a_key_nothing_is_taken(http: httpx.AsyncClient, world: World) -> None:
+async def test_without_a_key_nothing_is_accepted(http: httpx.AsyncClient, world: World) -> None:
     for headers in ({}, {"X-API-Key": "nobody"}):
         assert (await http.post("/submissions", json=item(A), headers=headers)).status_code == 401
     assert (
@@ -327,46 +325,48 @@ async def test_a_revoked_article_is_410_with_its_reason_and_without_content(
     await world.submit(world.article(A), world.article(B))
     assert CANARY in (await http.get(f"/articles/{A}")).text
     await world.order(world.revocation(A, 3))
-    answer = await http.get(f"/articles/{A}")
-    assert (answer.status_code, answer.json()["reason"], answer.json()["order"]) == (410, "licensor", 3)
-    assert CANARY not in answer.text
+    response = await http.get(f"/articles/{A}")
+    assert (response.status_code, response.json()["reason"], response.json()["order"]) == (410, "licensor", 3)
+    assert CANARY not in response.text
     listed = (await http.get("/articles")).json()["items"]
     assert [one["article_id"] for one in listed] == [B]
     revoked = (await http.get("/revoked")).json()["items"]
     assert [(one["article_id"], one["reason"]) for one in revoked] == [(A, "licensor")]
 
 
-async def test_what_may_not_be_read_yet_is_404(http: httpx.AsyncClient, world: World) -> None:
+async def test_an_article_that_may_not_be_read_yet_is_404(http: httpx.AsyncClient, world: World) -> None:
     await world.submit(world.article(A, embargoed_until=world.clock.now().replace(year=2027)))
     await world.submit(world.article(B))
     await world.db.execute("UPDATE article SET state = 'withheld' WHERE article_id = $1", B)
     for one in (A, B, "up:unknown"):
-        answer = await http.get(f"/articles/{one}")
-        assert answer.status_code == 404
-        assert CANARY not in answer.text
+        response = await http.get(f"/articles/{one}")
+        assert response.status_code == 404
+        assert CANARY not in response.text
     assert (await http.get("/articles")).json()["items"] == []
     assert (await http.get("/admin/articles/stats")).json() == {"embargoed": 1, "withheld": 1}
 
 
-async def test_lists_come_in_pages_each_item_once(http: httpx.AsyncClient, world: World) -> None:
+async def test_lists_are_paged_with_each_item_once(http: httpx.AsyncClient, world: World) -> None:
     ids = [f"up:{n}" for n in range(5)]
     await world.submit(*(world.article(one) for one in ids))
     await world.order(*(world.revocation(one) for one in ids[:3]))
     for path, expected in (("/articles", ids[3:]), ("/revoked", ids[:3])):
-        seen: list[str] = []
+        listed: list[str] = []
         cursor: str | None = None
         while True:
             page = (await http.get(path, params={"limit": 1} | ({"cursor": cursor} if cursor else {}))).json()
-            seen += [one["article_id"] for one in page["items"]]
+            listed += [one["article_id"] for one in page["items"]]
             cursor = page["next_cursor"]
             if cursor is None:
                 break
-        assert seen == expected
+        assert listed == expected
     only = (await http.get("/articles", params={"fields": "article_id,version"})).json()["items"]
     assert only == [{"article_id": one, "version": world.number} for one in ids[3:]]
 
 
-async def test_a_sample_names_readable_articles_from_anywhere(http: httpx.AsyncClient, world: World) -> None:
+async def test_a_sample_has_readable_articles_of_the_whole_table(
+    http: httpx.AsyncClient, world: World
+) -> None:
     ids = [f"up:{n:05}" for n in range(3_000)]
     for start in range(0, len(ids), 500):
         await world.submit(*(world.article(one, body="x" * 1_000) for one in ids[start : start + 500]))
@@ -384,12 +384,12 @@ async def test_a_sample_names_readable_articles_from_anywhere(http: httpx.AsyncC
 
 
 async def holdings(http: httpx.AsyncClient, *ids: str) -> dict[str, str]:
-    answer = await http.post("/ingester/holdings", json={"article_ids": ids})
-    items: dict[str, str] = answer.json()["items"]
+    response = await http.post("/ingester/holdings", json={"article_ids": ids})
+    items: dict[str, str] = response.json()["items"]
     return items
 
 
-async def test_holdings_are_answered_from_the_content_and_not_from_the_guard(
+async def test_holdings_are_read_from_the_content_and_not_from_the_identity_row(
     http: httpx.AsyncClient, world: World
 ) -> None:
     await world.submit(world.article(A), world.article(B))
@@ -407,19 +407,19 @@ async def test_holdings_name_the_order_that_the_row_has_applied(
 ) -> None:
     await world.submit(world.article(A), world.article(B))
     await world.order(world.revocation(A, 1), world.reinstatement(A, 2), world.revocation(A, 3))
-    answer = await http.post("/ingester/holdings", json={"article_ids": [A, B, "up:never"]})
-    assert answer.json()["orders"] == {A: 3}
+    response = await http.post("/ingester/holdings", json={"article_ids": [A, B, "up:never"]})
+    assert response.json()["orders"] == {A: 3}
 
 
 # Feeds
 
 
-async def test_a_poll_answers_what_it_brought(http: httpx.AsyncClient, world: World, script: Script) -> None:
-    script.answers = [revoked_page("1", cursor="c")]
-    answer = await http.post("/feeds/test-revoked/poll", headers={"X-API-Key": "operator"})
-    body = answer.json()
-    assert (answer.status_code, body["noticed"], body["caught_up"]) == (200, 1, True)
-    (notice,) = await world.said(RevocationNoticed)
+async def test_a_poll_returns_its_result(http: httpx.AsyncClient, world: World, script: Script) -> None:
+    script.responses = [revoked_page("1", cursor="c")]
+    response = await http.post("/feeds/test-revoked/poll", headers={"X-API-Key": "operator"})
+    body = response.json()
+    assert (response.status_code, body["noticed"], body["caught_up"]) == (200, 1, True)
+    (notice,) = await world.unsent(RevocationNoticed)
     assert str(notice.poll_id) == body["poll_id"]
     listed = (await http.get("/feeds")).json()["items"]
     assert [(one["name"], one["cursor"], one["state"], one["configured"]) for one in listed] == [
@@ -427,19 +427,19 @@ async def test_a_poll_answers_what_it_brought(http: httpx.AsyncClient, world: Wo
     ]
 
 
-async def test_a_poll_of_a_failing_provider_is_502_and_never_nothing_revoked(
+async def test_a_poll_of_a_failing_provider_is_502_and_never_an_empty_result(
     http: httpx.AsyncClient, script: Script
 ) -> None:
-    script.answers = [failure(9999)]
-    answer = await http.post("/feeds/test-revoked/poll", headers={"X-API-Key": "operator"})
-    assert (answer.status_code, "9999" in answer.json()["detail"]) == (502, True)
+    script.responses = [failure(9999)]
+    response = await http.post("/feeds/test-revoked/poll", headers={"X-API-Key": "operator"})
+    assert (response.status_code, "9999" in response.json()["detail"]) == (502, True)
     assert (await http.post("/feeds/nothing/poll", headers={"X-API-Key": "operator"})).status_code == 404
     assert (await http.post("/feeds/test-revoked/poll")).status_code == 401
 
 
 async def test_a_stopped_feed_is_resumed_by_an_operator(http: httpx.AsyncClient, script: Script) -> None:
     operator = {"X-API-Key": "operator"}
-    script.answers = [failure(1000)]
+    script.responses = [failure(1000)]
     await http.post("/feeds/test-revoked/poll", headers=operator)
     assert (await http.post("/feeds/test-revoked/resume", headers=operator)).status_code == 204
     assert (await http.post("/feeds/test-revoked/resume", headers=operator)).status_code == 409
@@ -448,7 +448,7 @@ async def test_a_stopped_feed_is_resumed_by_an_operator(http: httpx.AsyncClient,
 # Dead letters and incidents
 
 
-async def test_dead_letters_are_listed_without_content_and_tried_again_through_the_same_guard(
+async def test_dead_letters_are_listed_without_content_and_retried_with_the_same_checks(
     http: httpx.AsyncClient, world: World
 ) -> None:
     await submit(http, {"items": [item("up:ok"), item("metabase:1"), item(A, source=...)]})
@@ -466,7 +466,7 @@ async def test_dead_letters_are_listed_without_content_and_tried_again_through_t
     assert (await world.state(A), await world.state("metabase:1")) == ("live", None)
 
 
-async def test_nothing_is_kept_of_an_item_that_is_refused_and_about_a_revoked_or_foreign_article(
+async def test_no_content_is_kept_of_a_refused_item_about_a_revoked_or_foreign_article(
     http: httpx.AsyncClient, world: World
 ) -> None:
     await world.order(world.revocation(A))
@@ -501,7 +501,7 @@ async def test_a_dead_letter_of_a_feed_is_reprocessed_by_its_reader(world: World
         port.Bad(0, "77", "7", "odd", "x", orjson.dumps(sound)),
         port.Bad(1, None, "8", "id_missing", "x", b"<article><title>t</title></article>"),
     ]
-    script.answers = [articles_page(bad=entries, cursor="8")]
+    script.responses = [articles_page(bad=entries, cursor="8")]
     await polling.poll(script.feed("articles", name="f"), world.service, "test")
     world.clock.advance(minutes=1)
     assert await command(SERVICE, world.service, "replay-dlq") == 3
@@ -530,7 +530,7 @@ async def test_an_officer_closes_an_incident_with_a_note(http: httpx.AsyncClient
     assert await world.state(A) == "live"
 
 
-async def test_runs_and_health_are_printed(http: httpx.AsyncClient, world: World, script: Script) -> None:
+async def test_runs_and_health_are_returned(http: httpx.AsyncClient, world: World, script: Script) -> None:
     await poll_recorded(script.feed(), world.service, "schedule")
     assert [one["job"] for one in (await http.get("/ingester/jobs")).json()["items"]] == ["poll:test-revoked"]
     assert (await http.get("/ingester/health")).json()["status"] == "healthy"
@@ -549,7 +549,7 @@ async def test_no_article_is_read_before_every_order_is_applied(world: World) ->
         assert (await client.get("/revoked")).status_code == 200
 
 
-async def test_a_page_of_texts_ends_with_the_one_that_reaches_its_bytes_and_the_cursor_leads_on(
+async def test_a_page_of_texts_ends_with_the_one_that_reaches_the_byte_limit_and_the_cursor_continues(
     http: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ingester.entrypoints.http.queries.PAGE_BYTES_MAX", 50_000)
@@ -557,9 +557,9 @@ async def test_a_page_of_texts_ends_with_the_one_that_reaches_its_bytes_and_the_
     sizes, found, cursor = [], [], ""
     while cursor is not None:
         query: dict[str, Any] = {"limit": 500} | ({"cursor": cursor} if cursor else {})
-        answer = (await http.get("/articles", params=query)).json()
-        sizes.append(len(answer["items"]))
-        found += [item["article_id"] for item in answer["items"]]
-        cursor = answer["next_cursor"]
+        response = (await http.get("/articles", params=query)).json()
+        sizes.append(len(response["items"]))
+        found += [item["article_id"] for item in response["items"]]
+        cursor = response["next_cursor"]
     assert sizes == [3, 3, 1]
     assert found == [f"up:{n}" for n in range(7)]

@@ -13,11 +13,10 @@ pytestmark = pytest.mark.integration
 A, B, C = "up:a", "up:b", "up:c"
 
 
-async def publish(world: World, *article_ids: str, text: str = "text") -> None:
+async def publish(world: World, *article_ids: str, text: str = "text", **more: Any) -> None:
     """Stores articles whose publication the broker confirmed at the test's time."""
     number = world.clock.now().timestamp() * 1e6
-    if article_ids:
-        await world.submit(*(world.article(one, text, source_order=int(number)) for one in article_ids))
+    await world.submit(*(world.article(one, text, source_order=int(number), **more) for one in article_ids))
     await world.db.execute(
         "UPDATE outbox_bulk SET sent_at = $1, partition = 0, kafka_offset = id WHERE sent_at IS NULL",
         world.clock.now(),
@@ -29,9 +28,9 @@ async def missed(http: httpx.AsyncClient, since: datetime, limit: int = 500) -> 
     found: list[dict[str, Any]] = []
     query = {"published_after": since.isoformat(), "limit": str(limit)}
     while True:
-        answer = await http.get("/articles", params=query)
-        assert answer.status_code == 200, answer.text
-        page = answer.json()
+        response = await http.get("/articles", params=query)
+        assert response.status_code == 200, response.text
+        page = response.json()
         assert len(page["items"]) <= limit
         found += page["items"]
         if page["next_cursor"] is None:
@@ -39,13 +38,13 @@ async def missed(http: httpx.AsyncClient, since: datetime, limit: int = 500) -> 
         query["cursor"] = page["next_cursor"]
 
 
-async def test_an_article_that_is_read_carries_what_a_holder_decides_by(
+async def test_an_article_over_http_has_the_fields_that_a_holder_decides_by(
     http: httpx.AsyncClient, world: World
 ) -> None:
     await world.order(world.revocation(A, 3))
     await world.order(world.reinstatement(A, 4))
     await world.submit(world.article(A, source_order=7))
-    (event,) = await world.news()
+    (event,) = await world.published()
     for item in (
         (await http.get("/articles")).json()["items"][0],
         (await http.get(f"/articles/{A}")).json(),
@@ -56,7 +55,7 @@ async def test_an_article_that_is_read_carries_what_a_holder_decides_by(
         assert ArticlePublished.model_validate(built) == event
 
 
-async def test_what_was_published_since_is_listed_in_the_order_of_its_publication_each_once(
+async def test_publications_since_a_time_are_listed_once_each_in_order_of_publication(
     http: httpx.AsyncClient, world: World
 ) -> None:
     await publish(world, A, B)
@@ -75,7 +74,7 @@ async def test_what_was_published_since_is_listed_in_the_order_of_its_publicatio
     assert await missed(http, world.clock.now()) == []
 
 
-async def test_what_was_revoked_meanwhile_is_not_listed_as_published(
+async def test_an_article_that_was_revoked_meanwhile_is_not_listed_as_published(
     http: httpx.AsyncClient, world: World
 ) -> None:
     since = world.clock.now()
@@ -85,14 +84,14 @@ async def test_what_was_revoked_meanwhile_is_not_listed_as_published(
     assert [one["article_id"] for one in await missed(http, since)] == [B]
 
 
-async def test_publications_of_before_what_is_recorded_are_not_silently_left_out(
+async def test_a_time_before_the_recorded_publications_is_refused(
     http: httpx.AsyncClient, world: World
 ) -> None:
     recent, long_ago = (world.ago(days=days).isoformat() for days in (29, 31))
     assert (await http.get("/articles", params={"published_after": recent})).status_code == 200
-    answer = await http.get("/articles", params={"published_after": long_ago})
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["code"] == "too_long_ago"
+    response = await http.get("/articles", params={"published_after": long_ago})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["code"] == "too_long_ago"
 
 
 async def test_a_cursor_of_one_list_is_refused_by_the_other(http: httpx.AsyncClient, world: World) -> None:
@@ -110,13 +109,12 @@ async def test_a_cursor_of_one_list_is_refused_by_the_other(http: httpx.AsyncCli
     ).status_code == 422
 
 
-async def test_a_page_of_what_was_published_ends_with_the_text_that_reaches_its_bytes(
+async def test_a_page_of_publications_ends_with_the_text_that_reaches_the_byte_limit(
     http: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ingester.entrypoints.http.queries.PAGE_BYTES_MAX", 50_000)
     since = world.ago(minutes=1)
-    await world.submit(*(world.article(f"up:{n}", body="x" * 20_000) for n in range(7)))
-    await publish(world)
-    answer = await http.get("/articles", params={"published_after": since.isoformat()})
-    assert len(answer.json()["items"]) == 3
+    await publish(world, *(f"up:{n}" for n in range(7)), body="x" * 20_000)
+    response = await http.get("/articles", params={"published_after": since.isoformat()})
+    assert len(response.json()["items"]) == 3
     assert [one["article_id"] for one in await missed(http, since)] == [f"up:{n}" for n in range(7)]

@@ -67,18 +67,18 @@ async def test_a_poll_reads_until_a_page_is_shorter_than_an_earlier_one_and_the_
     world: World, script: Script
 ) -> None:
     feed = script.feed("articles")
-    script.answers = [page_of(world, 1, 3), page_of(world, 4, 3), page_of(world, 7, 1)]
+    script.responses = [page_of(world, 1, 3), page_of(world, 4, 3), page_of(world, 7, 1)]
     result = await drained(world, feed)
     assert (result.pages, result.received, result.caught_up, result.error) == (3, 7, True, None)
     assert script.cursors == ["0", "3", "6"]
     await drained(world, feed)
     assert script.cursors[3:] == ["7"]
-    assert len(await world.news()) == 7
+    assert len(await world.published()) == 7
 
 
 async def test_an_empty_page_neither_moves_nor_clears_the_cursor(world: World, script: Script) -> None:
     feed = script.feed("articles")
-    script.answers = [page_of(world, 1, 2)]
+    script.responses = [page_of(world, 1, 2)]
     await drained(world, feed)
     result = await drained(world, feed)
     assert (result.caught_up, (await row_of(world, feed))["cursor"]) == (True, "2")
@@ -86,12 +86,12 @@ async def test_an_empty_page_neither_moves_nor_clears_the_cursor(world: World, s
 
 @pytest.mark.parametrize("error", UNWELL, ids=str)
 @pytest.mark.parametrize("kind", ["articles", "revoked"])
-async def test_a_failing_provider_moves_no_cursor_and_is_never_nothing_to_do(
+async def test_a_failing_provider_moves_no_cursor_and_is_never_reported_as_an_empty_result(
     world: World, script: Script, kind: Any, error: Exception
 ) -> None:
     feed = script.feed(kind, limit=2)
     first = page_of(world, 1, 2) if kind == "articles" else revoked_page("1", "2", cursor="2")
-    script.answers = [first, error]
+    script.responses = [first, error]
     result = await drained(world, feed)
     assert not result.caught_up
     assert (result.error, result.pages) == (str(error), 1)
@@ -105,17 +105,17 @@ async def test_a_page_is_stored_with_its_cursor_or_not_at_all(
 ) -> None:
     feed = script.feed("articles")
     await declared(world, feed)
-    script.answers = [page_of(world, 1, 1)]
+    script.responses = [page_of(world, 1, 1)]
 
-    async def dies(*_: object, **__: object) -> None:
+    async def crash(*_: object, **__: object) -> None:
         raise RuntimeError("the process ends here")
 
     with monkeypatch.context() as patched:
-        patched.setattr("ingester.storage.feeds.save_page", dies)
+        patched.setattr("ingester.storage.feeds.save_page", crash)
         with pytest.raises(RuntimeError):
             await polling.poll(feed, world.service, "test")
     assert (await world.state("metabase:1"), (await row_of(world, feed))["cursor"]) == (None, None)
-    script.answers = [page_of(world, 1, 1)]
+    script.responses = [page_of(world, 1, 1)]
     await drained(world, feed)
     assert ((await world.state("metabase:1")), (await row_of(world, feed))["cursor"]) == ("live", "1")
 
@@ -124,17 +124,17 @@ async def test_a_page_that_cannot_be_stored_does_not_move_the_cursor(
     world: World, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feed = script.feed("articles")
-    script.answers = [page_of(world, 1, 2)]
+    script.responses = [page_of(world, 1, 2)]
 
-    async def away(*_: object) -> None:
+    async def unavailable(*_: object) -> None:
         raise Transient("the database does not respond")
 
     with monkeypatch.context() as patched:
-        patched.setattr("ingester.storage.contents.save", away)
+        patched.setattr("ingester.storage.contents.save", unavailable)
         result = await drained(world, feed)
     assert not result.caught_up
     assert (await row_of(world, feed))["cursor"] is None
-    script.answers = [page_of(world, 1, 2)]
+    script.responses = [page_of(world, 1, 2)]
     assert (await drained(world, feed)).received == 2
     assert script.cursors == ["0", "0", "2"]
 
@@ -144,33 +144,33 @@ async def test_notices_are_stored_with_their_cursor_or_not_at_all(
 ) -> None:
     feed = script.feed("revoked")
     await declared(world, feed)
-    script.answers = [revoked_page("1", cursor="c1")]
+    script.responses = [revoked_page("1", cursor="c1")]
 
-    async def lost(*_: object, **__: object) -> bool:
+    async def lease_lost(*_: object, **__: object) -> bool:
         return False
 
     with monkeypatch.context() as patched:
-        patched.setattr("ingester.storage.feeds.save_page", lost)
+        patched.setattr("ingester.storage.feeds.save_page", lease_lost)
         with pytest.raises(Conflict):
             await polling.poll(feed, world.service, "test")
-    assert await world.said(RevocationNoticed) == []
+    assert await world.unsent(RevocationNoticed) == []
     assert await world.db.fetchval("SELECT count(*) FROM notice") == 0
-    script.answers = [revoked_page("1", cursor="c1")]
+    script.responses = [revoked_page("1", cursor="c1")]
     assert (await drained(world, feed)).noticed == 1
 
 
-async def test_a_poll_whose_lease_was_lost_is_made_again_and_the_feed_does_not_fail_for_it(
+async def test_a_poll_that_lost_its_lease_is_repeated_without_a_failure_of_the_feed(
     world: World, script: Script
 ) -> None:
     feed = script.feed("revoked")
     await declared(world, feed)
 
-    async def somebody_takes_over() -> Any:
+    async def lose_lease() -> Any:
         world.clock.advance(minutes=1)
         await world.db.execute("UPDATE feed SET lease_poll = NULL, lease_until = NULL")
         return revoked_page("1", cursor="c1")
 
-    script.answers = [somebody_takes_over, revoked_page("1", cursor="c1")]
+    script.responses = [lose_lease, revoked_page("1", cursor="c1")]
     result = await poll_recorded(feed, world.service, "test")
     assert (result.caught_up, result.noticed) == (True, 1)
     assert (await row_of(world, feed))["state"] == "ok"
@@ -186,7 +186,7 @@ async def test_a_second_caller_joins_the_running_poll(world: World, script: Scri
         await gate.wait()
         return revoked_page("1", cursor="c1")
 
-    script.answers = [slow]
+    script.responses = [slow]
     first = asyncio.create_task(polling.poll(feed, world.service, "schedule"))
     await begun.wait()
     second = asyncio.create_task(polling.poll(feed, world.service, "request"))
@@ -202,7 +202,7 @@ async def test_a_poll_whose_process_died_is_taken_over(world: World, script: Scr
     await declared(world, feed)
     async with world.db.transaction() as tx:
         assert await feeds.lease(tx, feed.name, uuid4(), "schedule", world.clock.now()) is not None
-    script.answers = [revoked_page("1", cursor="c1")]
+    script.responses = [revoked_page("1", cursor="c1")]
     waiting = asyncio.create_task(polling.poll(feed, world.service, "request"))
     await asyncio.sleep(0.5)
     assert not waiting.done()
@@ -235,10 +235,10 @@ async def test_of_two_processes_one_polls_once_per_interval(world: World, script
     assert outcomes <= {"done", "skipped"}
 
 
-async def test_a_failed_pass_is_made_again_after_1_5_and_15_minutes(world: World, script: Script) -> None:
+async def test_a_failed_poll_is_retried_after_1_5_and_15_minutes(world: World, script: Script) -> None:
     feed = script.feed("revoked")
     await declared(world, feed)
-    script.answers = [failure(9999)] * 10
+    script.responses = [failure(9999)] * 10
     for calls, minutes in enumerate((1, 5, 15, 15), 1):
         await poll_on_schedule(feed, world.service)
         await passed(world, f"{minutes * 60 - 5} seconds")
@@ -256,7 +256,7 @@ async def test_a_poll_that_was_interrupted_is_still_due(world: World, script: Sc
         begun.set()
         await asyncio.Event().wait()
 
-    script.answers = [slow]
+    script.responses = [slow]
     first = asyncio.create_task(poll_on_schedule(feed, world.service))
     await begun.wait()
     first.cancel()
@@ -277,7 +277,7 @@ async def test_a_poll_that_lost_its_lease_does_not_change_the_state_of_the_feed(
         world.clock.advance(hours=1)
         raise failure(1000)
 
-    script.answers = [frozen]
+    script.responses = [frozen]
     with pytest.raises(Conflict):
         await polling.poll(feed, world.service, "test")
     assert (await row_of(world, feed))["state"] == "ok"
@@ -294,7 +294,7 @@ async def test_a_caller_that_joined_a_failed_poll_gets_the_failure(world: World,
         await gate.wait()
         raise failure(9999)
 
-    script.answers = [slow]
+    script.responses = [slow]
     first = asyncio.create_task(polling.poll(feed, world.service, "schedule"))
     await begun.wait()
     second = asyncio.create_task(polling.poll(feed, world.service, "request"))
@@ -305,7 +305,7 @@ async def test_a_caller_that_joined_a_failed_poll_gets_the_failure(world: World,
 
 async def test_a_refused_key_stops_the_feed_and_alerts_once_an_hour(world: World, script: Script) -> None:
     feed = script.feed("revoked")
-    script.answers = [failure(1000), failure(1000), failure(1000)]
+    script.responses = [failure(1000), failure(1000), failure(1000)]
     await drained(world, feed)
     await drained(world, feed)
     assert (await row_of(world, feed))["state"] == "stopped"
@@ -321,16 +321,14 @@ async def test_a_refused_key_stops_the_feed_and_alerts_once_an_hour(world: World
     assert len(script.cursors) == 3
     assert await feeds.resume(world.db, feed.name, world.clock.now())
     await watch_feeds(world.service)
-    assert {one.name for one in await world.said(AlertResolved)} == {"FeedStopped"}
+    assert {one.name for one in await world.unsent(AlertResolved)} == {"FeedStopped"}
     await poll_on_schedule(feed, world.service)
     assert (await row_of(world, feed))["state"] == "ok"
 
 
-async def test_a_feed_that_fails_is_reported_by_the_clock_and_its_end_too(
-    world: World, script: Script
-) -> None:
+async def test_a_failing_feed_and_its_recovery_are_reported_by_time(world: World, script: Script) -> None:
     feed = script.feed("revoked")
-    script.answers = [failure(9999)]
+    script.responses = [failure(9999)]
     await drained(world, feed)
     world.clock.advance(minutes=4)
     await watch_feeds(world.service)
@@ -340,19 +338,19 @@ async def test_a_feed_that_fails_is_reported_by_the_clock_and_its_end_too(
     assert await world.alerts() == ["FeedFailing"]
     await drained(world, feed)
     await watch_feeds(world.service)
-    assert {one.name for one in await world.said(AlertResolved)} == {"FeedFailing"}
+    assert {one.name for one in await world.unsent(AlertResolved)} == {"FeedFailing"}
 
 
-async def test_what_was_raised_of_a_feed_that_is_no_longer_configured_is_resolved(
+async def test_alerts_of_a_feed_that_is_no_longer_configured_are_resolved(
     world: World, script: Script
 ) -> None:
     feed = script.feed("revoked")
-    script.answers = [failure(1000)]
+    script.responses = [failure(1000)]
     await drained(world, feed)
     await watch_feeds(world.service)
     world.configure()
     await watch_feeds(world.service)
-    assert {one.name for one in await world.said(AlertResolved)} == {"FeedStopped"}
+    assert {one.name for one in await world.unsent(AlertResolved)} == {"FeedStopped"}
 
 
 async def test_full_pages_for_many_calls_raise_falling_behind_with_the_hours_left(
@@ -365,10 +363,10 @@ async def test_full_pages_for_many_calls_raise_falling_behind_with_the_hours_lef
         article = world.article(f"metabase:{n}", source_order=n, harvested_at=harvested)
         return articles_page(article, cursor=str(n))
 
-    script.answers = [*(page(n) for n in range(1, 11)), failure(9999)]
+    script.responses = [*(page(n) for n in range(1, 11)), failure(9999)]
     await drained(world, feed)
     await watch_feeds(world.service)
-    (alert,) = await world.said(AlertRaised)
+    (alert,) = await world.unsent(AlertRaised)
     assert (alert.name, alert.labels) == ("FeedFallingBehind", {"feed": feed.name})
     assert "10 pages were read without reaching the end" in alert.summary
     assert "within 22 h" in alert.summary
@@ -380,20 +378,20 @@ async def test_full_pages_are_counted_over_polls_and_reset_after_a_short_one(
     feed = script.feed("articles", limit=1)
     await declared(world, feed)
     for n in range(1, 11):
-        script.answers = [page_of(world, n, 1), failure(9999)]
+        script.responses = [page_of(world, n, 1), failure(9999)]
         await polling.poll(feed, world.service, "test")
     await watch_feeds(world.service)
     assert "FeedFallingBehind" in await world.alerts()
-    script.answers = []
+    script.responses = []
     await drained(world, feed)
     await watch_feeds(world.service)
-    assert "FeedFallingBehind" in {one.name for one in await world.said(AlertResolved)}
+    assert "FeedFallingBehind" in {one.name for one in await world.unsent(AlertResolved)}
     assert (await row_of(world, feed))["full_pages"] == 0
 
 
 async def test_a_full_page_without_a_next_cursor_fails(world: World, script: Script) -> None:
     feed = script.feed("revoked", limit=1)
-    script.answers = [revoked_page("1", cursor="c1"), revoked_page("2", cursor="c1")]
+    script.responses = [revoked_page("1", cursor="c1"), revoked_page("2", cursor="c1")]
     result = await drained(world, feed)
     assert result.error is not None
     assert "cursor_stands_still" in result.error
@@ -402,7 +400,7 @@ async def test_a_full_page_without_a_next_cursor_fails(world: World, script: Scr
 async def test_a_bad_entry_is_quarantined_and_the_others_are_stored(world: World, script: Script) -> None:
     feed = script.feed("articles")
     bad = Bad(1, "9", "2", "date_invalid", "publishedDate", b"<article>canary</article>")
-    script.answers = [articles_page(world.article("metabase:1", source_order=1), bad=[bad], cursor="2")]
+    script.responses = [articles_page(world.article("metabase:1", source_order=1), bad=[bad], cursor="2")]
     result = await drained(world, feed)
     assert (result.received, (await row_of(world, feed))["cursor"]) == (2, "2")
     assert await world.state("metabase:1") == "live"
@@ -420,7 +418,7 @@ async def test_an_unreadable_entry_among_revocations_is_an_incident_and_an_alert
 ) -> None:
     feed = script.feed("revoked")
     bad = Bad(1, None, None, "id_missing", "id", b"<article/>", revocation=True)
-    script.answers = [revoked_page("1", bad=[bad], cursor="c")]
+    script.responses = [revoked_page("1", bad=[bad], cursor="c")]
     assert (await drained(world, feed)).noticed == 1
     assert await world.alerts() == ["UnreadableRevocation"]
     assert await world.db.fetchval("SELECT count(*) FROM incident WHERE closed_at IS NULL") == 1
@@ -431,18 +429,20 @@ async def test_a_notice_has_the_earliest_possible_time(world: World, script: Scr
     first_asked = world.clock.now()
     await drained(world, feed)
     world.clock.advance(hours=1)
-    given = first_asked + timedelta(minutes=30)
-    script.answers = [revoked_page("1", "2", cursor="c", at2=given)]
+    revoked_at = first_asked + timedelta(minutes=30)
+    script.responses = [revoked_page("1", "2", cursor="c", at2=revoked_at)]
     result = await drained(world, feed)
-    notices: list[RevocationNoticed] = await world.said(RevocationNoticed)
+    notices: list[RevocationNoticed] = await world.unsent(RevocationNoticed)
     assert {one.article_id: (one.revoked_at, one.earliest_at) for one in notices} == {
         "metabase:1": (None, first_asked),
-        "metabase:2": (given, first_asked),
+        "metabase:2": (revoked_at, first_asked),
     }
     assert {one.poll_id for one in notices} == {result.poll_id}
 
 
-async def test_complete_means_as_of_the_call_and_not_of_its_answer(world: World, script: Script) -> None:
+async def test_completeness_is_dated_by_the_request_and_not_its_response(
+    world: World, script: Script
+) -> None:
     feed = script.feed("revoked")
     requested_at = world.clock.now()
 
@@ -450,7 +450,7 @@ async def test_complete_means_as_of_the_call_and_not_of_its_answer(world: World,
         world.clock.advance(minutes=3)
         return revoked_page()
 
-    script.answers = [slow]
+    script.responses = [slow]
     await drained(world, feed)
     assert (await row_of(world, feed))["last_complete_at"] == requested_at
 
@@ -463,7 +463,7 @@ async def test_nothing_is_published_before_every_feed_of_revocations_was_read_on
     world.configure(articles, one, two)
     assert not await _revocations_were_read(world.service)
     await drained(world, one)
-    script.answers = [failure(9999)]
+    script.responses = [failure(9999)]
     await drained(world, two)
     assert not await _revocations_were_read(world.service)
     await drained(world, two)
@@ -482,12 +482,12 @@ async def test_a_feed_of_revocations_that_was_removed_or_renamed_stops_no_public
     assert await _revocations_were_read(world.service)
 
 
-async def test_each_pass_is_on_record_also_when_it_found_nothing_or_failed(
+async def test_each_poll_is_recorded_also_when_it_found_nothing_or_failed(
     world: World, script: Script
 ) -> None:
     feed = script.feed("revoked")
     await declared(world, feed)
-    script.answers = [revoked_page("1", cursor="c"), None, revoked_page(), failure(9999)]
+    script.responses = [revoked_page("1", cursor="c"), None, revoked_page(), failure(9999)]
     for _ in range(3):
         await poll_recorded(feed, world.service, "schedule")
         world.clock.advance(seconds=1)
@@ -504,7 +504,7 @@ async def test_the_command_prints_the_result_of_a_poll(
 ) -> None:
     feed = script.feed("revoked")
     world.configure(feed)
-    script.answers = [revoked_page("1", cursor="c"), None, failure(9999)]
+    script.responses = [revoked_page("1", cursor="c"), None, failure(9999)]
     assert await command(SERVICE, world.service, "poll", feed.name) == 0
     assert "2 pages, 1 entries, 1 notices, caught up" in capsys.readouterr().out
     assert await command(SERVICE, world.service, "poll", feed.name) == 1
@@ -521,9 +521,9 @@ async def test_with_compliance_required_nothing_is_published_while_revocations_a
     await strict.submit(strict.article("up:1"))
     world.clock.advance(hours=26)
     with pytest.raises(Transient, match="revocations of test-revoked were not read for 26 h"):
-        await strict.news()
+        await strict.published()
     removed = World(replace(strict.service, feeds={}), world.clock)
-    assert len(await removed.news()) == 1
+    assert len(await removed.published()) == 1
     await strict.submit(strict.article("up:2"))
     await drained(strict, feed)
-    assert len(await strict.news()) == 1
+    assert len(await strict.published()) == 1

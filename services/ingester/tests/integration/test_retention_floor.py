@@ -30,7 +30,7 @@ async def test_a_floor_is_never_in_the_future(world: World, articles: Articles) 
     assert len(await ids(world, "article_content")) == 4
 
 
-async def test_what_a_mistaken_sweep_removed_comes_back_when_it_is_delivered_again(
+async def test_articles_removed_by_a_mistaken_sweep_are_stored_when_delivered_again(
     world: World, articles: Articles, capsys: pytest.CaptureFixture[str]
 ) -> None:
     again = aged(world, OLDER, 140, source_order=7)
@@ -51,7 +51,9 @@ async def test_what_a_mistaken_sweep_removed_comes_back_when_it_is_delivered_aga
     assert tuple(job) == ("floor", "ann", "done")
 
 
-async def test_another_process_that_knew_the_month_stores_into_it(world: World, articles: Articles) -> None:
+async def test_another_process_with_a_stale_list_of_months_stores_again(
+    world: World, articles: Articles
+) -> None:
     months = world.service.months
     await months.make([world.clock.now() - timedelta(days=140)])
     other = Articles(world.db, world.clock, type(months)(world.db))
@@ -66,9 +68,7 @@ async def test_another_process_that_knew_the_month_stores_into_it(world: World, 
     assert articles is not None
 
 
-async def test_it_stays_closed_for_what_is_revoked_and_for_what_an_order_spoke_of(
-    world: World, articles: Articles
-) -> None:
+async def test_a_lowered_floor_admits_no_revoked_article(world: World, articles: Articles) -> None:
     await world.order(world.revocation(OLDER))
     await articles.remove(request(world), Progress())
     to = (world.clock.now() - timedelta(days=200)).isoformat()
@@ -77,7 +77,7 @@ async def test_it_stays_closed_for_what_is_revoked_and_for_what_an_order_spoke_o
     assert await world.text(OLDER) is None
 
 
-async def test_without_an_instant_it_is_printed_and_an_equal_or_later_one_changes_nothing(
+async def test_without_a_time_the_floor_is_printed_and_an_equal_or_later_one_changes_nothing(
     world: World, articles: Articles, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await run(world) == 0
@@ -89,7 +89,7 @@ async def test_without_an_instant_it_is_printed_and_an_equal_or_later_one_change
     assert await world.db.fetchval("SELECT count(*) FROM floor_change") == 0
 
 
-async def test_lowering_it_needs_a_name_and_a_reason_and_no_future_time(world: World) -> None:
+async def test_lowering_the_floor_needs_a_name_a_reason_and_a_past_time(world: World) -> None:
     at = world.clock.now().isoformat()
     for words in (["--by", "ann"], ["--reason", "x"], []):
         with pytest.raises(Stop, match="--by and --reason"):

@@ -51,7 +51,7 @@ class Reading:
 
     async def poll(self) -> PollResult:
         """Polls the feed, a minute later."""
-        await self.simulated.pass_by(seconds=60)
+        await self.simulated.advance(seconds=60)
         return await self.simulated.poll(NAME)
 
     async def cursor(self) -> str | None:
@@ -66,7 +66,7 @@ class Reading:
 
     async def noticed(self) -> list[RevocationNoticed]:
         """Returns all notices."""
-        return await self.world.queued_events(RevocationNoticed)
+        return await self.world.events(RevocationNoticed)
 
 
 @pytest_asyncio.fixture
@@ -88,7 +88,7 @@ async def test_an_entry_is_stored_and_published_under_the_licence_of_its_feed(
     await reading.feed.publish(2)
     result = await reading.poll()
     assert (result.received, result.pages, result.caught_up, result.error) == (2, 1, True, None)
-    first, second = sorted(await reading.world.news(), key=lambda one: one.published_at)
+    first, second = sorted(await reading.world.published(), key=lambda one: one.published_at)
     assert (first.title, second.title) == (text_of(1, 1, "title"), text_of(2, 1, "title"))
     assert (first.summary, first.body) == (text_of(1, 1, "summary"), f"<p>{text_of(1, 1, 'body')}</p>")
     assert (first.authors, first.tags, first.language) == (("Ann",), ("markets",), "en")
@@ -102,10 +102,10 @@ async def test_a_changed_entry_is_a_new_version_of_the_same_article(reading: Rea
     await reading.feed.set(format=form)
     ids = await reading.feed.publish(2)
     await reading.poll()
-    before = {one.article_id: one for one in await reading.world.news()}
+    before = {one.article_id: one for one in await reading.world.published()}
     await reading.feed.update(ids[0])
     await reading.poll()
-    (after,) = await reading.world.news()
+    (after,) = await reading.world.published()
     assert after.version > before[after.article_id].version
     assert (after.title, after.published_at) == (
         text_of(1, 2, "title"),
@@ -132,11 +132,11 @@ async def test_a_deleted_entry_is_noticed_once_as_the_licensors_revocation(
     await reading.feed.set(format=form)
     ids = await reading.feed.publish(2)
     await reading.poll()
-    gone = next(key for key, title in (await reading.titles()).items() if title == text_of(1, 1, "title"))
+    deleted = next(key for key, one in (await reading.titles()).items() if one == text_of(1, 1, "title"))
     await reading.feed.delete(ids[0])
     assert (await reading.poll()).noticed == 1
     (notice,) = await reading.noticed()
-    assert (notice.article_id, notice.noticed_by, notice.reason) == (gone, NAME, Reason.LICENSOR)
+    assert (notice.article_id, notice.noticed_by, notice.reason) == (deleted, NAME, Reason.LICENSOR)
     assert notice.revoked_at is not None
     assert timedelta() <= reading.world.clock.now() - notice.revoked_at <= timedelta(minutes=2)
     await reading.feed.publish()
@@ -147,24 +147,24 @@ async def test_a_deleted_entry_is_noticed_once_as_the_licensors_revocation(
 async def test_an_unchanged_feed_needs_one_call_and_stores_nothing(reading: Reading) -> None:
     await reading.feed.publish(3)
     await reading.poll()
-    await reading.world.news()
+    await reading.world.published()
     result = await reading.poll()
     assert (result.received, result.caught_up, result.error) == (0, True, None)
     assert await reading.feed.served() == [200, 304]
-    assert await reading.world.news() == []
+    assert await reading.world.published() == []
     calls = await reading.world.db.fetch("SELECT * FROM api_call WHERE feed = $1 ORDER BY id", NAME)
     assert [(one["http_status"], one["items"]) for one in calls] == [(200, 3), (304, 0)]
     assert calls[1]["bytes"] == 0
 
 
-async def test_a_feed_that_names_no_state_is_known_by_its_bytes(reading: Reading) -> None:
+async def test_a_feed_without_validators_is_compared_by_its_bytes(reading: Reading) -> None:
     await reading.feed.set(etag=False, last_modified=False)
     await reading.feed.publish(3)
     assert [(await reading.poll()).received for _ in range(2)] == [3, 0]
     assert await reading.feed.served() == [200, 200]
 
 
-async def test_an_entry_that_leaves_the_document_has_no_meaning(reading: Reading) -> None:
+async def test_an_entry_that_leaves_the_document_changes_nothing(reading: Reading) -> None:
     await reading.feed.set(window=2)
     await reading.feed.publish(2)
     await reading.poll()
@@ -186,17 +186,15 @@ async def test_another_process_continues_with_the_cursor(reading: Reading) -> No
     assert await reading.feed.served() == [200, 304]
 
 
-async def test_after_a_reset_of_the_cursor_all_is_read_again_and_nothing_is_new(
-    reading: Reading,
-) -> None:
+async def test_after_a_reset_of_the_cursor_all_is_read_again_and_nothing_is_new(reading: Reading) -> None:
     await reading.feed.publish(2)
     await reading.poll()
-    await reading.world.news()
+    await reading.world.published()
     words = (NAME, "--to-oldest", "--by", "ann", "--reason", "look again")
     assert await command(SERVICE, reading.world.service, "cursor", *words) == 0
     assert (await reading.poll()).received == 2
     assert await reading.feed.served() == [200, 200]
-    assert await reading.world.news() == []
+    assert await reading.world.published() == []
     with pytest.raises(Stop, match="the state of its document"):
         await command(SERVICE, reading.world.service, "cursor", NAME, "--set", "7", *words[2:])
     with pytest.raises(Stop, match="--to-oldest"):
@@ -208,7 +206,7 @@ async def test_a_long_document_is_stored_page_by_page_and_the_cursor_moves_with_
 ) -> None:
     await reading.feed.set(window=1_200)
     await reading.feed.publish(1_200)
-    await reading.simulated.pass_by(hours=1)
+    await reading.simulated.advance(hours=1)
     result = await reading.poll()
     assert (result.pages, result.received, result.error) == (3, 1_200, None)
     assert len(await reading.titles()) == 1_200
@@ -217,7 +215,7 @@ async def test_a_long_document_is_stored_page_by_page_and_the_cursor_moves_with_
 
 
 @pytest.mark.parametrize("mode", ["truncated", "html", "error", "redirect", "entity_bomb", "empty", "drip"])
-async def test_an_answer_that_is_no_document_stores_nothing_and_the_next_one_is_read_from_the_same_cursor(
+async def test_a_response_that_is_not_a_document_stores_nothing_and_moves_no_cursor(
     reading: Reading, mode: Mode
 ) -> None:
     ids = await reading.feed.publish(2)
@@ -232,7 +230,7 @@ async def test_an_answer_that_is_no_document_stores_nothing_and_the_next_one_is_
     assert "s3cret" not in result.error
     assert ((await reading.cursor(), await reading.titles()), await reading.noticed()) == (before, [])
     assert (await reading.simulated.row(NAME))["state"] == "failing"
-    await reading.simulated.pass_by(hours=1)
+    await reading.simulated.advance(hours=1)
     assert ((await reading.poll()).noticed, len(await reading.titles())) == (1, 3)
     assert (await reading.simulated.row(NAME))["state"] == "ok"
 
@@ -245,7 +243,7 @@ async def test_a_missing_or_refused_feed_stops_until_a_person_resumes_it(reading
     assert "HTTP 401" in str((await reading.poll()).error)
 
 
-async def test_a_rest_that_the_server_asks_for_is_kept_and_is_no_other_providers(reading: Reading) -> None:
+async def test_a_pause_requested_by_the_server_applies_only_to_its_provider(reading: Reading) -> None:
     await reading.feed.fail("rate_limited", retry_after_s=600)
     assert "HTTP 429" in str((await reading.poll()).error)
     assert "requested a pause" in str((await reading.poll()).error)
@@ -271,7 +269,7 @@ async def test_an_unusable_entry_is_quarantined_once_and_reprocessed_when_it_is_
     assert "late" in (await reading.titles()).values()
 
 
-async def test_an_entry_that_still_cannot_be_used_is_refused_again_and_a_deleted_one_is_noticed(
+async def test_an_entry_that_is_still_unusable_is_refused_again_and_a_deleted_one_is_noticed(
     reading: Reading,
 ) -> None:
     feed, service, now = reading.simulated.feeds[NAME], reading.world.service, reading.world.clock.now()
@@ -288,7 +286,7 @@ async def test_an_entry_that_still_cannot_be_used_is_refused_again_and_a_deleted
     assert [one.article_id.startswith(f"rss:{NAME}-") for one in await reading.noticed()] == [True]
 
 
-async def test_dead_letters_of_the_feed_find_their_way_back(
+async def test_dead_letters_of_the_feed_are_retried_by_its_reader(
     reading: Reading, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await reading.feed.publish(raw="<entry><id>tag:late</id><title>late</title></entry>")
@@ -301,9 +299,7 @@ async def test_dead_letters_of_the_feed_find_their_way_back(
     assert list((await reading.titles()).values()) == ["late"]
 
 
-async def test_a_deleted_entry_without_a_reference_is_an_incident_and_an_alert(
-    reading: Reading,
-) -> None:
+async def test_a_deleted_entry_without_a_reference_is_an_incident_and_an_alert(reading: Reading) -> None:
     await reading.feed.publish(raw="<at:deleted-entry/>")
     await reading.feed.publish()
     assert (await reading.poll()).noticed == 0
@@ -320,13 +316,13 @@ async def test_an_entry_without_a_time_is_stored_once_however_often_the_feed_cha
 ) -> None:
     await reading.feed.publish(raw="<entry><id>tag:undated</id><title>undated</title></entry>")
     await reading.poll()
-    assert len(await reading.world.news()) == 1
+    assert len(await reading.world.published()) == 1
     await reading.feed.publish()
     await reading.poll()
-    assert [one.title for one in await reading.world.news()] == [text_of(2, 1, "title")]
+    assert [one.title for one in await reading.world.published()] == [text_of(2, 1, "title")]
 
 
-async def test_nothing_on_record_holds_a_text_or_what_is_secret_of_the_address(
+async def test_records_contain_no_text_and_no_secret_of_the_address(
     reading: Reading, capfd: pytest.CaptureFixture[str]
 ) -> None:
     await reading.feed.publish(2)
@@ -334,10 +330,10 @@ async def test_nothing_on_record_holds_a_text_or_what_is_secret_of_the_address(
     await reading.poll()
     await reading.feed.fail("truncated")
     await reading.poll()
-    kept: list[Any] = [await reading.world.said(AlertRaised)]
+    records: list[Any] = [await reading.world.unsent(AlertRaised)]
     for table in ("api_call", "feed", "feed_poll", "feed_cursor_change", "key_pace", "incident"):
-        kept += [dict(row) for row in await reading.world.db.fetch(f"SELECT * FROM {table}")]  # noqa: S608
-    shown = str(kept) + "".join(capfd.readouterr())
+        records += [dict(row) for row in await reading.world.db.fetch(f"SELECT * FROM {table}")]  # noqa: S608
+    shown = str(records) + "".join(capfd.readouterr())
     words = ["s3cret", "canary", *(text_of(1, 1, place) for place in ("title", "summary", "body"))]
     assert not [word for word in words if word in shown]
     assert "http://simulator/rss/a" in shown

@@ -93,14 +93,14 @@ async def _compare(world: World, prefix: str, model: dict[str, Model]) -> None:
         if row is None:
             assert expected == Model()
             continue
-        seen = Model(
+        actual = Model(
             row["order_no"],
             row["state"] == "revoked",
             row["source_order"],
             row["version"] and row["version"] - world.number + 1,
             await world.text(article_id),
         )
-        assert seen == expected
+        assert actual == expected
 
 
 _property = settings(
@@ -113,7 +113,7 @@ _property = settings(
 
 @_property
 @given(steps=_steps)
-async def test_any_sequence_of_versions_and_orders_ends_by_the_rules(world: World, steps: list[Step]) -> None:
+async def test_any_sequence_of_versions_and_orders_follows_the_rules(world: World, steps: list[Step]) -> None:
     prefix, model = f"up:e{next(_examples)}-", {one: Model() for one in IDS}
     for step in steps:
         await _take(world, prefix, step)
@@ -123,7 +123,7 @@ async def test_any_sequence_of_versions_and_orders_ends_by_the_rules(world: Worl
 
 @_property
 @given(first=_steps, second=_steps)
-async def test_two_workers_at_once_never_leave_a_revoked_text(
+async def test_two_concurrent_workers_never_leave_a_revoked_text(
     world: World, first: list[Step], second: list[Step]
 ) -> None:
     prefix = f"up:c{next(_examples)}-"
@@ -154,7 +154,7 @@ async def test_a_newer_text_replaces_the_older_and_an_older_one_changes_nothing(
     await world.submit(world.article(A, "first", source_order=1))
     assert await world.text(A) == "second"
     await world.submit(world.article(A, "third", source_order=3))
-    assert [(one.version, one.title.split()[0]) for one in await world.news()] == [
+    assert [(one.version, one.title.split()[0]) for one in await world.published()] == [
         (world.number + 1, "third")
     ]
 
@@ -162,19 +162,19 @@ async def test_a_newer_text_replaces_the_older_and_an_older_one_changes_nothing(
 async def test_the_same_delivery_again_is_stored_and_published_once(world: World) -> None:
     for _ in range(3):
         await world.submit(world.article(A, source_order=1), world.article(A, source_order=1))
-    assert [(one.article_id, one.version) for one in await world.news()] == [(A, world.number)]
+    assert [(one.article_id, one.version) for one in await world.published()] == [(A, world.number)]
 
 
 async def test_a_version_that_a_restored_database_lost_is_not_assigned_again(world: World) -> None:
     await world.submit(world.article(A, "first", source_order=1))
     await world.submit(world.article(A, "second", source_order=2))
-    (before,) = await world.news()
+    (before,) = await world.published()
     await world.db.execute(
         "TRUNCATE article, article_content, outbox_bulk"
     )  # as in a dump from before it arrived
     world.clock.advance(seconds=1)
     await world.submit(world.article(A, "third", source_order=3))
-    (after,) = await world.news()
+    (after,) = await world.published()
     assert after.version > before.version
 
 
@@ -184,17 +184,17 @@ async def test_a_revoked_article_is_removed_and_never_stored_again(world: World)
     assert (await world.state(A), await world.text(A)) == ("revoked", None)
     await world.submit(world.article(A, "again", source_order=9))
     assert (await world.state(A), await world.text(A)) == ("revoked", None)
-    assert await world.news() == []
+    assert await world.published() == []
 
 
-async def test_an_article_revoked_before_it_came_is_not_stored_when_it_comes(world: World) -> None:
+async def test_an_article_revoked_before_it_arrives_is_not_stored(world: World) -> None:
     await world.order(world.revocation(A))
     await world.submit(world.article(A, source_order=1))
     assert (await world.state(A), await world.text(A)) == ("revoked", None)
-    assert await world.news() == []
+    assert await world.published() == []
 
 
-async def test_after_a_reinstatement_an_old_text_stays_out_and_a_newer_one_comes_in(world: World) -> None:
+async def test_after_a_reinstatement_an_old_text_is_refused_and_a_newer_one_is_stored(world: World) -> None:
     await world.submit(world.article(A, "first", source_order=3))
     await world.order(world.revocation(A, 1))
     await world.submit(world.article(A, "meanwhile", source_order=5))
@@ -204,11 +204,11 @@ async def test_after_a_reinstatement_an_old_text_stays_out_and_a_newer_one_comes
     assert (await world.state(A), await world.text(A)) == ("live", None)
     await world.submit(world.article(A, "new", source_order=6))
     assert await world.text(A) == "new"
-    (published,) = await world.news()
+    (published,) = await world.published()
     assert (published.after_order, published.version) == (2, world.number + 1)
 
 
-async def test_a_reinstatement_whose_revocation_was_passed_over_still_takes_the_old_text(
+async def test_a_reinstatement_whose_revocation_was_skipped_still_removes_the_old_text(
     world: World,
 ) -> None:
     await world.submit(world.article(A, source_order=1), world.article(B, source_order=1))
@@ -229,14 +229,14 @@ async def test_an_old_order_changes_nothing(world: World) -> None:
 async def outcomes(world: World) -> list[dict[str, Any]]:
     return [
         {"order": one.order, "attempt": one.attempt} | {part.copy_kind: part.outcome for part in one.removals}
-        for one in await world.said(ArticleRemoved)
+        for one in await world.unsent(ArticleRemoved)
     ]
 
 
-async def test_every_order_is_answered_with_what_was_found_here(world: World) -> None:
+async def test_the_receipt_of_every_order_states_what_was_found(world: World) -> None:
     await world.submit(world.article(A))
     await world.order(world.revocation(A, 1), world.revocation(B, 1))
-    never, gone, lifted, old = (
+    never, removed, lifted, old = (
         Outcome.NEVER_HELD,
         Outcome.REMOVED,
         Outcome.REINSTATED,
@@ -244,35 +244,35 @@ async def test_every_order_is_answered_with_what_was_found_here(world: World) ->
     )
     assert sorted(await outcomes(world), key=lambda one: str(one["content"])) == [
         {"order": 1, "attempt": 1, "content": never, "quarantine": never},
-        {"order": 1, "attempt": 1, "content": gone, "quarantine": never},
+        {"order": 1, "attempt": 1, "content": removed, "quarantine": never},
     ]
-    await world.sent()
+    await world.mark_sent()
     await world.order(world.reinstatement(A, 2))
     assert await outcomes(world) == [{"order": 2, "attempt": 1, "content": lifted, "quarantine": lifted}]
-    await world.sent()
+    await world.mark_sent()
     await world.order(world.revocation(A, 1, attempt=4))
     assert await outcomes(world) == [{"order": 1, "attempt": 4, "content": old, "quarantine": old}]
-    await world.sent()
+    await world.mark_sent()
     await world.order(world.revocation(A, 3))
     assert [one["content"] for one in await outcomes(world)] == [Outcome.ALREADY_REMOVED]
 
 
-async def test_an_order_that_comes_again_is_answered_again(world: World) -> None:
+async def test_a_resent_order_gets_another_receipt(world: World) -> None:
     await world.submit(world.article(A))
     order = world.revocation(A)
     await world.order(order)
-    first = await world.said(ArticleRemoved)
-    await world.sent()
+    first = await world.unsent(ArticleRemoved)
+    await world.mark_sent()
     await world.order(order)
-    again = await world.said(ArticleRemoved)
+    again = await world.unsent(ArticleRemoved)
     assert [one.receipt_id for one in again] == [one.receipt_id for one in first]
-    await world.sent()
+    await world.mark_sent()
     await world.order(order.model_copy(update={"attempt": 2}))
     (second,) = await outcomes(world)
     assert (second["attempt"], second["content"]) == (2, Outcome.ALREADY_REMOVED)
 
 
-async def test_an_order_for_other_holders_is_applied_and_not_answered(world: World) -> None:
+async def test_an_order_for_other_holders_is_applied_without_a_receipt(world: World) -> None:
     await world.submit(world.article(A))
     await world.order(world.revocation(A, 1).model_copy(update={"holders": ("search",)}))
     assert await outcomes(world) == []
@@ -295,7 +295,7 @@ async def test_a_receipt_is_sent_only_with_the_removal_that_it_reports(
         patched.setattr("ingester.storage.notices.answered", fails)
         with pytest.raises(Poison):
             await world.order(world.revocation(A))
-    assert await world.said(ArticleRemoved) == []
+    assert await world.unsent(ArticleRemoved) == []
     assert (await world.state(A), await world.text(A)) == ("live", "text")
     await world.order(world.revocation(A))
     (receipt,) = await outcomes(world)
@@ -303,7 +303,7 @@ async def test_a_receipt_is_sent_only_with_the_removal_that_it_reports(
     assert await world.held(A) == set()
 
 
-async def test_of_articles_that_are_published_and_revoked_at_once_none_stays(world: World) -> None:
+async def test_of_articles_published_and_revoked_concurrently_none_remains(world: World) -> None:
     ids = [f"up:race-{n}" for n in range(200)]
     for start in range(0, 200, 10):
         some = ids[start : start + 10]
@@ -313,14 +313,14 @@ async def test_of_articles_that_are_published_and_revoked_at_once_none_stays(wor
             world.submit(*(world.article(one, source_order=2) for one in some)),
         )
     assert await world.held(*ids) == set()
-    assert await world.news() == []
+    assert await world.published() == []
     assert {await world.state(one) for one in ids} == {"revoked"}
 
 
 async def test_a_waiting_article_is_not_published_once_it_is_revoked(world: World) -> None:
     await world.submit(world.article(A), world.article(B))
     await world.order(world.revocation(A))
-    assert [one.article_id for one in await world.news()] == [B]
+    assert [one.article_id for one in await world.published()] == [B]
 
 
 async def test_a_takedown_purges_the_quarantine_and_reports_it(world: World) -> None:
@@ -334,12 +334,12 @@ async def test_a_takedown_purges_the_quarantine_and_reports_it(world: World) -> 
     assert (receipt["content"], receipt["quarantine"]) == (Outcome.NEVER_HELD, Outcome.REMOVED)
 
 
-async def test_the_age_that_counts_is_fixed_by_the_first_delivery(world: World) -> None:
+async def test_the_first_delivery_determines_the_retention_date(world: World) -> None:
     first = world.article(A, source_order=1)
     await world.submit(first)
     world.clock.advance(days=40)
     await world.submit(world.article(A, "second", source_order=2))
-    published = await world.news()
+    published = await world.published()
     assert {one.retention_date for one in published} == {first.published_at}
     assert await world.text(A) == "second"
     await world.order(world.revocation(A))
@@ -349,25 +349,25 @@ async def test_the_age_that_counts_is_fixed_by_the_first_delivery(world: World) 
 async def test_a_date_in_the_future_counts_as_received_now(world: World) -> None:
     now = world.clock.now()
     await world.submit(world.article(A, published_at=now.replace(year=2199)))
-    (published,) = await world.news()
+    (published,) = await world.published()
     assert (published.retention_date, published.published_at.year) == (now, 2199)
 
 
 @pytest.mark.parametrize("year", [1, 1850, 1970, 1999, 2000, 2007, 2026])
-async def test_an_article_of_any_date_has_its_place_and_can_be_taken_down(world: World, year: int) -> None:
+async def test_an_article_of_any_date_can_be_stored_and_taken_down(world: World, year: int) -> None:
     await world.submit(world.article(A, published_at=world.clock.now().replace(year=year, month=2, day=1)))
-    assert [one.published_at.year for one in await world.news()] == [year]
+    assert [one.published_at.year for one in await world.published()] == [year]
     await world.order(world.revocation(A))
     assert await world.held(A) == set()
 
 
-async def test_a_new_month_is_made_by_two_at_once_without_harm(world: World) -> None:
+async def test_a_new_month_can_be_created_concurrently(world: World) -> None:
     others = [World(replace(world.service, months=Months(world.db)), world.clock) for _ in range(4)]
     date = world.clock.now().replace(year=2011)
     await asyncio.gather(
         *(other.submit(world.article(f"up:{n}", published_at=date)) for n, other in enumerate(others))
     )
-    assert len(await world.news()) == 4
+    assert len(await world.published()) == 4
 
 
 async def test_an_id_of_another_provider_is_refused_as_a_submission(world: World) -> None:
@@ -375,7 +375,7 @@ async def test_an_id_of_another_provider_is_refused_as_a_submission(world: World
         await world.submit(world.article("metabase:1"))
 
 
-async def test_a_batch_of_texts_ends_with_the_one_that_reaches_its_bytes(
+async def test_a_batch_of_texts_ends_with_the_one_that_reaches_the_byte_limit(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ingester.use_cases.publishing.BATCH_BYTES_MAX", 50_000)
@@ -388,7 +388,7 @@ async def test_a_batch_of_texts_ends_with_the_one_that_reaches_its_bytes(
     assert [message is not None for message in rest] == [True]
 
 
-async def test_where_we_are_on_the_submissions_is_kept_with_the_articles(world: World) -> None:
+async def test_offsets_of_submissions_are_stored_with_the_articles(world: World) -> None:
     await world.submit(world.article(A), world.article(B))
     stored = await offsets.stored(world.db, "ingester")
     assert stored == {("article-submissions.v1", 0): world.offset}

@@ -19,7 +19,7 @@ FILL_CONTENT = """
 """
 
 
-async def test_a_sample_reads_no_table_as_a_whole(world: World) -> None:
+async def test_a_sample_does_not_scan_a_whole_table(world: World) -> None:
     await world.submit(world.article("up:1"))
     await world.db.execute(FILL)
     await world.db.execute(FILL_CONTENT)

@@ -19,7 +19,7 @@ async def read_all(simulated: Simulated) -> list[str | None]:
 
 
 @pytest.mark.parametrize("base", [0, 1])
-async def test_the_slices_of_a_feed_are_read_whole_by_the_numbers_of_the_provider(
+async def test_all_slices_of_a_feed_are_read_with_the_providers_numbering(
     world: World, clock: FakeClock, tmp_path: Path, base: int
 ) -> None:
     async with simulated_provider(
@@ -33,7 +33,7 @@ async def test_the_slices_of_a_feed_are_read_whole_by_the_numbers_of_the_provide
         assert await simulated.stored() == (await simulated.provider.truth()).published_ids
 
 
-async def test_a_wrong_base_stops_one_slice_and_the_right_one_loses_nothing(
+async def test_a_wrong_slice_base_stops_one_slice_and_loses_nothing(
     world: World, clock: FakeClock, tmp_path: Path
 ) -> None:
     async with simulated_provider(world.service, clock, tmp_path, metabase_slices=SLICES) as simulated:

@@ -41,14 +41,14 @@ async def send(
 
 async def status(http: httpx.AsyncClient, event_id: str, key: str = "upstream") -> dict[str, Any]:
     """Returns the response to the sender."""
-    answer = await http.get(f"/submissions/{event_id}", headers={"X-API-Key": key})
-    assert answer.status_code == 200, answer.text
-    assert CANARY not in answer.text
-    body: dict[str, Any] = answer.json()
+    response = await http.get(f"/submissions/{event_id}", headers={"X-API-Key": key})
+    assert response.status_code == 200, response.text
+    assert CANARY not in response.text
+    body: dict[str, Any] = response.json()
     return body
 
 
-async def test_a_record_that_nobody_has_seen_is_unknown(http: httpx.AsyncClient) -> None:
+async def test_a_record_that_was_never_received_is_unknown(http: httpx.AsyncClient) -> None:
     found = await status(http, str(uuid4()))
     assert (found["state"], found["article_id"], found["errors"]) == ("unknown", None, [])
 
@@ -59,7 +59,7 @@ async def test_a_stored_record_is_published_when_the_broker_has_it(
     event_id = await send(world, world.article(A), topic)
     found = await status(http, event_id)
     assert (found["state"], found["article_id"], found["article_state"]) == ("stored", A, "live")
-    (published,) = await world.news()
+    (published,) = await world.published()
     found = await status(http, event_id)
     assert (found["state"], found["version"]) == ("published", published.version)
 
@@ -96,7 +96,7 @@ async def test_a_record_that_is_not_stored_has_a_reason(
     }
 
 
-async def test_a_record_that_comes_again_keeps_what_it_became(
+async def test_a_redelivered_record_keeps_its_status(
     http: httpx.AsyncClient, world: World, topic: str
 ) -> None:
     event_id = await send(world, world.article(A), topic)
@@ -114,7 +114,7 @@ async def test_the_sender_of_an_article_sees_its_takedown(
     http: httpx.AsyncClient, world: World, topic: str
 ) -> None:
     event_id = await send(world, world.article(A), topic)
-    await world.news()
+    await world.published()
     await world.order(world.revocation(A, 3))
     found = await status(http, event_id)
     assert (found["state"], found["article_state"]) == ("stored", "revoked")
@@ -138,7 +138,7 @@ async def test_an_unusable_record_has_a_reason_without_its_content(
     assert found["errors"] == [{"path": "", "code": "value_invalid", "message": "title: missing"}]
 
 
-async def test_what_one_sender_sent_is_unknown_to_another(
+async def test_a_record_of_one_sender_is_unknown_to_another(
     http: httpx.AsyncClient, world: World, topic: str
 ) -> None:
     event_id = await send(world, world.article(A), topic)
@@ -161,21 +161,21 @@ async def test_two_senders_may_use_one_event_id(http: httpx.AsyncClient, world: 
     assert (await status(http, "same", "acme"))["article_id"] == "acme:a"
 
 
-async def test_a_submission_over_http_is_answered_with_the_ids_to_ask_for(http: httpx.AsyncClient) -> None:
+async def test_a_submission_over_http_returns_the_ids_for_status_queries(http: httpx.AsyncClient) -> None:
     body = {"items": [item(A), item("up:bad", title=...), item(B)]}
-    answer = (await submit(http, body)).json()
-    assert answer["accepted"] == [A, B]
-    for event_id, article_id in zip(answer["event_ids"], answer["accepted"], strict=True):
+    response = (await submit(http, body)).json()
+    assert response["accepted"] == [A, B]
+    for event_id, article_id in zip(response["event_ids"], response["accepted"], strict=True):
         found = await status(http, event_id)
         assert (found["state"], found["article_id"]) == ("stored", article_id)
-    refused = answer["event_ids"][0].rpartition("/")[0] + "/1"
+    refused = response["event_ids"][0].rpartition("/")[0] + "/1"
     found = await status(http, refused)
     assert (found["state"], found["errors"][0]["code"]) == ("refused", "missing")
 
 
 async def test_a_webhook_is_accepted_until_it_is_processed(http: httpx.AsyncClient, world: World) -> None:
-    answer = (await push(http, world, {"items": [item("partner:1"), item("partner:2", title=...)]})).json()
-    assert answer["event_ids"] == ["w1/0"]
+    response = (await push(http, world, {"items": [item("partner:1"), item("partner:2", title=...)]})).json()
+    assert response["event_ids"] == ["w1/0"]
     assert (await status(http, "w1/0", "partner"))["state"] == "accepted"
     assert (await status(http, "w1/1", "partner"))["errors"][0]["code"] == "missing"
     assert (await status(http, "w1/0"))["state"] == "unknown"
@@ -198,7 +198,7 @@ async def test_submitting_a_revoked_article_reports_that_it_is_not_stored(
     assert (pushed.status_code, pushed.json()["refused"][0]["errors"][0]["code"]) == (202, "revoked")
 
 
-async def test_what_was_refused_for_its_revocation_stays_older_than_what_comes_after_a_reinstatement(
+async def test_a_version_refused_as_revoked_stays_older_than_one_after_the_reinstatement(
     http: httpx.AsyncClient, world: World
 ) -> None:
     await world.order(world.revocation(A, 3))
@@ -210,7 +210,7 @@ async def test_what_was_refused_for_its_revocation_stays_older_than_what_comes_a
     assert await world.text(A) is not None
 
 
-async def test_a_stored_answer_of_before_has_no_event_ids(http: httpx.AsyncClient, world: World) -> None:
+async def test_an_old_stored_response_has_no_event_ids(http: httpx.AsyncClient, world: World) -> None:
     """Stored responses are kept for 90 days, so some are older than this field."""
     body = orjson.dumps(item("partner:1"))
     await push(http, world, body)

@@ -63,7 +63,7 @@ async def articles(world: World) -> Articles:
 
 def request(world: World, *held: str, **more: Any) -> SweepRequested:
     """A request to sweep articles, with these ids held."""
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "sweep_id": uuid4(),
         "data_class": "articles",
         "action": Action.DELETE,
@@ -73,7 +73,7 @@ def request(world: World, *held: str, **more: Any) -> SweepRequested:
         "requested_at": world.clock.now(),
         "requested_by": "a test",
     }
-    return SweepRequested(**(given | more))
+    return SweepRequested(**(fields | more))
 
 
 async def ids(world: World, table: str = "article") -> list[str]:
@@ -90,30 +90,30 @@ async def read(world: World, path: str) -> httpx.Response:
 
 async def test_old_documents_are_deleted_and_published_ids_stay(world: World, articles: Articles) -> None:
     assert await articles.count(request(world)) == SweepCounts(3, 3, 0, 3)
-    assert await ids(world, "article_content") == [ANCIENT, OLD, OLDER, YOUNG], "a count touches nothing"
+    assert await ids(world, "article_content") == [ANCIENT, OLD, OLDER, YOUNG], "a count changes nothing"
     assert await articles.remove(request(world), Progress()) == SweepCounts(3, 3, 0, 3)
     assert await ids(world, "article_content") == [YOUNG]
     assert await ids(world) == [ANCIENT, OLD, OLDER, YOUNG]
     months = [month.name for month in await world.service.months.all()]
-    assert months == ["article_content_2025_11"], "October went as a whole"
+    assert months == ["article_content_2025_11"], "the partition of October is dropped"
     assert await articles.remove(request(world), Progress()) == SweepCounts(0, 0, 0, 3)
 
 
 async def test_an_id_that_was_never_published_is_deleted_with_its_document(world: World) -> None:
-    until_later = world.clock.now() + timedelta(days=9)
+    later = world.clock.now() + timedelta(days=9)
     await world.submit(
-        aged(world, "up:embargoed", 120, embargoed_until=until_later),
+        aged(world, "up:embargoed", 120, embargoed_until=later),
         aged(world, "up:ended", 120, embargoed_until=world.clock.now() + timedelta(days=1)),
-        aged(world, "up:ordered", 120, embargoed_until=until_later),
+        aged(world, "up:ordered", 120, embargoed_until=later),
     )
     world.clock.advance(days=2)
 
     await notices.on_time(world.service)
     await world.order(world.revocation("up:ordered"))
     owned = Articles(world.db, world.clock, world.service.months)
-    asked = request(world)
-    assert (await owned.count(asked)).kept == 2
-    assert await owned.remove(asked, Progress()) == SweepCounts(2, 2, 0, 2)
+    sweep = request(world)
+    assert (await owned.count(sweep)).kept == 2
+    assert await owned.remove(sweep, Progress()) == SweepCounts(2, 2, 0, 2)
     assert await ids(world) == ["up:ended", "up:ordered"]
 
 
@@ -121,12 +121,12 @@ async def test_a_swept_article_is_refused_from_every_source(
     world: World, articles: Articles, script: Script
 ) -> None:
     await articles.remove(request(world), Progress())
-    await world.sent()
+    await world.mark_sent()
     before = await world.db.fetchval("SELECT version FROM article WHERE article_id = $1", OLD)
     newer = aged(world, OLD, 105, "newer", source_order=NUMBER_MAX)
     unknown = aged(world, "up:unknown", 130)
     await world.submit(newer, unknown, aged(world, YOUNG, 95, "newer", source_order=NUMBER_MAX))
-    script.answers = [articles_page(newer, unknown, aged(world, "up:fresh", 1), cursor="3")]
+    script.responses = [articles_page(newer, unknown, aged(world, "up:fresh", 1), cursor="3")]
     run = await poll_recorded(script.feed("articles", limit=4), world.service, "test")
     assert (run.received, run.too_old) == (3, 2)
     counts = await world.db.fetchval("SELECT counts ->> 'too_old' FROM job_run WHERE job LIKE 'poll:%'")
@@ -141,7 +141,7 @@ async def test_a_swept_article_is_refused_from_every_source(
     assert await world.text(YOUNG) == "newer"
 
 
-async def test_a_swept_article_under_a_new_date_stays_out_by_the_date_of_its_row(
+async def test_a_swept_article_with_a_new_date_is_refused_by_the_date_of_its_row(
     world: World, articles: Articles
 ) -> None:
     version = "SELECT version FROM article WHERE article_id = $1"
@@ -152,48 +152,48 @@ async def test_a_swept_article_under_a_new_date_stays_out_by_the_date_of_its_row
     assert await world.db.fetchval(version, OLD) == before
 
 
-async def test_a_correction_of_a_younger_article_is_no_old_article(world: World, articles: Articles) -> None:
+async def test_a_correction_of_a_recent_article_is_not_refused(world: World, articles: Articles) -> None:
     await articles.remove(request(world), Progress())
     await world.submit(aged(world, YOUNG, 300, "corrected", source_order=NUMBER_MAX))
     assert await world.text(YOUNG) == "corrected"
     assert [month.start.month for month in await world.service.months.all()] == [11]
 
 
-async def test_the_relay_publishes_nothing_that_was_swept(world: World, articles: Articles) -> None:
+async def test_the_relay_publishes_no_swept_article(world: World, articles: Articles) -> None:
     await articles.remove(request(world, OLDER), Progress())
-    assert [article.article_id for article in await world.news()] == [YOUNG]
+    assert [article.article_id for article in await world.published()] == [YOUNG]
 
 
-async def test_while_it_is_swept_nothing_old_is_published(world: World, articles: Articles) -> None:
+async def test_no_old_article_is_published_during_a_sweep(world: World, articles: Articles) -> None:
     assert articles.name == "articles"
     await sweeps.raise_floor(world.db, before(world), world.clock.now())
-    assert [article.article_id for article in await world.news()] == [YOUNG]
+    assert [article.article_id for article in await world.published()] == [YOUNG]
 
 
 async def test_a_swept_article_is_410_for_readers_and_listed_nowhere(
     world: World, articles: Articles
 ) -> None:
     await articles.remove(request(world), Progress())
-    answer = await read(world, f"/articles/{OLD}")
-    assert (answer.status_code, answer.json()["reason"]) == (410, "retention")
+    response = await read(world, f"/articles/{OLD}")
+    assert (response.status_code, response.json()["reason"]) == (410, "retention")
     listed = await read(world, "/articles")
     assert [item["article_id"] for item in listed.json()["items"]] == [YOUNG]
     assert (await read(world, "/admin/articles/stats")).json() == {"live": 1, "swept": 3}
     assert await world.held(OLD, OLDER, ANCIENT, YOUNG) == {YOUNG}
 
 
-async def test_what_is_held_is_spared_readable_and_taken_down_like_any_other(
+async def test_a_held_article_is_not_swept_stays_readable_and_can_be_taken_down(
     world: World, articles: Articles
 ) -> None:
-    asked = request(world, OLD, OLDER, ANCIENT)
-    assert await articles.remove(asked, Progress()) == SweepCounts(3, 0, 3, 0)
+    sweep = request(world, OLD, OLDER, ANCIENT)
+    assert await articles.remove(sweep, Progress()) == SweepCounts(3, 0, 3, 0)
     assert await ids(world, "article_content") == [YOUNG]
     assert await world.held(OLD, OLDER, ANCIENT) == {OLD, OLDER, ANCIENT}
     for one in (OLD, OLDER, ANCIENT):
         assert (await read(world, f"/articles/{one}")).status_code == 200
     assert len((await read(world, "/articles")).json()["items"]) == 4
     await world.order(world.revocation(OLDER))
-    (receipt,) = await world.said(ArticleRemoved)
+    (receipt,) = await world.unsent(ArticleRemoved)
     assert {one.copy_kind: one.outcome for one in receipt.removals}["content"] is Outcome.REMOVED
     assert (await read(world, f"/articles/{OLDER}")).status_code == 410
     assert await world.held(OLD, OLDER) == {OLD}
@@ -206,24 +206,22 @@ async def test_a_hold_that_has_ended_protects_nothing(world: World, articles: Ar
     assert await ids(world, "article_held") == [OLD]
 
 
-async def test_a_hold_by_date_spares_what_dates_from_its_span(world: World, articles: Articles) -> None:
+async def test_a_hold_by_date_keeps_the_articles_dated_in_its_span(world: World, articles: Articles) -> None:
     old = world.clock.now() - timedelta(days=110)
     hold = Hold(hold_id=uuid4(), dated_from=old)
     assert await articles.remove(request(world, holds=[hold]), Progress()) == SweepCounts(3, 2, 1, 2)
     assert await ids(world, "article_held") == [OLD]
 
 
-async def test_a_text_that_is_revoked_while_it_is_copied_is_held_for_nobody(
-    world: World, articles: Articles
-) -> None:
-    asked = request(world, OLDER)
+async def test_an_article_revoked_while_it_is_copied_is_not_held(world: World, articles: Articles) -> None:
+    sweep = request(world, OLDER)
     start = world.clock.now() - timedelta(days=400)
     async with world.db.transaction() as takedown:
         await takedown.execute(
             "UPDATE article SET state = 'revoked', order_no = 1 WHERE article_id = $1", OLDER
         )
         await takedown.execute("DELETE FROM article_content WHERE article_id = $1", OLDER)
-        copying = asyncio.create_task(articles._hold(start, before(world), LegalHolds.of(asked.holds)))
+        copying = asyncio.create_task(articles._hold(start, before(world), LegalHolds.of(sweep.holds)))
         await until(lambda: _waits_for_a_lock(world), what="the copy waits for the takedown")
     await copying
     assert await ids(world, "article_held") == []
@@ -248,49 +246,49 @@ async def test_a_withheld_document_that_is_held_stays_unreadable_and_is_deleted_
     assert await ids(world, "article_held") == []
 
 
-async def test_a_revocation_in_year_three_gets_its_receipt_from_the_row_that_stayed(
+async def test_a_revocation_in_year_three_gets_its_receipt_from_the_remaining_row(
     world: World, articles: Articles
 ) -> None:
     await articles.remove(request(world), Progress())
     world.clock.advance(days=800)
     await world.order(world.revocation(OLD))
-    (receipt,) = await world.said(ArticleRemoved)
+    (receipt,) = await world.unsent(ArticleRemoved)
     assert {one.outcome for one in receipt.removals if one.copy_kind == "content"} == {
         Outcome.ALREADY_REMOVED
     }
     assert await world.state(OLD) == "revoked"
     await articles.remove(request(world), Progress())
-    assert await world.state(OLD) == "revoked", "the tombstone outlives every sweep"
+    assert await world.state(OLD) == "revoked", "no sweep deletes the tombstone"
     await world.submit(aged(world, OLD, 900, "again", source_order=NUMBER_MAX))
     assert await world.text(OLD) is None
 
 
-async def test_a_sweep_that_dies_anywhere_is_finished_by_the_next(
+async def test_an_interrupted_sweep_is_finished_by_the_next_one(
     world: World, articles: Articles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sweep is interrupted after each of its steps in turn; earlier counts stay."""
+    """The sweep is interrupted after each of its steps in turn; earlier counts are kept."""
     kept: dict[str, Any] = {}
 
     async def keep(_: Transaction, notes: Any) -> None:
         kept.update(notes)
         kept["steps"] = kept.get("steps", 0) + 1
 
-    asked, deaths = request(world, OLDER), 0
+    sweep, interruptions = request(world, OLDER), 0
     for name in ("hold", "count_month", "remove", "delete_released", "delete_ids", "delete_quarantined"):
         real = getattr(sweeps, name)
 
-        async def dies(*args: Any, real: Any = real, **more: Any) -> Any:
+        async def crash(*args: Any, real: Any = real, **more: Any) -> Any:
             await real(*args, **more)
             raise RuntimeError("killed")
 
         with monkeypatch.context() as patch:
-            patch.setattr(sweeps, name, dies)
+            patch.setattr(sweeps, name, crash)
             with pytest.raises(RuntimeError):
-                await articles.remove(asked, Progress(kept, keep))
-        deaths += 1
-    tally = await articles.remove(asked, Progress(kept, keep))
-    assert deaths == 6
-    assert tally == SweepCounts(3, 2, 1, 2)
+                await articles.remove(sweep, Progress(kept, keep))
+        interruptions += 1
+    counts = await articles.remove(sweep, Progress(kept, keep))
+    assert interruptions == 6
+    assert counts == SweepCounts(3, 2, 1, 2)
     assert await ids(world, "article_held") == [OLDER]
 
 
@@ -303,7 +301,7 @@ async def test_slices_are_small_and_many(
     assert await ids(world, "article_held") == ["up:n1", "up:n2", "up:n3"]
 
 
-async def test_a_delivery_that_had_begun_before_the_retention_floor_rose_is_waited_for(
+async def test_a_sweep_waits_for_a_delivery_that_began_before_the_retention_floor_rose(
     world: World, articles: Articles
 ) -> None:
     """Its document would be stored in a deleted month."""
@@ -316,7 +314,7 @@ async def test_a_delivery_that_had_begun_before_the_retention_floor_rose_is_wait
     assert await ids(world, "article_content") == [YOUNG]
 
 
-async def test_old_records_of_the_quarantine_go_too(world: World, articles: Articles) -> None:
+async def test_old_quarantine_records_are_deleted(world: World, articles: Articles) -> None:
     for days in (10, 101):
         await world.db.execute(
             "INSERT INTO quarantine (id, source, topic, partition, kafka_offset, reason, detail, headers, set_aside_at)"
@@ -327,7 +325,7 @@ async def test_old_records_of_the_quarantine_go_too(world: World, articles: Arti
     assert await world.db.fetchval("SELECT count(*) FROM quarantine") == 1
 
 
-async def test_calls_to_providers_go_by_age(world: World) -> None:
+async def test_recorded_provider_calls_are_deleted_by_age(world: World) -> None:
     for days in (10, 101, 102):
         await world.db.execute(
             "INSERT INTO api_call (feed, endpoint, started_at, took_ms, outcome) VALUES ('f', 'e', $1, 1, 'ok')",
@@ -341,12 +339,12 @@ async def test_a_request_is_answered_by_the_service(world: World, articles: Arti
     assert articles.months is world.service.months
     await world.service.sweeper.requested(world.received([request(world)]))
     await world.service.sweeper.process_due()
-    answers = await world.db.fetch("SELECT value FROM outbox_priority WHERE type = $1", SweepCompleted.TYPE)
-    found: Sequence[SweepCompleted] = [SweepCompleted.model_validate_json(row["value"]) for row in answers]
+    replies = await world.db.fetch("SELECT value FROM outbox_priority WHERE type = $1", SweepCompleted.TYPE)
+    found: Sequence[SweepCompleted] = [SweepCompleted.model_validate_json(row["value"]) for row in replies]
     assert [(one.owner, one.removed, one.kept) for one in found] == [("ingester", 3, 3)]
 
 
-async def test_the_tables_of_articles_are_put_in_shape_while_they_are_used(
+async def test_the_tables_of_articles_are_maintained_while_they_are_used(
     world: World, articles: Articles
 ) -> None:
     for action in (Action.VACUUM, Action.REINDEX):

@@ -17,7 +17,7 @@ from services.ingester.tests.integration.world import Script, World, articles_pa
 pytestmark = pytest.mark.integration
 
 
-async def test_revocations_that_the_provider_cuts_are_all_read_before_the_feed_is_caught_up(
+async def test_all_truncated_revocations_are_read_before_the_feed_is_caught_up(
     simulated: Simulated,
 ) -> None:
     await simulated.provider.publish(40)
@@ -28,7 +28,7 @@ async def test_revocations_that_the_provider_cuts_are_all_read_before_the_feed_i
     assert await simulated.noticed() == revoked.all_ids
 
 
-async def test_articles_that_the_provider_cuts_are_all_read_before_the_feed_is_caught_up(
+async def test_all_truncated_articles_are_read_before_the_feed_is_caught_up(
     simulated: Simulated,
 ) -> None:
     await simulated.provider.set(limit_policy="clamp", max_limit=20)
@@ -38,7 +38,7 @@ async def test_articles_that_the_provider_cuts_are_all_read_before_the_feed_is_c
     assert await simulated.stored() == set(published.ids)
 
 
-async def test_a_provider_that_gives_less_than_it_once_did_does_not_pass_for_caught_up(
+async def test_a_provider_that_returns_smaller_pages_than_before_does_not_count_as_caught_up(
     simulated: Simulated,
 ) -> None:
     await simulated.provider.publish(60)
@@ -65,7 +65,7 @@ def revocations(sizes: Sequence[int]) -> list[object]:
 async def test_a_page_of_revocations_that_is_shorter_than_another_is_not_the_last_one(
     world: World, script: Script
 ) -> None:
-    script.answers = revocations((5, 2, 4))
+    script.responses = revocations((5, 2, 4))
     result = await polling.poll(script.feed(limit=10), world.service, "test")
     assert (result.caught_up, result.pages, result.noticed) == (True, 4, 11)
 
@@ -76,13 +76,13 @@ async def test_a_page_of_articles_that_is_shorter_than_another_of_the_poll_is_th
     sizes, first = (4, 4, 1), 1
     for size in sizes:
         articles = [world.article(f"metabase:{n}", source_order=n) for n in range(first, first + size)]
-        script.answers.append(articles_page(*articles, cursor=str(first + size - 1)))
+        script.responses.append(articles_page(*articles, cursor=str(first + size - 1)))
         first += size
     result = await polling.poll(script.feed("articles", limit=10), world.service, "test")
     assert (result.caught_up, result.pages, result.received) == (True, 3, 9)
 
 
-async def test_an_empty_page_moves_no_cursor_wherever_it_leads(simulated: Simulated) -> None:
+async def test_an_empty_page_moves_no_cursor_whatever_its_next_cursor(simulated: Simulated) -> None:
     await simulated.provider.set(revoked_next="top")
     await simulated.provider.publish(3)
     await simulated.provider.revoke(count=2)
@@ -92,10 +92,10 @@ async def test_an_empty_page_moves_no_cursor_wherever_it_leads(simulated: Simula
     assert (await simulated.row(REVOKED))["cursor"] == before
 
 
-async def test_a_list_without_a_cursor_is_read_and_never_complete_unless_a_person_has_stated_so(
+async def test_a_list_without_a_cursor_is_read_and_never_complete_unless_configured_as_such(
     world: World, script: Script
 ) -> None:
-    script.answers = [revoked_page("1", "2"), revoked_page("1", "2", "3")]
+    script.responses = [revoked_page("1", "2"), revoked_page("1", "2", "3")]
     result = await polling.poll(script.feed(limit=10), world.service, "test")
     assert not result.caught_up
     assert "cursor_stands_still" in str(result.error)
@@ -108,28 +108,26 @@ async def test_a_list_without_a_cursor_is_read_and_never_complete_unless_a_perso
     assert (result.caught_up, result.noticed) == (True, 1)
 
 
-async def test_a_cursor_that_gives_its_own_entry_again_has_come_to_the_end(
-    world: World, script: Script
-) -> None:
-    script.answers = [revoked_page("1", "2", cursor="c"), revoked_page("2", cursor="c")]
+async def test_a_cursor_that_returns_its_own_entry_again_is_at_the_end(world: World, script: Script) -> None:
+    script.responses = [revoked_page("1", "2", cursor="c"), revoked_page("2", cursor="c")]
     result = await polling.poll(script.feed(limit=10), world.service, "test")
     assert (result.caught_up, result.pages, result.noticed) == (True, 2, 2)
 
 
-async def test_articles_that_do_not_lead_on_are_the_last_ones_only_after_a_larger_page(
+async def test_articles_without_a_next_cursor_are_the_last_ones_only_after_a_larger_page(
     world: World, script: Script
 ) -> None:
     feed = script.feed("articles", limit=10)
-    script.answers = [articles_page(world.article("metabase:1", source_order=1))]
+    script.responses = [articles_page(world.article("metabase:1", source_order=1))]
     assert not (await polling.poll(feed, world.service, "test")).caught_up
     more = [world.article(f"metabase:{n}", source_order=n) for n in (2, 3)]
-    script.answers = [articles_page(*more, cursor="3")]
+    script.responses = [articles_page(*more, cursor="3")]
     assert (await polling.poll(feed, world.service, "test")).caught_up
-    script.answers = [articles_page(world.article("metabase:4", source_order=4))]
+    script.responses = [articles_page(world.article("metabase:4", source_order=4))]
     assert (await polling.poll(feed, world.service, "test")).caught_up
 
 
-async def test_a_limit_of_the_providers_own_is_shown_and_reported_until_it_is_over(
+async def test_the_providers_own_limit_is_shown_and_reported_until_it_ends(
     simulated: Simulated,
 ) -> None:
     await simulated.provider.publish(40)
@@ -139,25 +137,25 @@ async def test_a_limit_of_the_providers_own_is_shown_and_reported_until_it_is_ov
     row = await simulated.row(REVOKED)
     assert (row["page_requested"], row["page_max"], row["page_limit"]) == (10_000, 10, 10)
     await watch_feeds(simulated.world.service)
-    (alert,) = await simulated.world.said(AlertRaised)
+    (alert,) = await simulated.world.unsent(AlertRaised)
     assert (alert.name, alert.labels) == ("FeedPagesLimited", {"feed": REVOKED})
     assert "10,000" in alert.summary
     assert "at most 10" in alert.summary
-    asked = simulated.feeds[REVOKED]
-    source: Any = asked.source
-    lower = replace(asked, source=replace(source, feed=asked.settings.model_copy(update={"limit": 10})))
+    feed = simulated.feeds[REVOKED]
+    source: Any = feed.source
+    lower = replace(feed, source=replace(source, feed=feed.settings.model_copy(update={"limit": 10})))
     await simulated.provider.publish(10)
     await simulated.provider.revoke(count=10)
     await polling.poll(lower, simulated.world.service, "test")
     await watch_feeds(simulated.world.service)
-    assert {one.name for one in await simulated.world.said(AlertResolved)} == {"FeedPagesLimited"}
+    assert {one.name for one in await simulated.world.unsent(AlertResolved)} == {"FeedPagesLimited"}
 
 
-async def test_pages_that_are_short_by_chance_show_no_limit(world: World, script: Script) -> None:
+async def test_pages_that_are_short_by_chance_indicate_no_limit(world: World, script: Script) -> None:
     feed = script.feed(limit=10)
     world.configure(feed)
     for sizes in ((3, 1), (5, 1), (3, 2), (4, 3)):
-        script.answers = revocations(sizes)
+        script.responses = revocations(sizes)
         await polling.poll(feed, world.service, "test")
     (row,) = await feeds.all_feeds(world.db)
     assert (row["page_max"], row["page_limit"]) == (5, None)
@@ -166,7 +164,7 @@ async def test_pages_that_are_short_by_chance_show_no_limit(world: World, script
 
 
 @pytest.mark.parametrize("stated", [True, False])
-async def test_the_page_limit_is_read_from_the_rate_limits_once_a_day_if_pages_show_one(
+async def test_the_page_limit_is_read_from_the_rate_limits_once_a_day_if_pages_indicate_one(
     simulated: Simulated, *, stated: bool
 ) -> None:
     await simulated.provider.set(limit_policy="clamp", max_limit=20, page_limit_stated=stated)
@@ -181,5 +179,5 @@ async def test_the_page_limit_is_read_from_the_rate_limits_once_a_day_if_pages_s
     assert (await simulated.provider.truth()).calls["rateLimits"].total == 1
     assert (await simulated.row(ARTICLES))["page_stated"] == (20 if stated else None)
     await watch_feeds(simulated.world.service)
-    (alert,) = await simulated.world.said(AlertRaised)
+    (alert,) = await simulated.world.unsent(AlertRaised)
     assert f"rate limits state {20 if stated else 'nothing'}" in alert.summary

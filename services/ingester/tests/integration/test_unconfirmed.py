@@ -24,10 +24,10 @@ async def arrive(world: World, *orders: AnyOrder) -> None:
     await on_orders(world.received(orders), world.service)
 
 
-async def answer(world: World, *issued: AnyOrder) -> None:
+async def confirm_issued(world: World, *issued: AnyOrder) -> None:
     """Asks compliance, which has issued these orders."""
-    (doubtful,) = await unconfirmed.due(world.db, world.clock.now())
-    await on_confirmed(world.service, doubtful, world.received(issued))
+    (due,) = await unconfirmed.due(world.db, world.clock.now())
+    await on_confirmed(world.service, due, world.received(issued))
     assert await world.db.fetchval("SELECT count(*) FROM unconfirmed_order") == 0
 
 
@@ -35,7 +35,7 @@ async def incidents(world: World) -> list[Any]:
     return [row["kind"] for row in await world.db.fetch("SELECT kind FROM incident")]
 
 
-async def test_orders_that_follow_one_another_are_applied_at_once(world: World) -> None:
+async def test_consecutive_orders_are_applied_at_once(world: World) -> None:
     await world.submit(world.article(A))
     await arrive(world, world.revocation(A, 1))
     assert (await world.state(A), await world.held(A)) == ("revoked", set())
@@ -43,14 +43,14 @@ async def test_orders_that_follow_one_another_are_applied_at_once(world: World) 
     assert await world.state(A) == "live"
 
 
-async def test_a_forged_revocation_with_a_jump_withholds_is_reported_and_changes_nothing(
+async def test_a_forged_revocation_with_a_gap_withholds_is_reported_and_changes_nothing(
     world: World,
 ) -> None:
     await world.submit(world.article(A))
-    await world.news()
+    await world.published()
     await arrive(world, world.revocation(A, HIGHEST))
     assert (await world.state(A), await world.held(A)) == ("withheld", {A})
-    await answer(world)
+    await confirm_issued(world)
     assert (await world.state(A), await world.text(A)) == ("live", "text")
     assert (await incidents(world), await world.alerts()) == (["order_not_issued"], ["OrderNotIssued"])
     await arrive(world, world.revocation(A, 1))
@@ -66,33 +66,33 @@ async def test_a_forged_reinstatement_does_not_make_a_revoked_article_readable(w
     await arrive(world, forged)
     await world.submit(world.article(A, "again", source_order=NUMBER_MAX))
     assert (await world.state(A), await world.held(A)) == ("revoked", set())
-    await answer(world, revoked)
+    await confirm_issued(world, revoked)
     assert (await world.state(A), await incidents(world)) == ("revoked", ["order_not_issued"])
 
 
-async def test_an_order_behind_a_lost_one_is_applied_when_compliance_has_confirmed_both(world: World) -> None:
+async def test_an_order_after_a_lost_one_is_applied_when_compliance_has_confirmed_both(world: World) -> None:
     await world.submit(world.article(A))
     first, second = world.revocation(A, 1), world.reinstatement(A, 2)
     await arrive(world, second)
     assert (await world.state(A), await world.held(A)) == ("withheld", {A})
-    await answer(world, first, second)
+    await confirm_issued(world, first, second)
     assert (await world.state(A), await world.held(A), await incidents(world)) == ("live", set(), [])
 
 
-async def test_an_order_is_not_answered_before_it_is_confirmed(world: World) -> None:
+async def test_no_receipt_is_sent_before_an_order_is_confirmed(world: World) -> None:
     order = world.revocation(A, 5)
     await arrive(world, order)
-    assert await world.said(ArticleRemoved) == []
-    await answer(world, order)
-    assert [one.order for one in await world.said(ArticleRemoved)] == [5]
+    assert await world.unsent(ArticleRemoved) == []
+    await confirm_issued(world, order)
+    assert [one.order for one in await world.unsent(ArticleRemoved)] == [5]
 
 
-async def test_a_doubt_and_an_order_that_withholds_end_each_by_itself(world: World) -> None:
+async def test_an_unconfirmed_order_and_a_withholding_order_end_independently(world: World) -> None:
     await world.submit(world.article(A))
     withheld = world.withholding(A, 1)
     await arrive(world, withheld)
     await arrive(world, world.revocation(A, HIGHEST))
-    await answer(world, withheld)
+    await confirm_issued(world, withheld)
     assert (await world.state(A), await world.text(A)) == ("withheld", "text")
     await arrive(world, world.reinstatement(A, 2))
     assert await world.state(A) == "live"
@@ -102,12 +102,12 @@ async def test_an_id_whose_embargo_ended_while_unconfirmed_is_kept(world: World)
     await world.submit(world.article(A, embargoed_until=world.clock.now() + timedelta(hours=1)))
     await arrive(world, world.revocation(A, HIGHEST))
     world.clock.advance(hours=2)
-    await answer(world)
-    assert [one.article_id for one in await world.news()] == [A]
+    await confirm_issued(world)
+    assert [one.article_id for one in await world.published()] == [A]
     assert await world.db.fetchval("SELECT ever_published FROM article WHERE article_id = $1", A)
 
 
-async def test_an_article_whose_answer_cannot_be_read_delays_no_other(
+async def test_an_unreadable_response_about_one_article_delays_no_other(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     orders = {f"up:{n}": world.revocation(f"up:{n}", 5) for n in range(4)}
@@ -116,7 +116,7 @@ async def test_an_article_whose_answer_cannot_be_read_delays_no_other(
 
     async def issued(_: object, __: object, article_id: str) -> list[AnyOrder]:
         if article_id in {"up:0", "up:1"}:
-            raise Transient("an answer that cannot be read")
+            raise Transient("an unreadable response")
         return [orders[article_id]]
 
     monkeypatch.setattr(unconfirmed, "issued", issued)

@@ -24,15 +24,15 @@ def page_with(world: World, first: int, count: int, **not_understood: int) -> Pa
     return Page(articles, (), str(numbers[-1]), count, not_understood=counts)
 
 
-async def test_a_share_of_articles_that_is_not_understood_is_reported_with_its_fields_for_a_day(
+async def test_a_share_of_articles_with_unreadable_fields_is_reported_with_the_fields_for_a_day(
     world: World, script: Script
 ) -> None:
     feed = script.feed("articles", limit=100)
     world.configure(feed)
-    script.answers = [page_with(world, 1, 60, topics=4, tags=2), page_with(world, 61, 20)]
+    script.responses = [page_with(world, 1, 60, topics=4, tags=2), page_with(world, 61, 20)]
     await polling.poll(feed, world.service, "test")
     await watch_feeds(world.service)
-    (alert,) = await world.said(AlertRaised)
+    (alert,) = await world.unsent(AlertRaised)
     assert (alert.name, alert.labels) == ("FeedNotUnderstood", {"feed": feed.name})
     assert "in 4 of 80 articles" in alert.summary
     assert "topics (4), tags (2)" in alert.summary
@@ -40,16 +40,16 @@ async def test_a_share_of_articles_that_is_not_understood_is_reported_with_its_f
     assert counter._value.get() == 4
     world.clock.advance(hours=26)
     await watch_feeds(world.service)
-    assert {one.name for one in await world.said(AlertResolved)} == {"FeedNotUnderstood"}
+    assert {one.name for one in await world.unsent(AlertResolved)} == {"FeedNotUnderstood"}
 
 
 @pytest.mark.parametrize(("received", "odd"), [(10, 2), (80, 3)])
-async def test_odd_values_are_counted_and_reported_to_nobody(
+async def test_a_few_unreadable_values_are_counted_and_not_reported(
     world: World, script: Script, received: int, odd: int
 ) -> None:
     feed = script.feed("articles", limit=100)
     world.configure(feed)
-    script.answers = [page_with(world, 1, received, publishedDate=odd)]
+    script.responses = [page_with(world, 1, received, publishedDate=odd)]
     await polling.poll(feed, world.service, "test")
     await watch_feeds(world.service)
     assert await world.alerts() == []

@@ -19,7 +19,7 @@ from clawback_contracts.deadletter.v1 import DeadLetter
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_testing.broker import Broker, Raw
-from clawback_testing.listening import listening
+from clawback_testing.subscribers import consuming
 from clawback_testing.waiting import until
 from ingester.domain.feed import RevokedEntry
 from ingester.entrypoints.consumers import subscriptions
@@ -50,14 +50,14 @@ async def context(world: World, topics: Broker, common_settings: CommonSettings)
 async def listen(context: BusContext, world: World, broker: Broker, records: Sequence[Raw | Message]) -> None:
     """Processes these with the worker's lane of orders."""
     lane = [one for one in subscriptions(world.service) if one.topic == TOPIC]
-    async with listening(context, *lane):
+    async with consuming(context, *lane):
         await broker.send(TOPIC, records)
 
         async def handled() -> bool:
             committed = await broker.committed("ingester.orders")
             return sum(offset for offset in committed.values() if offset > 0) >= len(records)
 
-        await until(handled, what="all orders dealt with")
+        await until(handled, what="all orders are processed")
 
 
 async def test_an_unreadable_order_withholds_its_article_pages_a_person_and_does_not_block_others(
@@ -68,11 +68,11 @@ async def test_an_unreadable_order_withholds_its_article_pages_a_person_and_does
     bad = Raw.of(message(world.revocation(A))).replace(value=b'{"article_id": "up:a", "order": "many"}')
     await listen(context, world, topics, [Raw(None, A.encode()), bad, good])
     assert [await world.state(one) for one in (A, B, C)] == ["withheld", "revoked", "live"]
-    assert [one.article_id for one in await world.news()] == [C]
+    assert [one.article_id for one in await world.published()] == [C]
     assert await world.alerts() == ["UnreadableOrder"] * 2
-    for alert in await world.said(AlertRaised):
+    for alert in await world.unsent(AlertRaised):
         assert (alert.severity, alert.labels["subject"]) == ("critical", A)
-    letters: list[DeadLetter] = await world.said(DeadLetter)
+    letters: list[DeadLetter] = await world.unsent(DeadLetter)
     assert sorted(letter.reason for letter in letters) == ["null_value", "value_invalid"]
     rows = await world.db.fetch("SELECT id, subject, closed_at FROM incident")
     assert {row["id"] for row in rows} == {letter.quarantine_id for letter in letters}
@@ -86,27 +86,27 @@ async def test_the_same_unreadable_order_again_is_the_same_incident_and_pages_on
     await world.db.execute("DELETE FROM consumer_offset")
     assert await world.alerts() == ["UnreadableOrder"]
     lane = [one for one in subscriptions(world.service) if one.topic == TOPIC]
-    async with listening(context, *lane):
+    async with consuming(context, *lane):
         await topics.send(TOPIC, [message(world.revocation(B))])
 
         async def removed() -> bool:
             return await world.state(B) == "revoked"
 
-        await until(removed, what="the neighbour")
+        await until(removed, what="the other order is applied")
     assert await world.alerts() == ["UnreadableOrder"]
     assert await world.db.fetchval("SELECT count(*) FROM incident") == 1
 
 
-async def test_an_unreadable_order_on_an_unknown_article_keeps_it_back_when_it_comes(
+async def test_an_unreadable_order_on_an_unknown_article_withholds_it_when_it_arrives(
     world: World, topics: Broker, context: BusContext
 ) -> None:
     await listen(context, world, topics, [Raw(b"{", A.encode())])
     await world.submit(world.article(A))
-    assert (await world.state(A), await world.news()) == ("withheld", [])
+    assert (await world.state(A), await world.published()) == ("withheld", [])
     (incident,) = await incident_ids(world)
     await incidents.close_incident(world.service, incident, "olga", "a test message")
     assert await world.state(A) == "live"
-    assert [one.article_id for one in await world.news()] == [A]
+    assert [one.article_id for one in await world.published()] == [A]
 
 
 async def incident_ids(world: World) -> list[UUID]:
@@ -126,16 +126,16 @@ async def withheld(world: World, *ids: str) -> list[UUID]:
 
 async def test_closing_the_incident_releases_the_article_and_publishes_it(world: World) -> None:
     await world.submit(world.article(A))
-    await world.news()
+    await world.published()
     (incident,) = await withheld(world, A)
     closed = await incidents.close_incident(world.service, incident, "olga", "looked")
     assert closed is not None
     assert await world.state(A) == "live"
-    assert [one.article_id for one in await world.news()] == [A]
+    assert [one.article_id for one in await world.published()] == [A]
     assert await incidents.close_incident(world.service, incident, "olga", "again") is None
 
 
-async def test_of_two_incidents_on_one_article_the_last_one_releases_it(world: World) -> None:
+async def test_an_article_with_two_incidents_is_released_when_both_are_closed(world: World) -> None:
     await world.submit(world.article(A))
     first, second = await withheld(world, A, A)
     await incidents.close_incident(world.service, first, "olga", "looked")
@@ -144,17 +144,17 @@ async def test_of_two_incidents_on_one_article_the_last_one_releases_it(world: W
     assert await world.state(A) == "live"
 
 
-async def test_an_embargo_is_not_ended_by_closing_an_incident(world: World) -> None:
+async def test_closing_an_incident_does_not_end_an_embargo(world: World) -> None:
     await world.submit(world.article(A, embargoed_until=world.clock.now() + timedelta(hours=1)))
     (incident,) = await withheld(world, A)
     await incidents.close_incident(world.service, incident, "olga", "looked")
-    assert (await world.state(A), await world.news()) == ("embargoed", [])
+    assert (await world.state(A), await world.published()) == ("embargoed", [])
     world.clock.advance(hours=1)
     await notices.on_time(world.service)
-    assert [one.article_id for one in await world.news()] == [A]
+    assert [one.article_id for one in await world.published()] == [A]
 
 
-async def test_an_article_on_which_a_notice_waits_stays_withheld(world: World) -> None:
+async def test_an_article_with_an_open_notice_stays_withheld(world: World) -> None:
     await world.submit(world.article(A))
     async with world.db.transaction() as tx:
         poll_id = await tx.fetchval("SELECT gen_random_uuid()")
@@ -164,7 +164,7 @@ async def test_an_article_on_which_a_notice_waits_stays_withheld(world: World) -
     assert await world.state(A) == "withheld"
 
 
-async def test_a_readable_order_that_comes_after_all_revokes_what_was_withheld(world: World) -> None:
+async def test_a_later_readable_order_revokes_the_withheld_article(world: World) -> None:
     await world.submit(world.article(A))
     (incident,) = await withheld(world, A)
     await world.order(world.revocation(A))
@@ -172,7 +172,7 @@ async def test_a_readable_order_that_comes_after_all_revokes_what_was_withheld(w
     assert (await world.state(A), await world.held(A)) == ("revoked", set())
 
 
-async def test_a_reinstatement_does_not_release_what_an_unreadable_order_withheld(world: World) -> None:
+async def test_a_reinstatement_does_not_close_the_incident_of_an_unreadable_order(world: World) -> None:
     await world.submit(world.article(A))
     await withheld(world, A)
     await world.order(world.reinstatement(A))

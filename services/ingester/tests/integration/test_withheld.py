@@ -17,9 +17,9 @@ A = "up:a"
 
 
 async def outcomes(world: World) -> list[tuple[int, set[Outcome]]]:
-    found = [(one.order, {part.outcome for part in one.removals}) for one in await world.said(ArticleRemoved)]
-    await world.sent()
-    return found
+    receipts = await world.unsent(ArticleRemoved)
+    await world.mark_sent()
+    return [(one.order, {part.outcome for part in one.removals}) for one in receipts]
 
 
 async def unreadable_order(world: World, article_id: str) -> Bad:
@@ -33,7 +33,7 @@ async def unreadable_order(world: World, article_id: str) -> Bad:
 
 async def published(world: World) -> list[tuple[int, int]]:
     """Returns (version, after_order) of present publications."""
-    return [(one.version, one.after_order) for one in await world.news()]
+    return [(one.version, one.after_order) for one in await world.published()]
 
 
 async def test_a_withheld_article_is_kept_and_neither_readable_nor_published(world: World) -> None:
@@ -45,7 +45,7 @@ async def test_a_withheld_article_is_kept_and_neither_readable_nor_published(wor
     assert (await world.state(A), await world.text(A), await published(world)) == ("withheld", "newer", [])
 
 
-async def test_an_article_that_is_withheld_before_it_comes_is_stored_and_not_published(world: World) -> None:
+async def test_an_article_withheld_before_arrival_is_stored_and_not_published(world: World) -> None:
     await world.order(world.withholding(A, 1))
     await world.submit(world.article(A))
     assert (await world.state(A), await world.text(A), await published(world)) == ("withheld", "text", [])
@@ -62,19 +62,19 @@ async def test_after_a_reinstatement_it_is_published_again_as_a_newer_version(wo
     assert await outcomes(world) == [(1, {Outcome.WITHHELD}), (2, {Outcome.REINSTATED})]
 
 
-async def test_a_revocation_removes_what_was_withheld(world: World) -> None:
+async def test_a_revocation_removes_a_withheld_article(world: World) -> None:
     await world.submit(world.article(A))
     await world.order(world.withholding(A, 1))
     await outcomes(world)
     await world.order(world.revocation(A, 2))
     assert (await world.state(A), await world.held(A)) == ("revoked", set())
-    (receipt,) = await world.said(ArticleRemoved)
+    (receipt,) = await world.unsent(ArticleRemoved)
     assert receipt.removals[0].outcome is Outcome.REMOVED
     await world.order(world.reinstatement(A, 3))
     assert (await world.text(A), await published(world)) == (None, [])
 
 
-async def test_orders_of_one_batch_are_folded_along_their_chain(world: World) -> None:
+async def test_orders_in_one_batch_are_applied_in_the_order_of_their_chain(world: World) -> None:
     await world.submit(world.article(A))
     await world.order(world.reinstatement(A, 2), world.withholding(A, 1))
     assert (await world.state(A), await world.text(A)) == ("live", "text")
@@ -82,7 +82,7 @@ async def test_orders_of_one_batch_are_folded_along_their_chain(world: World) ->
     assert (await world.state(A), await world.text(A)) == ("live", None)
 
 
-async def test_a_reinstatement_does_not_release_what_an_unreadable_order_withholds(world: World) -> None:
+async def test_an_unreadable_order_still_withholds_after_a_reinstatement(world: World) -> None:
     await world.submit(world.article(A))
     await world.order(world.withholding(A, 1))
     bad = await unreadable_order(world, A)
@@ -93,7 +93,7 @@ async def test_a_reinstatement_does_not_release_what_an_unreadable_order_withhol
     assert [after_order for _, after_order in await published(world)] == [2]
 
 
-async def test_a_closed_incident_does_not_release_what_an_order_withholds(world: World) -> None:
+async def test_closing_an_incident_does_not_release_an_article_that_an_order_withholds(world: World) -> None:
     await world.submit(world.article(A))
     bad = await unreadable_order(world, A)
     await world.order(world.withholding(A, 1))

@@ -51,7 +51,7 @@ from services.ingester.tests.integration.world import CANARY, World
 pytestmark = pytest.mark.integration
 
 KEY = "key-9921-secret"
-Answer = Callable[[httpx.Request], Any]
+Handler = Callable[[httpx.Request], Any]
 
 
 def message(world: World, event: Event) -> Message:
@@ -59,10 +59,10 @@ def message(world: World, event: Event) -> Message:
 
 
 @asynccontextmanager
-async def working(settings: Settings, db: Database, answer: Answer) -> AsyncIterator[Service]:
+async def running_worker(settings: Settings, db: Database, handler: Handler) -> AsyncIterator[Service]:
     """Runs a complete worker; it is stopped after the block."""
     clock = SystemClock()
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as http:
         feeds = configured_feeds(settings, db, clock, http)
         service = assemble(settings, db, clock, PriorityOutbox(), BulkOutbox(), feeds)
         stopping = ShutdownEvent()
@@ -97,10 +97,10 @@ def settings(
 
 def page(*entries: dict[str, Any], revoked: bool = False) -> httpx.Response:
     name = "revokedArticles" if revoked else "articles"
-    return said({"status": "SUCCESS", name: list(entries)})
+    return respond({"status": "SUCCESS", name: list(entries)})
 
 
-def said(body: Any, content_type: str = "application/json") -> httpx.Response:
+def respond(body: Any, content_type: str = "application/json") -> httpx.Response:
     """Returns a response in several chunks."""
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
     return httpx.Response(200, stream=httpx.ByteStream(raw), headers={"content-type": content_type})
@@ -126,11 +126,11 @@ async def test_every_named_query_fits_the_migrated_schema(database: Database) ->
     assert await prepare_all(database, "ingester.storage") == []
 
 
-async def test_what_is_submitted_is_published_and_what_is_ordered_is_removed_and_answered(
+async def test_submissions_are_published_and_revocations_are_applied_with_receipts(
     world: World, topics: Broker, settings: Settings
 ) -> None:
     articles = [world.article(f"up:{n}", source_order=1) for n in range(50)]
-    async with working(settings, world.db, empty):
+    async with running_worker(settings, world.db, empty):
         await topics.send("article-submissions.v1", [message(world, one) for one in articles])
 
         async def published() -> bool:
@@ -140,33 +140,33 @@ async def test_what_is_submitted_is_published_and_what_is_ordered_is_removed_and
         orders = [world.revocation(f"up:{n}") for n in range(0, 50, 2)]
         await topics.send("revocations.v1", [message(world, one) for one in orders])
 
-        async def answered() -> bool:
+        async def receipts_sent() -> bool:
             return len(await topics.events("removal-receipts.v1", ArticleRemoved)) == 25
 
-        await until(answered, what="all answered")
-    said = await topics.events("articles.v1", ArticlePublished)
-    assert {one.article_id for one in said} == {one.article_id for one in articles}
+        await until(receipts_sent, what="all receipts are sent")
+    found = await topics.events("articles.v1", ArticlePublished)
+    assert {one.article_id for one in found} == {one.article_id for one in articles}
     assert await world.held(*(one.article_id for one in articles)) == {f"up:{n}" for n in range(1, 50, 2)}
-    lies = await world.db.fetch("SELECT partition, kafka_offset FROM outbox_bulk")
-    assert {(row["partition"], row["kafka_offset"]) for row in lies} == {
+    sent = await world.db.fetch("SELECT partition, kafka_offset FROM outbox_bulk")
+    assert {(row["partition"], row["kafka_offset"]) for row in sent} == {
         (record.partition, record.offset) for record in await topics.read("articles.v1")
     }
 
 
-async def test_orders_that_their_topic_no_longer_has_are_read_from_compliance_before_anything_is_published(
+async def test_orders_expired_from_their_topic_are_read_from_compliance_before_anything_is_published(
     world: World, topics: Broker, settings: Settings, compliance: Compliance
 ) -> None:
     compliance.orders.append(world.revocation("up:1"))
     await topics.send("revocations.v1", [message(world, order) for order in compliance.orders])
     await topics.delete_records("revocations.v1")
-    async with working(settings, world.db, empty):
+    async with running_worker(settings, world.db, empty):
         both = [world.article("up:1", source_order=1), world.article("up:2", source_order=1)]
         await topics.send("article-submissions.v1", [message(world, one) for one in both])
 
         async def published() -> bool:
             return len(await topics.events("articles.v1", ArticlePublished)) > 0
 
-        await until(published, what="the other one")
+        await until(published, what="the other is published")
     assert [one.article_id for one in await topics.events("articles.v1", ArticlePublished)] == ["up:2"]
     assert await world.state("up:1") == "revoked"
 
@@ -176,14 +176,14 @@ async def test_the_first_start_reads_all_revocations_before_anything_is_publishe
 ) -> None:
     gate = asyncio.Event()
 
-    async def answer(request: httpx.Request) -> httpx.Response:
+    async def handler(request: httpx.Request) -> httpx.Response:
         if "revoked" not in request.url.path:
             first = request.url.params["sequence_id"] == "0"
             return page(*(entry(n) for n in range(1, 6))) if first else page()
         await gate.wait()
         return page({"sequenceId": "1", "id": "3"}, revoked=True)
 
-    async with working(settings, world.db, answer):
+    async with running_worker(settings, world.db, handler):
 
         async def stored() -> bool:
             return bool(await world.db.fetchval("SELECT count(*) = 5 FROM article"))
@@ -196,27 +196,27 @@ async def test_the_first_start_reads_all_revocations_before_anything_is_publishe
         async def published() -> bool:
             return len(await topics.read("articles.v1")) >= 4
 
-        await until(published, what="the others")
+        await until(published, what="the others are published")
         (notice,) = await topics.events("revocation-notices.v1", RevocationNoticed)
         assert notice.article_id == "metabase:3"
-    said = {one.article_id for one in await topics.events("articles.v1", ArticlePublished)}
-    assert said == {f"metabase:{n}" for n in (1, 2, 4, 5)}
+    found = {one.article_id for one in await topics.events("articles.v1", ArticlePublished)}
+    assert found == {f"metabase:{n}" for n in (1, 2, 4, 5)}
 
 
-async def test_no_key_and_no_content_stand_in_records_logs_or_dead_letters(
+async def test_records_logs_and_dead_letters_contain_no_key_and_no_content(
     world: World, topics: Broker, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logging("ingester", "debug", "json")
     calls = 0
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def handler(request: httpx.Request) -> httpx.Response:
         nonlocal calls
         calls += 1
         assert request.url.params["key"] == KEY
         if calls == 3:
-            return said(f"<html>{CANARY} {KEY}</html>".encode(), "text/html")
+            return respond(f"<html>{CANARY} {KEY}</html>".encode(), "text/html")
         if calls == 4:
-            return said({"status": "FAILURE", "messageCode": "9999", "userMessage": KEY})
+            return respond({"status": "FAILURE", "messageCode": "9999", "userMessage": KEY})
         if calls == 5:
             raise httpx.ConnectError(f"{request.url} {CANARY}")
         if "revoked" in request.url.path:
@@ -232,25 +232,25 @@ async def test_no_key_and_no_content_stand_in_records_logs_or_dead_letters(
         good.replace(value=CANARY.encode()),
         good.replace(key=CANARY.encode()),
     ]
-    async with working(settings, world.db, answer):
+    async with running_worker(settings, world.db, handler):
         await topics.send("article-submissions.v1", garbage)
 
         async def done() -> bool:
-            told = len(await topics.events("ingester.dlq.v1", DeadLetter))
-            return calls > 12 and told >= 3 and len(await topics.read("articles.v1")) >= 2
+            letters = len(await topics.events("ingester.dlq.v1", DeadLetter))
+            return calls > 12 and letters >= 3 and len(await topics.read("articles.v1")) >= 2
 
-        await until(done, what="it all happened", deadline_s=30)
+        await until(done, what="everything has happened", deadline_s=30)
     logged = capsys.readouterr().err
     assert "listening" in logged
     outcomes = {row["outcome"] for row in await world.db.fetch("SELECT outcome FROM api_call")}
     assert {"ok", "html", "transient", "unreachable"} <= outcomes
-    told: list[str] = [logged]
+    texts: list[str] = [logged]
     for table in ("api_call", "feed", "feed_poll", "job_run", "incident", "outbox_priority", "notice"):
         sql = "SELECT coalesce(string_agg(t::text, ' '), '') FROM api_call AS t"
-        told.append(await world.db.fetchval(sql.replace("api_call", table)))
+        texts.append(await world.db.fetchval(sql.replace("api_call", table)))
     for topic in ("ingester.dlq.v1", "alerts.v1", "revocation-notices.v1", "removal-receipts.v1"):
-        told += [repr(record) for record in await topics.read(topic)]
-    for text in told:
+        texts += [repr(record) for record in await topics.read(topic)]
+    for text in texts:
         assert KEY not in text
         assert CANARY not in text
 
@@ -262,7 +262,7 @@ async def test_a_row_that_cannot_be_sent_is_an_incident_and_an_alert(world: Worl
     assert await world.db.fetchval("SELECT count(*) FROM incident WHERE kind = 'unsendable_row'") == 1
 
 
-async def test_a_worker_measures_what_it_holds(world: World) -> None:
+async def test_a_worker_exports_the_number_of_its_articles(world: World) -> None:
     await world.submit(world.article("up:1"))
     await measure(world.service)
     assert metrics.ARTICLES.labels("live")._value.get() == 1
@@ -271,10 +271,10 @@ async def test_a_worker_measures_what_it_holds(world: World) -> None:
 async def test_a_published_article_is_the_stored_one_and_matches_the_contract(world: World) -> None:
     article = world.article("up:1", tags=("a",), extra={"x": [1, None]}, source_order=4)
     await world.submit(article)
-    (published,) = await world.news()
-    given = orjson.loads(article.model_dump_json(exclude={"source_order"}))
-    given["word_count"] = len((article.body or "").split())
-    assert orjson.loads(published.model_dump_json(include=set(given))) == given
+    (published,) = await world.published()
+    expected = orjson.loads(article.model_dump_json(exclude={"source_order"}))
+    expected["word_count"] = len((article.body or "").split())
+    assert orjson.loads(published.model_dump_json(include=set(expected))) == expected
     assert (published.version, published.after_order, published.source_order) == (world.number, 0, 4)
 
 
@@ -316,7 +316,7 @@ async def test_nothing_is_published_before_the_orders_of_all_partitions_are_appl
         async with world.db.transaction() as tx:
             await offsets.move(tx, "ingester", {("revocations.v1", one): ends[one] for one in partitions})
 
-    await applied([first])  # as one of two replicas has
+    await applied([first])  # as one of two replicas has done
     with pytest.raises(Transient):
         await may_publish(replace(world.service, orders_applied=gate.check))
     await applied(others)
@@ -324,7 +324,7 @@ async def test_nothing_is_published_before_the_orders_of_all_partitions_are_appl
 
 
 @pytest.mark.parametrize("grown", [0, 9])
-async def test_what_a_lost_log_held_is_published_again(
+async def test_articles_of_a_lost_log_are_published_again(
     world: World, broker: Broker, common_settings: CommonSettings, grown: int
 ) -> None:
     settings = world.service.settings.model_copy(update=dict(common_settings))
@@ -337,16 +337,16 @@ async def test_what_a_lost_log_held_is_published_again(
         "UPDATE outbox_bulk SET sent_at = $1, partition = 0, kafka_offset = 2", world.clock.now()
     )
     await publish_lost_again(service, topic)
-    assert await world.news() == []
+    assert await world.published() == []
     await broker.recreate(topic)
     await broker.send(topic, [Raw(b"{}")] * grown)
     await publish_lost_again(service, topic)
-    assert [one.article_id for one in await world.news()] == ["up:1", "up:3"]
+    assert [one.article_id for one in await world.published()] == ["up:1", "up:3"]
     await publish_lost_again(service, topic)
-    assert await world.news() == []
+    assert await world.published() == []
 
 
-async def test_what_the_topic_has_deleted_by_age_is_not_published_again(
+async def test_articles_that_the_topic_deleted_by_age_are_not_published_again(
     world: World, broker: Broker, common_settings: CommonSettings
 ) -> None:
     service = replace(world.service, settings=world.service.settings.model_copy(update=dict(common_settings)))
@@ -356,10 +356,10 @@ async def test_what_the_topic_has_deleted_by_age_is_not_published_again(
         "UPDATE outbox_bulk SET sent_at = $1, partition = 0, kafka_offset = 2", world.ago(hours=6, minutes=1)
     )
     await publish_lost_again(service, topic)
-    assert await world.news() == []
+    assert await world.published() == []
 
 
-async def test_receipts_that_a_lost_log_held_are_sent_again(world: World) -> None:
+async def test_receipts_of_a_lost_log_are_sent_again(world: World) -> None:
     await world.submit(world.article("up:1"))
     await world.order(world.revocation("up:1"))
     now, kept, topic, first = world.clock.now(), timedelta(hours=6), "removal-receipts.v1", uuid4()

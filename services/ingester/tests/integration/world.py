@@ -27,7 +27,7 @@ from ingester.use_cases.service import Service
 
 ORIGIN = Origin("http://provider.example/", "k")
 CANARY = "zq-canary-7719"
-"""It is in every text; anywhere else it is a leak."""
+"""Part of every text; its presence anywhere else is a leak."""
 
 
 @dataclass(slots=True)
@@ -40,14 +40,14 @@ class World(ServiceWorld[Service]):
 
     def article(self, article_id: str, text: str = "text", **more: Any) -> ArticleSubmitted:
         """Returns an article that its source published yesterday."""
-        given: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "article_id": article_id,
             "published_at": self.clock.now() - timedelta(days=1),
             "title": f"{text} {CANARY}",
             "body": CANARY,
             "source": Source(key="s"),
         }
-        return ArticleSubmitted(**(given | more))
+        return ArticleSubmitted(**(fields | more))
 
     async def submit(self, *articles: ArticleSubmitted) -> None:
         """Delivers articles on the submission topic, in one batch."""
@@ -57,7 +57,7 @@ class World(ServiceWorld[Service]):
         """Delivers orders that compliance has confirmed, in one batch."""
         await on_orders(self.received(orders), self.service, confirmed=True)
 
-    async def news(self) -> list[ArticlePublished]:
+    async def published(self) -> list[ArticlePublished]:
         """Returns the messages of the waiting references; they then count as sent."""
         rows: list[Waiting] = await self.db.fetch(
             "SELECT * FROM outbox_bulk WHERE sent_at IS NULL ORDER BY id"
@@ -81,7 +81,7 @@ class World(ServiceWorld[Service]):
         return None if document is None else str(orjson.loads(document)["title"]).split()[0]
 
     async def held(self, *article_ids: str) -> set[str]:
-        """Returns the answer about holdings."""
+        """Returns the ids that are held."""
         answer = await answered(self.db, contents.held, HoldingsQuestion(article_ids=article_ids))
         return {one for one, holding in answer.items.items() if holding is Holding.HELD}
 
@@ -90,7 +90,7 @@ class World(ServiceWorld[Service]):
 class Script:
     """A provider with scripted responses, one page or error per call, and then empty pages."""
 
-    answers: list[Any] = field(default_factory=list)
+    responses: list[Any] = field(default_factory=list)
     cursors: list[str] = field(default_factory=list)
     polls: list[UUID] = field(default_factory=list)
 
@@ -102,14 +102,14 @@ class Script:
     async def articles(self, cursor: str = "0", limit: int = 500, part: Slice | None = None) -> Page:
         """Returns a page of articles."""
         assert (limit > 0, part) == (True, None)
-        answer = await self._next(cursor)
-        return answer or Page((), (), None, 0)
+        response = await self._next(cursor)
+        return response or Page((), (), None, 0)
 
     async def revoked(self, cursor: str = "0", limit: int = 10_000) -> RevokedPage:
         """Returns a page of revocations."""
         assert limit > 0
-        answer = await self._next(cursor)
-        return answer or RevokedPage((), (), None, 0)
+        response = await self._next(cursor)
+        return response or RevokedPage((), (), None, 0)
 
     async def newest(self, part: Slice | None = None) -> Page:
         """Returns a page with the newest article."""
@@ -121,12 +121,12 @@ class Script:
 
     async def _next(self, cursor: str) -> Any:
         self.cursors.append(cursor)
-        answer = self.answers.pop(0) if self.answers else None
-        if callable(answer):
-            answer = await answer()
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        response = self.responses.pop(0) if self.responses else None
+        if callable(response):
+            response = await response()
+        if isinstance(response, Exception):
+            raise response
+        return response
 
     def feed(self, kind: FeedKind = "revoked", *, name: str | None = None, limit: int = 3) -> Feed:
         """Returns a feed of this provider."""

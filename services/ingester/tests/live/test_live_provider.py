@@ -43,7 +43,7 @@ TIMES = {"revokedDate", "revokedAt", "revoked_at", "revocationDate", "date", "ti
 
 
 @dataclass
-class Heard:
+class Received:
     """A response as received, by the requested path."""
 
     endpoint: str
@@ -53,12 +53,12 @@ class Heard:
     answer: Answer | None
 
 
-class Listening(httpx.AsyncBaseTransport):
+class RecordingTransport(httpx.AsyncBaseTransport):
     """Passes everything on, and records the responses."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self._inner = inner
-        self.heard: list[Heard] = []
+        self.received: list[Received] = []
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -73,7 +73,7 @@ class Listening(httpx.AsyncBaseTransport):
             answer = None
         endpoint = request.url.path.rpartition("/")[2]
         zipped = "content-encoding" in response.headers
-        self.heard.append(Heard(endpoint, response.status_code, content_type, zipped, answer))
+        self.received.append(Received(endpoint, response.status_code, content_type, zipped, answer))
         return httpx.Response(response.status_code, headers=response.headers, stream=httpx.ByteStream(raw))
 
     @override
@@ -99,14 +99,14 @@ class Pauses:
 
 async def ask(url: str, key: str, transport: httpx.AsyncBaseTransport, pause_s: float) -> list[str]:
     """Calls each endpoint once, and returns the results: sentences with names, numbers and times only."""
-    listening = Listening(transport)
+    recording = RecordingTransport(transport)
     calls: list[ApiCall] = []
     clock = SystemClock()
 
     async def record(call: ApiCall) -> None:
         calls.append(call)
 
-    async with httpx.AsyncClient(transport=listening) as http:
+    async with httpx.AsyncClient(transport=recording) as http:
         client = MetabaseClient(
             url,
             key,
@@ -123,11 +123,11 @@ async def ask(url: str, key: str, transport: httpx.AsyncBaseTransport, pause_s: 
             "searchArticles": lambda: client.search('language:"English"', limit=1),
             "rateLimits": client.rate_limits,
         }
-        told = [f"{name}: {await _outcome(question)}." for name, question in questions.items()]
-        told += _on_transport(listening.heard)
-        for heard in listening.heard:
-            told += _on_answer(heard, client.revoked_cursor_name)
-    return told
+        found = [f"{name}: {await _outcome(question)}." for name, question in questions.items()]
+        found += _on_transport(recording.received)
+        for one in recording.received:
+            found += _on_answer(one, client.revoked_cursor_name)
+    return found
 
 
 async def _outcome(question: Callable[[], Awaitable[object]]) -> str:
@@ -135,56 +135,54 @@ async def _outcome(question: Callable[[], Awaitable[object]]) -> str:
         await question()
     except ClawbackError as error:
         return str(error)
-    return "answered, and we can read it"
+    return "the response is readable"
 
 
-def _on_transport(all_heard: list[Heard]) -> list[str]:
-    told = [f"The content types are {sorted({str(heard.content_type) for heard in all_heard})}."]
-    told.append(f"Gzip was used in {sum(heard.zipped for heard in all_heard)} of {len(all_heard)} answers.")
-    statuses = {
-        heard.status for heard in all_heard if heard.answer and heard.answer.head.get("status") == "FAILURE"
-    }
-    return [*told, f"A FAILURE came with HTTP status {sorted(statuses)}."] if statuses else told
+def _on_transport(responses: list[Received]) -> list[str]:
+    found = [f"The content types are {sorted({str(one.content_type) for one in responses})}."]
+    found.append(f"Gzip was used in {sum(one.zipped for one in responses)} of {len(responses)} responses.")
+    statuses = {one.status for one in responses if one.answer and one.answer.head.get("status") == "FAILURE"}
+    return [*found, f"A FAILURE came with HTTP status {sorted(statuses)}."] if statuses else found
 
 
-def _on_answer(heard: Heard, cursor_name: str) -> list[str]:
-    if heard.answer is None or heard.answer.head.get("status") != "SUCCESS":
+def _on_answer(one: Received, cursor_name: str) -> list[str]:
+    if one.answer is None or one.answer.head.get("status") != "SUCCESS":
         return []
-    match heard.endpoint:
+    match one.endpoint:
         case "revokedArticles":
-            return _on_revoked(heard.answer, cursor_name)
+            return _on_revoked(one.answer, cursor_name)
         case "articles":
-            return _on_article(heard.answer)
+            return _on_article(one.answer)
         case "searchArticles":
-            return [f"The search says totalResults: {'totalResults' in heard.answer.names}."]
+            return [f"The search says totalResults: {'totalResults' in one.answer.names}."]
         case _:
             return []
 
 
 def _on_revoked(answer: Answer, cursor_name: str) -> list[str]:
-    told = [f"The cursor of revocations goes by the name of {cursor_name}."]
-    told.append(f"Beside the messages, a page of revocations holds {_others(answer)}.")
+    found = [f"The cursor of revocations is named {cursor_name}."]
+    found.append(f"Besides the messages, a page of revocations holds {_others(answer)}.")
     entry = _first(answer)
     if not entry:
-        return [*told, "No revocation was on the page, so its fields stay unknown."]
-    told.append(f"An entry of revocations has the fields {sorted(entry)}.")
-    told.append(f"It carries the time of the revocation: {bool(TIMES & entry.keys())}.")
-    return told
+        return [*found, "No revocation was on the page, so its fields stay unknown."]
+    found.append(f"An entry of revocations has the fields {sorted(entry)}.")
+    found.append(f"It carries the time of the revocation: {bool(TIMES & entry.keys())}.")
+    return found
 
 
 def _on_article(answer: Answer) -> list[str]:
     entry = _first(answer)
     harvested = instant(str(entry.get("harvestDate", "")))
-    told = [f"An article has the fields {sorted(entry)}."]
-    told.append(
+    found = [f"An article has the fields {sorted(entry)}."]
+    found.append(
         f"Of those that were always missing, it has {[name for name in USUALLY_MISSING if name in entry]}."
     )
     source = entry.get("source")
-    told.append(f"The source has an id: {isinstance(source, dict) and 'id' in source}.")
+    found.append(f"The source has an id: {isinstance(source, dict) and 'id' in source}.")
     if harvested is not None:
         hours = (datetime.now(UTC) - harvested).total_seconds() / 3600
-        told.append(f"The oldest article that sequence_id=0 gives was harvested {hours:.0f} h ago.")
-    return told
+        found.append(f"The oldest article that sequence_id=0 gives was harvested {hours:.0f} h ago.")
+    return found
 
 
 def _others(answer: Answer) -> list[str]:
@@ -200,13 +198,15 @@ def _first(answer: Answer) -> dict[str, object]:
 
 
 @pytest.mark.live
-async def test_the_real_provider_settles_what_is_uncertain() -> None:
+async def test_the_real_provider_confirms_uncertain_facts() -> None:
     url, key = os.environ.get("METABASE_URL"), os.environ.get("METABASE_API_KEY")
     if not url or not key:
-        pytest.skip("the real provider was not asked: METABASE_URL and METABASE_API_KEY are not set")
-    told = await ask(url, key, httpx.AsyncHTTPTransport(), float(os.environ.get("METABASE_PAUSE_S", PAUSE_S)))
-    print("", *told, "Not settled: whether slices and revocations share the pause.", sep="\n")  # noqa: T201 - its purpose
-    assert any("we can read it" in line for line in told)
+        pytest.skip("the real provider was not called: METABASE_URL and METABASE_API_KEY are not set")
+    found = await ask(
+        url, key, httpx.AsyncHTTPTransport(), float(os.environ.get("METABASE_PAUSE_S", PAUSE_S))
+    )
+    print("", *found, "Not settled: whether slices and revocations share the pause.", sep="\n")  # noqa: T201 - its purpose
+    assert any("is readable" in line for line in found)
 
 
 async def test_the_questions_to_the_provider_work_on_the_simulator() -> None:
@@ -216,11 +216,11 @@ async def test_the_questions_to_the_provider_work_on_the_simulator() -> None:
         canaries = (await control.truth(canaries=True)).canaries or {}
         await control.revoke(count=1, timestamp=True)
         await control.set(revoked_shape="articles", revoked_cursor_name="sequenceId", revoked_next="both")
-        told = "\n".join(await ask("http://sim", "k-secret", transport, 0))
-    assert told.count("answered, and we can read it") == 4
-    assert "goes by the name of sequenceId" in told
-    assert "holds ['articles', " in told
-    assert "carries the time of the revocation: True" in told
-    assert "was harvested 0 h ago" in told
-    assert "k-secret" not in told
-    assert not any(token in told for one in canaries.values() for token in one[1].values())
+        found = "\n".join(await ask("http://sim", "k-secret", transport, 0))
+    assert found.count("the response is readable") == 4
+    assert "is named sequenceId" in found
+    assert "holds ['articles', " in found
+    assert "carries the time of the revocation: True" in found
+    assert "was harvested 0 h ago" in found
+    assert "k-secret" not in found
+    assert not any(token in found for one in canaries.values() for token in one[1].values())

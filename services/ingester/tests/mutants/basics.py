@@ -7,7 +7,7 @@ INGESTER_TESTS = "services/ingester/tests"
 RULES = f"{INGESTER_TESTS}/integration/test_rules.py"
 NOTICES = f"{INGESTER_TESTS}/integration/test_notices.py"
 POLLS = f"{INGESTER_TESTS}/integration/test_polls.py"
-DOORS = f"{INGESTER_TESTS}/integration/test_http_api.py"
+API = f"{INGESTER_TESTS}/integration/test_http_api.py"
 LOST = at(
     "tests/resilience/test_node_loss.py",
     "test_a_lost_node_is_replaced_within_30_seconds_and_changes_nothing_when_it_is_back",
@@ -28,7 +28,7 @@ MUTANTS = (
         at(
             RULES,
             "test_a_revoked_article_is_removed_and_never_stored_again",
-            "test_any_sequence_of_versions_and_orders_ends_by_the_rules",
+            "test_any_sequence_of_versions_and_orders_follows_the_rules",
         ),
     ),
     Mutant(
@@ -48,7 +48,7 @@ MUTANTS = (
                 "    rows = fold_all(heads, (one.value for one in batch), confirmed=confirmed)\n",
             ),
         ),
-        at(RULES, "test_an_article_revoked_before_it_came_is_not_stored_when_it_comes"),
+        at(RULES, "test_an_article_revoked_before_it_arrives_is_not_stored"),
     ),
     Mutant(
         "content removed before its row is locked",
@@ -65,7 +65,7 @@ MUTANTS = (
                 "removed = early",
             ),
         ),
-        at(RULES, "test_of_articles_that_are_published_and_revoked_at_once_none_stays"),
+        at(RULES, "test_of_articles_published_and_revoked_concurrently_none_remains"),
     ),
     Mutant(
         "old text after a reinstatement accepted",
@@ -76,7 +76,7 @@ MUTANTS = (
                 "(SELECT a.source_order IS NULL OR a.order_no > 0\n",
             ),
         ),
-        at(RULES, "test_after_a_reinstatement_an_old_text_stays_out_and_a_newer_one_comes_in"),
+        at(RULES, "test_after_a_reinstatement_an_old_text_is_refused_and_a_newer_one_is_stored"),
     ),
     Mutant(
         "notice forgotten after it was sent once",
@@ -98,7 +98,7 @@ MUTANTS = (
                 "UPDATE feed SET cursor = NULL, state = $2, state_reason = $3,",
             ),
         ),
-        at(POLLS, "test_a_failing_provider_moves_no_cursor_and_is_never_nothing_to_do"),
+        at(POLLS, "test_a_failing_provider_moves_no_cursor_and_is_never_reported_as_an_empty_result"),
     ),
     Mutant(
         "cursor moved before its page is stored",
@@ -143,7 +143,7 @@ MUTANTS = (
                 "AND article_id = a.article_id AND a.state <> 'revoked' OFFSET 0\n",
             ),
         ),
-        at(DOORS, "test_holdings_are_answered_from_the_content_and_not_from_the_guard"),
+        at(API, "test_holdings_are_read_from_the_content_and_not_from_the_identity_row"),
     ),
     Mutant(
         "a page of a feed that a former holder of its lease stores",
@@ -206,7 +206,7 @@ MUTANTS = (
         ),
         at(
             "services/ingester/tests/integration/test_notices.py",
-            "test_an_order_on_another_article_that_cites_its_id_answers_no_notice",
+            "test_an_order_on_another_article_closes_no_notice_even_if_it_cites_one",
         ),
     ),
     Mutant(
@@ -224,7 +224,7 @@ MUTANTS = (
         ),
         at(
             "services/ingester/tests/unit/test_webhooks.py",
-            "test_a_body_is_hashed_once_a_secret_however_many_signatures_are_sent",
+            "test_a_body_is_hashed_once_per_secret_however_many_signatures_are_sent",
         ),
     ),
     Mutant(
@@ -238,7 +238,7 @@ MUTANTS = (
         ),
         at(
             "services/ingester/tests/integration/test_notices.py",
-            "test_an_order_that_only_withholds_the_article_answers_no_notice",
+            "test_an_order_that_only_withholds_the_article_closes_no_notice",
         ),
     ),
     Mutant(
@@ -252,7 +252,7 @@ MUTANTS = (
         ),
         at(
             "services/ingester/tests/integration/test_http_api.py",
-            "test_what_is_older_than_the_retention_floor_is_answered_as_refused",
+            "test_an_article_older_than_the_retention_floor_is_returned_as_refused",
         ),
     ),
 )

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Change, Mutant, at
 
 INGESTER = "services/ingester/src/ingester"
-SUBMISSIONS = "services/ingester/tests/integration/test_submission_lane.py"
+SUBMISSIONS = "services/ingester/tests/integration/test_submission_quarantine.py"
 COMMON = "libs/common/src/clawback_common"
 COMMON_TESTS = "libs/common/tests/integration"
 LANES = f"{COMMON_TESTS}/test_bus_lanes.py"
@@ -18,7 +18,7 @@ MUTANTS = (
                 "return foreign",
             ),
         ),
-        at(SUBMISSIONS, "test_nothing_is_kept_of_a_submission_about_an_article_that_is_revoked"),
+        at(SUBMISSIONS, "test_no_content_is_kept_of_a_submission_about_a_revoked_article"),
     ),
     Mutant(
         "bytes of a foreign article kept in quarantine",
@@ -29,7 +29,7 @@ MUTANTS = (
                 "return await articles.revoked(tx, article_ids)",
             ),
         ),
-        at(SUBMISSIONS, "test_nothing_is_kept_of_a_submission_about_an_article_of_another_provider"),
+        at(SUBMISSIONS, "test_no_content_is_kept_of_a_submission_about_an_article_of_another_provider"),
     ),
     Mutant(
         "own offsets go back on a retry",

@@ -15,7 +15,7 @@ MUTANTS = (
                 "    return source in topics\n",
             ),
         ),
-        at(STATUS, "test_what_one_sender_sent_is_unknown_to_another"),
+        at(STATUS, "test_a_record_of_one_sender_is_unknown_to_another"),
     ),
     Mutant(
         "an unknown field lost in silence",

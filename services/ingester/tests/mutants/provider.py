@@ -8,7 +8,7 @@ INTEGRATION = "services/ingester/tests/integration"
 SLICES = f"{INTEGRATION}/test_slices.py"
 PAGES = f"{INGESTER}/domain/pages.py"
 TRUNCATED = f"{INTEGRATION}/test_truncated_pages.py"
-PACE = f"{INTEGRATION}/test_pace.py"
+PACE = f"{INTEGRATION}/test_rate_limit.py"
 GAPS = f"{INTEGRATION}/test_gaps.py"
 CURSOR = f"{INTEGRATION}/test_cursor.py"
 REVOKED = "services/ingester/tests/unit/feeds/test_revoked_page.py"
@@ -36,12 +36,12 @@ MUTANTS = (
                 "name_of_slice(listed.name, number - first, slices)",
             ),
         ),
-        at(SLICES, "test_a_wrong_base_stops_one_slice_and_the_right_one_loses_nothing"),
+        at(SLICES, "test_a_wrong_slice_base_stops_one_slice_and_loses_nothing"),
     ),
     Mutant(
         "a page of revocations that is shorter than asked for is the last one",
         (Change(PAGES, "    if not count:\n", "    if count < sizes.asked:\n"),),
-        at(TRUNCATED, "test_revocations_that_the_provider_cuts_are_all_read_before_the_feed_is_caught_up"),
+        at(TRUNCATED, "test_all_truncated_revocations_are_read_before_the_feed_is_caught_up"),
     ),
     Mutant(
         "a page of revocations that is shorter than another is the last one",
@@ -57,7 +57,7 @@ MUTANTS = (
                 "    if not count or count < sizes.asked:\n",
             ),
         ),
-        at(TRUNCATED, "test_articles_that_the_provider_cuts_are_all_read_before_the_feed_is_caught_up"),
+        at(TRUNCATED, "test_all_truncated_articles_are_read_before_the_feed_is_caught_up"),
     ),
     Mutant(
         "a page of articles is the last one by what the provider once gave",
@@ -68,7 +68,7 @@ MUTANTS = (
                 "    if not count or count < sizes.largest_ever:\n",
             ),
         ),
-        at(TRUNCATED, "test_a_provider_that_gives_less_than_it_once_did_does_not_pass_for_caught_up"),
+        at(TRUNCATED, "test_a_provider_that_returns_smaller_pages_than_before_does_not_count_as_caught_up"),
     ),
     Mutant(
         "a list without a cursor is believed to be whole",
@@ -79,9 +79,7 @@ MUTANTS = (
                 "    if count < sizes.asked:\n",
             ),
         ),
-        at(
-            TRUNCATED, "test_a_list_without_a_cursor_is_read_and_never_complete_unless_a_person_has_stated_so"
-        ),
+        at(TRUNCATED, "test_a_list_without_a_cursor_is_read_and_never_complete_unless_configured_as_such"),
     ),
     Mutant(
         "a list is complete as of its first page",
@@ -94,7 +92,7 @@ MUTANTS = (
         ),
         at(
             TRUNCATED,
-            "test_a_list_without_a_cursor_is_read_and_never_complete_unless_a_person_has_stated_so",
+            "test_a_list_without_a_cursor_is_read_and_never_complete_unless_configured_as_such",
         ),
     ),
     Mutant(
@@ -106,7 +104,7 @@ MUTANTS = (
                 "ELSE 1 END",
             ),
         ),
-        at(TRUNCATED, "test_a_limit_of_the_providers_own_is_shown_and_reported_until_it_is_over"),
+        at(TRUNCATED, "test_the_providers_own_limit_is_shown_and_reported_until_it_ends"),
     ),
     Mutant(
         "the pause counts from the beginning of a call",
@@ -129,7 +127,7 @@ MUTANTS = (
                 "            raise\n",
             ),
         ),
-        at(PACE, "test_a_rest_that_the_provider_asks_for_is_everybodys_and_outlasts_the_pass"),
+        at(PACE, "test_a_pause_requested_by_the_provider_applies_to_all_feeds_and_outlasts_the_poll"),
     ),
     Mutant(
         "a call that ends shortens the rest of its key",
@@ -143,8 +141,8 @@ MUTANTS = (
         ),
         at(
             PACE,
-            "test_a_rest_is_not_shortened_by_a_call_that_ends_after_it_was_asked_for",
-            "test_a_call_that_lasted_too_long_does_not_shorten_the_turn_after_it",
+            "test_a_requested_pause_is_not_shortened_by_a_call_that_ends_later",
+            "test_a_call_that_lasted_too_long_does_not_shorten_the_next_turn",
         ),
     ),
     Mutant(
@@ -158,7 +156,7 @@ MUTANTS = (
         ),
         at(
             GAPS,
-            "test_what_left_the_window_while_nobody_read_is_named_until_a_person_has_seen_it",
+            "test_articles_that_left_the_window_unread_are_reported_until_a_person_closes_the_incident",
             "test_a_provider_with_a_shorter_window_than_configured_leaves_a_gap_too",
         ),
     ),
@@ -168,7 +166,7 @@ MUTANTS = (
             Change(f"{INGESTER}/domain/gap.py", "oldest.sequence <= int(cursor)", "False"),
             Change(f"{INGESTER}/domain/gap.py", "oldest.at <= complete_at", "False"),
         ),
-        at(GAPS, "test_an_absence_that_the_provider_bridges_leaves_no_gap"),
+        at(GAPS, "test_an_outage_within_the_providers_window_leaves_no_gap"),
     ),
     Mutant(
         "a pass under way takes a cursor back that was set by hand",
@@ -193,7 +191,7 @@ MUTANTS = (
         at(
             CURSOR,
             "test_the_newest_cursor_skips_entries_and_reports_the_gap",
-            "test_a_cursor_can_be_set_and_a_jump_ahead_is_a_gap",
+            "test_a_cursor_can_be_set_and_skipping_ahead_is_a_gap",
         ),
     ),
     Mutant(
@@ -219,7 +217,7 @@ MUTANTS = (
                 "next_cursor and f'{next_cursor}1', len(items))",
             ),
         ),
-        at(TRUNCATED, "test_an_empty_page_moves_no_cursor_wherever_it_leads"),
+        at(TRUNCATED, "test_an_empty_page_moves_no_cursor_whatever_its_next_cursor"),
     ),
     Mutant(
         "a revocation without a list around it is not read",
@@ -241,7 +239,7 @@ MUTANTS = (
                 "isinstance(tree, str) and (item.name or True)",
             ),
         ),
-        at(REVOKED, "test_an_unexpected_body_is_an_error_and_never_nothing_revoked"),
+        at(REVOKED, "test_an_unexpected_body_is_an_error_and_never_an_empty_result"),
     ),
     Mutant(
         "any text in a list is taken for an id",
@@ -255,7 +253,7 @@ MUTANTS = (
         at(
             REVOKED,
             "test_a_bare_id_is_a_number_and_any_other_text_is_quarantined",
-            "test_an_unexpected_body_is_an_error_and_never_nothing_revoked",
+            "test_an_unexpected_body_is_an_error_and_never_an_empty_result",
         ),
     ),
     Mutant(
@@ -267,7 +265,7 @@ MUTANTS = (
                 "        again = 0\n",
             ),
         ),
-        at(ARTICLES, "test_inner_lists_that_a_converter_has_doubled_are_understood"),
+        at(ARTICLES, "test_inner_lists_doubled_by_a_converter_are_read"),
     ),
     Mutant(
         "what is not understood is counted by nobody",
@@ -278,7 +276,7 @@ MUTANTS = (
                 "                unread.append(member)\n",
             ),
         ),
-        at(ARTICLES, "test_what_is_not_understood_is_counted_once_an_article_by_its_field"),
+        at(ARTICLES, "test_an_unreadable_field_is_counted_once_per_article"),
     ),
     Mutant(
         "what is not understood is reported to nobody",
@@ -291,7 +289,7 @@ MUTANTS = (
         ),
         at(
             UNDERSTANDING,
-            "test_a_share_of_articles_that_is_not_understood_is_reported_with_its_fields_for_a_day",
+            "test_a_share_of_articles_with_unreadable_fields_is_reported_with_the_fields_for_a_day",
         ),
     ),
 )

@@ -26,7 +26,7 @@ MUTANTS = (
                 '    await tx.execute(SQL["hold"], dates, ids, now)\n',
             ),
         ),
-        at(INGESTER_SWEEPS, "test_a_text_that_is_revoked_while_it_is_copied_is_held_for_nobody"),
+        at(INGESTER_SWEEPS, "test_an_article_revoked_while_it_is_copied_is_not_held"),
     ),
     Mutant(
         "hold that stops a takedown",
@@ -37,7 +37,7 @@ MUTANTS = (
                 "    SELECT article_id FROM article_held WHERE article_id = ANY ($2::text[])\n",
             ),
         ),
-        at(INGESTER_SWEEPS, "test_what_is_held_is_spared_readable_and_taken_down_like_any_other"),
+        at(INGESTER_SWEEPS, "test_a_held_article_is_not_swept_stays_readable_and_can_be_taken_down"),
     ),
     Mutant(
         "hold ignored by the ingester",
@@ -48,6 +48,6 @@ MUTANTS = (
                 "        if held:\n",
             ),
         ),
-        at(INGESTER_SWEEPS, "test_what_is_held_is_spared_readable_and_taken_down_like_any_other"),
+        at(INGESTER_SWEEPS, "test_a_held_article_is_not_swept_stays_readable_and_can_be_taken_down"),
     ),
 )

@@ -65,13 +65,13 @@ MUTANTS = (
         ),
         at(
             f"{UNIT}/test_feed_client.py",
-            "test_a_long_document_is_asked_for_once_and_moves_the_cursor_with_its_last_page",
+            "test_a_long_document_is_requested_once_and_moves_the_cursor_with_its_last_page",
         ),
     ),
     Mutant(
         "feeds of a host share the pace of another provider's key",
         (Change(f"{PROVIDERS}/rss/source.py", '    return f"rss:{named}"\n', "    return listed.key\n"),),
-        at(FEED, "test_a_rest_that_the_server_asks_for_is_kept_and_is_no_other_providers"),
+        at(FEED, "test_a_pause_requested_by_the_server_applies_only_to_its_provider"),
     ),
     Mutant(
         "a call follows where it is led",
@@ -87,7 +87,7 @@ MUTANTS = (
                 "query=None, fragment=None",
             ),
         ),
-        at(f"{UNIT}/test_feed_client.py", "test_nothing_secret_of_the_address_is_shown_anywhere"),
+        at(f"{UNIT}/test_feed_client.py", "test_secrets_of_the_address_are_shown_nowhere"),
     ),
     Mutant(
         "the options of a feed are in its text",
@@ -103,6 +103,6 @@ MUTANTS = (
                 "    def repr_args",
             ),
         ),
-        at("services/ingester/tests/unit/test_settings.py", "test_an_option_of_a_feed_is_in_no_text_of_it"),
+        at("services/ingester/tests/unit/test_settings.py", "test_no_text_of_a_feed_has_its_options"),
     ),
 )

@@ -4,7 +4,7 @@ from tests.mutants.mutant import Change, Mutant, at
 
 INGESTER = "services/ingester/src/ingester"
 TESTS = "services/ingester/tests/integration"
-NEWEST = f"{TESTS}/test_newest.py"
+NEWEST = f"{TESTS}/test_version_order.py"
 POLLS = f"{TESTS}/test_polls.py"
 
 MUTANTS = (
@@ -17,7 +17,7 @@ MUTANTS = (
                 "    return Arrival((now - EPOCH) // MICROSECOND, offset)\n",
             ),
         ),
-        at(NEWEST, "test_a_record_that_is_read_again_does_not_replace_a_text_that_came_after_it"),
+        at(NEWEST, "test_a_redelivered_record_does_not_replace_a_later_text"),
     ),
     Mutant(
         "offsets within a millisecond compared by what they leave when divided",
@@ -28,7 +28,7 @@ MUTANTS = (
                 "    return Arrival(timestamp_ms * 1000 + offset % 1000)\n",
             ),
         ),
-        at(NEWEST, "test_within_a_millisecond_of_the_broker_the_log_decides"),
+        at(NEWEST, "test_within_a_millisecond_of_the_broker_the_offset_decides"),
     ),
     Mutant(
         "offsets within a millisecond compared within a batch alone",
@@ -39,7 +39,7 @@ MUTANTS = (
                 "excluded.source_order > a.source_order",
             ),
         ),
-        at(NEWEST, "test_within_a_millisecond_of_the_broker_the_log_decides"),
+        at(NEWEST, "test_within_a_millisecond_of_the_broker_the_offset_decides"),
     ),
     Mutant(
         "an item of a body is as new as its place in it",
@@ -50,7 +50,7 @@ MUTANTS = (
                 "        Delivery.of(article, Arrival(at_us + n), traceparent, event_id)\n",
             ),
         ),
-        at(NEWEST, "test_a_body_is_not_newer_than_one_that_came_after_it_however_many_items_it_has"),
+        at(NEWEST, "test_a_body_with_many_items_is_older_than_a_later_body"),
     ),
     Mutant(
         "a licence that ends again is no new notice",
@@ -86,6 +86,6 @@ MUTANTS = (
                 'if feed.state == "failing" and now - feed.state_since >= 20 * FAILING_MAX:',
             ),
         ),
-        at(POLLS, "test_a_feed_that_fails_is_reported_by_the_clock_and_its_end_too"),
+        at(POLLS, "test_a_failing_feed_and_its_recovery_are_reported_by_time"),
     ),
 )

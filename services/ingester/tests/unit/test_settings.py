@@ -45,9 +45,9 @@ def test_a_bad_file_of_feeds_is_named_when_a_process_starts(
     file: Path, capsys: pytest.CaptureFixture[str], text: str, words: str
 ) -> None:
     file.write_text(text)
-    said = refused(capsys)
-    assert f"FEEDS: {file}" in said
-    assert words in said
+    output = refused(capsys)
+    assert f"FEEDS: {file}" in output
+    assert words in output
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_an_entry_that_its_provider_cannot_use_ends_every_role_with_2(
     assert words in capsys.readouterr().err
 
 
-def test_a_file_of_feeds_that_is_not_there_is_named(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_of_feeds_is_named(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"FEEDS: {file} cannot be read: No such file" in refused(capsys)
 
 
@@ -101,7 +101,7 @@ def test_an_empty_key_is_refused(
     assert "METABASE_API_KEY is empty: set the provider's key" in refused(capsys)
 
 
-def test_an_option_of_a_feed_is_in_no_text_of_it() -> None:
+def test_no_text_of_a_feed_has_its_options() -> None:
     listed = FeedSettings.model_validate({"name": "one", "kind": "articles", "url": "https://secret"})
     assert listed.options == {"url": "https://secret"}
     assert "secret" not in f"{listed} {listed!r}"

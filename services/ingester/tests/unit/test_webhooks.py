@@ -47,7 +47,7 @@ def _headers(signatures: list[str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_a_body_is_hashed_once_a_secret_however_many_signatures_are_sent(
+def test_a_body_is_hashed_once_per_secret_however_many_signatures_are_sent(
     secret: str, secrets: WebhookSecrets, digests: list[bytes]
 ) -> None:
     wrong = ["v1,d3Jvbmc="] * (SIGNATURES_MAX - 1)
@@ -68,10 +68,10 @@ def test_no_signature_and_too_many_are_refused_before_the_body_is_read(
 
 def test_an_unknown_provider_has_the_cost_and_response_of_a_wrong_signature(secrets: WebhookSecrets) -> None:
     headers = _headers(["v1,eA=="])
-    told = []
+    responses = []
     for provider in ("partner", "nobody"):
         unverified = secrets.claimed(provider, headers, NOW)
         with pytest.raises(Problem) as refused:
             unverified.verify(BODY)
-        told.append((refused.value.status, refused.value.detail))
-    assert told[0] == told[1]
+        responses.append((refused.value.status, refused.value.detail))
+    assert responses[0] == responses[1]

@@ -24,9 +24,7 @@ from retention.use_cases.service import Service
 
 
 class World(ServiceWorld[Service]):
-    """The service, with helpers for tests. Messages count whether they were sent or not."""
-
-    events = said = ServiceWorld.queued_events
+    """The service, with helpers for tests."""
 
     async def sweep(self, data_class: str | None = "articles", **more: Any) -> list[Sweep]:
         """Requests a sweep."""

@@ -15,7 +15,7 @@ from clawback_contracts.envelope import event_id
 from clawback_contracts.sweep.v1 import HoldsChanged, SweepAnswer, SweepCompleted, SweepFailed, SweepRequested
 from clawback_testing.broker import Broker, Raw
 from clawback_testing.processes import Processes
-from clawback_testing.workers import working
+from clawback_testing.workers import running_service
 from retention.service import SERVICE
 from retention.settings import Settings
 
@@ -103,7 +103,7 @@ class ProcessHarness(Processes):
 
     def working(self) -> AbstractAsyncContextManager[None]:
         """Runs a worker within the test's process."""
-        return working(SERVICE, Settings())
+        return running_service(SERVICE, Settings())
 
     async def requests(self) -> list[SweepRequested]:
         """All requests so far."""

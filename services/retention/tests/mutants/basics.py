@@ -31,7 +31,7 @@ MUTANTS = (
         ),
         at(
             "tests/pairs/test_holds.py",
-            "test_a_hold_names_the_ids_that_are_unknown_or_revoked_and_is_in_force",
+            "test_a_hold_reports_unknown_and_revoked_ids_and_is_in_force",
         ),
     ),
 )

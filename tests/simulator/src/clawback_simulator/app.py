@@ -63,8 +63,8 @@ async def _control(simulator: Simulator, request: Request) -> Response:
 
 
 async def _truth(simulator: Simulator, request: Request) -> Response:
-    asked = {name: request.query_params.get(name) in {"1", "true"} for name in truth.EXTRAS}
-    return _json(truth.tell(simulator, **asked))
+    extras = {name: request.query_params.get(name) in {"1", "true"} for name in truth.EXTRAS}
+    return _json(truth.describe(simulator, **extras))
 
 
 def _json(value: object, status: int = 200) -> Response:

@@ -62,7 +62,7 @@ def source(rng: Random, number: int) -> Fixed:
     place = rng.choice(words.PLACES)
     name = f"{place[0]} {rng.choice(words.PAPER_NAMES)}"
     home = f"http://www.{name.lower().replace(' ', '-')}-{number}.example"
-    known, ranked = rng.random() < 0.66, rng.random() < 0.35
+    located, ranked = rng.random() < 0.66, rng.random() < 0.35
     kind = rng.choice(["News", "Blog", "Press Wire", "Journal"])
     return Fixed(
         id="",
@@ -73,7 +73,7 @@ def source(rng: Random, number: int) -> Fixed:
         primaryMediaType=kind,
         category=rng.choice(["National", "Local", "Trade"]) if ranked else "",
         editorialRank=str(rng.randint(1, 5)) if ranked else "",
-        location=_source_location(place) if known else {"country": "", "countryCode": ""},
+        location=_source_location(place) if located else {"country": "", "countryCode": ""},
         metrics={},
         feed={
             "id": str(168_000_000 + number * 977),

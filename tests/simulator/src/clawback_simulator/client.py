@@ -141,8 +141,8 @@ class SimulatorClient:
         """Returns the truth."""
         params = {
             name: "1"
-            for name, asked in (("served", served), ("canaries", canaries), ("facets", facets))
-            if asked
+            for name, wanted in (("served", served), ("canaries", canaries), ("facets", facets))
+            if wanted
         }
         answer = await self._http.get("/control/truth", params=params)
         answer.raise_for_status()

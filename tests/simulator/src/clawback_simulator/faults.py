@@ -140,12 +140,12 @@ def mislabelled(answer: Response) -> Response:
 async def hang(request: Request, seconds: float) -> bool:
     """Waits; returns False if the client disconnected."""
 
-    async def gone() -> None:
+    async def disconnected() -> None:
         while not await request.is_disconnected():  # noqa: ASYNC110  the protocol has no event for it
             await asyncio.sleep(0.05)
 
     try:
-        await asyncio.wait_for(gone(), seconds)
+        await asyncio.wait_for(disconnected(), seconds)
     except TimeoutError:
         return True
     return False

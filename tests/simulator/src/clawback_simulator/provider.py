@@ -148,7 +148,7 @@ def _note(consumer: Consumer, answer: Answer) -> None:
 
 def articles(simulator: Simulator, params: Params, form: str, gzipped: bool) -> Answer:  # noqa: FBT001  see Endpoint
     """`/articles`: the entries after the cursor, at most `limit`."""
-    query.known(params, query.ARTICLES)
+    query.refuse_unknown(params, query.ARTICLES)
     settings, world = simulator.settings, simulator.world
     limit = query.limit(params, settings.max_limit, settings.max_limit, settings)
     cursor, part = query.cursor(params, settings), query.slices(params, settings)
@@ -250,7 +250,7 @@ def _revoked_body(top: Wire, entries: list[Wire], shape: str, form: str) -> byte
 
 def search_articles(simulator: Simulator, params: Params, form: str, gzipped: bool) -> Answer:  # noqa: FBT001, ARG001
     """`/searchArticles`: the articles that match a query."""
-    query.known(params, query.SEARCH)
+    query.refuse_unknown(params, query.SEARCH)
     settings = simulator.settings
     limit = query.limit(params, settings.max_search_limit, settings.max_search_limit, settings)
     simulator.ledger.searched(params["key"], simulator.clock.timestamp())
@@ -267,7 +267,7 @@ def search_articles(simulator: Simulator, params: Params, form: str, gzipped: bo
 
 def rate_limits(simulator: Simulator, params: Params, form: str, gzipped: bool) -> Answer:  # noqa: FBT001, ARG001
     """`/rateLimits`: quotas of a key; the minute's counter restarts with the clock's minute."""
-    query.known(params, query.COMMON)
+    query.refuse_unknown(params, query.COMMON)
     calls = simulator.ledger.searches(params["key"], simulator.clock.timestamp())
     quotas = [
         {"unit": unit, "limit": str(limit), "counter": str(calls[unit])}

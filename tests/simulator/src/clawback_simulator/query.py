@@ -45,7 +45,7 @@ def form(params: Params) -> str:
     return value
 
 
-def known(params: Params, names: set[str]) -> None:
+def refuse_unknown(params: Params, names: set[str]) -> None:
     """Rejects unknown parameters of the endpoint."""
     if unknown := sorted(set(params) - names):
         raise Refusal(1022, ", ".join(unknown))
@@ -78,7 +78,7 @@ def revoked_cursor(params: Params, settings: Settings) -> str:
         if settings.revoked_cursor_name == "either"
         else {settings.revoked_cursor_name}
     )
-    known(params, REVOKED | names)
+    refuse_unknown(params, REVOKED | names)
     found = next((params[name] for name in sorted(names) if name in params), "0")
     if found in settings.refused_cursors:
         raise Refusal(1008)

@@ -276,10 +276,10 @@ def _answer(feed: Feed, request: Request) -> Response:
 
 def _is_known(request: Request, validators: dict[str, str]) -> bool:
     """Whether the caller has this state; a time is ignored if it sends an ETag."""
-    name, asked = "ETag", request.headers.get("if-none-match")
-    if asked is None:
-        name, asked = "Last-Modified", request.headers.get("if-modified-since")
-    return asked is not None and asked == validators.get(name)
+    name, sent = "ETag", request.headers.get("if-none-match")
+    if sent is None:
+        name, sent = "Last-Modified", request.headers.get("if-modified-since")
+    return sent is not None and sent == validators.get(name)
 
 
 def _validators(feed: Feed, body: bytes) -> dict[str, str]:

@@ -80,8 +80,8 @@ def _articles(simulator: Simulator, action: Publish | Reserve | Update | Redeliv
                 world.update(action.ids or world.choose(world.live(), action.count, "live articles"))
             )
         case Redeliver():
-            gone = [one for one in world.revoked if one in world.by_id and world.by_id[one].deliveries]
-            ids = action.ids or world.choose(gone, action.count, "revoked articles")
+            revoked = [one for one in world.revoked if one in world.by_id and world.by_id[one].deliveries]
+            ids = action.ids or world.choose(revoked, action.count, "revoked articles")
             return _delivered(world.redeliver(ids, action.text))
         case Corrupt():
             if missing := [one for one in action.ids if one not in world.by_id]:
@@ -140,7 +140,7 @@ def _set(simulator: Simulator, action: Set) -> Done:
     try:
         simulator.settings = Settings(**{**simulator.settings.model_dump(), **action.settings})
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise Impossible(told) from error
+        detail = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise Impossible(detail) from error
     simulator.pages.clear()
     return {"settings": simulator.settings.model_dump()}

@@ -58,7 +58,7 @@ class Settings(BaseModel):
         description="the lists inside an article; as converters write them: twice, or with members of the list's name",
     )
     revoked_next: Literal["element", "top", "both"] = Field(
-        default="element", description="where the next cursor stands: in each element, at the top, or in both"
+        default="element", description="where the next cursor is: in each element, at the top, or in both"
     )
     revoked_cursor_name: Literal["sequence_id", "sequenceId", "either"] = Field(
         default="sequence_id",
@@ -71,4 +71,4 @@ class Settings(BaseModel):
     slicing: Literal["permitted", "refused"] = Field(default="permitted", description="refused: 1013")
     slice_base: Literal[0, 1] = Field(default=0, description="the first slice's number")
     max_slices: int = Field(default=16, ge=1, description="slices at most, else 1009")
-    drift: bool = Field(default=False, description="every article carries elements nobody has heard of")
+    drift: bool = Field(default=False, description="every article has unknown elements")

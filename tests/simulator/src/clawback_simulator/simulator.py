@@ -74,12 +74,12 @@ class Simulator:
 
     def page(self, positions: Positions, form: str, *, gzipped: bool) -> tuple[bytes, bool]:
         """Returns the same, from pages rendered in advance if possible; the flag says whether it is gzip."""
-        kept = None
+        prepared = None
         if isinstance(positions, range) and positions.step == 1:
-            kept = self.pages.get((positions.start, positions.stop, form))
-        if kept is None:
+            prepared = self.pages.get((positions.start, positions.stop, form))
+        if prepared is None:
             return self.articles(positions, form), False
-        body, packed = kept
+        body, packed = prepared
         return (gzip.decompress(body), False) if packed and not gzipped else (body, packed)
 
     def prerender(self, form: str, limit: int, *, gzipped: bool) -> tuple[int, int]:

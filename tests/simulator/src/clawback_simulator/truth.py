@@ -163,10 +163,10 @@ HARMLESS = frozenset({None, "numbers", "unknown_elements", "bad_date"})
 """Corruptions that a tolerant reader accepts."""
 
 
-def tell(simulator: Simulator, *, served: bool, canaries: bool, facets: bool) -> Delivered:
+def describe(simulator: Simulator, *, served: bool, canaries: bool, facets: bool) -> Delivered:
     """Returns the truth as plain values for JSON, in the form of `Truth`."""
     world = simulator.world
-    told: Delivered = {
+    truth: Delivered = {
         "seed": simulator.seed,
         "now": iso(simulator.clock.timestamp()),
         "settings": simulator.settings.model_dump(),
@@ -193,16 +193,16 @@ def tell(simulator: Simulator, *, served: bool, canaries: bool, facets: bool) ->
         "pending_failures": simulator.faults.pending(),
     }
     if served:
-        told["served"] = _served(simulator)
+        truth["served"] = _served(simulator)
     if canaries:
-        told["canaries"] = _canaries(simulator)
+        truth["canaries"] = _canaries(simulator)
     if facets:
-        told["facets"] = {
+        truth["facets"] = {
             one: simulator.facets(article.deliveries[-1])
             for one, article in world.by_id.items()
             if article.deliveries and article.corrupt != "bare"
         }
-    return told
+    return truth
 
 
 def _canaries(simulator: Simulator) -> Delivered:
@@ -268,9 +268,9 @@ def _calls(calls: Calls) -> Delivered:
 def _served(simulator: Simulator) -> dict[str, dict[str, dict[str, list[str]]]]:
     """Returns by key, endpoint and id the sequence numbers of all deliveries."""
     world = simulator.world
-    told: dict[str, dict[str, dict[str, list[str]]]] = {}
+    truth: dict[str, dict[str, dict[str, list[str]]]] = {}
     for (key, endpoint, _), consumer in simulator.ledger.consumers.items():
-        by_id = told.setdefault(key, {}).setdefault(endpoint, {})
+        by_id = truth.setdefault(key, {}).setdefault(endpoint, {})
         for page in consumer.served:
             for at in page:
                 if endpoint == "revokedArticles":
@@ -278,4 +278,4 @@ def _served(simulator: Simulator) -> dict[str, dict[str, dict[str, list[str]]]]:
                 else:
                     one, number = str(world.feed[at].article.id), world.feed[at].sequence_id
                 by_id.setdefault(one, []).append(str(number))
-    return told
+    return truth

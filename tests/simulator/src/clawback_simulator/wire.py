@@ -141,11 +141,11 @@ def answer_json(fields: Wire) -> bytes:
 
 def failure(code: int, message: str, form: str, field: str) -> bytes:
     """Returns a FAILURE. `field` is `messages` or, as in older answers, `message`."""
-    said: Wire = {"userMessage": message, "developerMessage": f"{message} ({code})"}
+    messages: Wire = {"userMessage": message, "developerMessage": f"{message} ({code})"}
     fields: Wire = {
         "status": "FAILURE",
         "messageCode": str(code),
-        **(said if field == "messages" else {"message": message}),
+        **(messages if field == "messages" else {"message": message}),
     }
     if form == "json":
         return orjson.dumps(fields)

@@ -61,7 +61,7 @@ async def a_holder_registers(world: World) -> None:
     )
 
 
-async def articles_come_in(world: World, *, failing: bool = True) -> None:
+async def articles_arrive(world: World, *, failing: bool = True) -> None:
     """Delivers articles by feed, webhooks and the submission topic, until the consumer holds all of them."""
     sizes, printer = world.sizes, world.printer
     printer.chapter(
@@ -173,7 +173,7 @@ async def the_daily_run(world: World, delivered: Sequence[str]) -> None:
             running = tasks.create_task(jobs.daily_run(world, "the revocations"))
             tasks.create_task(the_worker_dies(world))
             await asyncio.sleep(0)
-            await garbage_by_every_door(world)
+            await garbage_by_every_source(world)
             await deliver_after_revocation(world, late[:middle_late], again[:middle_again])
             await running
         if running.result().exit_code != 0:
@@ -206,7 +206,7 @@ async def _any_notice(world: World) -> bool:
     return bool(await world.value("ingester", "SELECT EXISTS (SELECT FROM notice)"))
 
 
-async def garbage_by_every_door(world: World) -> None:
+async def garbage_by_every_source(world: World) -> None:
     """Sends garbage over HTTP, on topics and from the provider, mixed with valid data that must be processed."""
     count = 12
     more = write_all(world.seed, PARTNER, count, first=10_000)
@@ -289,7 +289,7 @@ async def _held(world: World, article_id: str) -> bool:
     return await asyncio.to_thread(world.downstream.copy, article_id) is not None
 
 
-async def an_officer_looks(world: World) -> None:
+async def incidents_are_closed(world: World) -> None:
     """Closes every incident as an officer; withheld articles are released."""
     closed = 0
     for http, path in (
@@ -341,7 +341,7 @@ async def until_held(world: World, what: str, *, within_s: float) -> float:
 async def play(world: World) -> None:
     """Runs the whole scenario in order."""
     await a_holder_registers(world)
-    await articles_come_in(world)
+    await articles_arrive(world)
     await counting.compare(world, "before the revocations")
     delivered = await articles_are_revoked(world)
     kept = await asyncio.to_thread(world.downstream.copy, f"{METABASE}:{delivered[0]}")
@@ -349,7 +349,7 @@ async def play(world: World) -> None:
         raise Broken("the consumer does not hold an article that it must hold")
     await the_daily_run(world, delivered[1:])
     await one_is_reinstated(world, delivered, kept.content)
-    await an_officer_looks(world)
+    await incidents_are_closed(world)
     await a_quiet_day(world)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(health.it_is_back(world))

@@ -140,11 +140,11 @@ def c6_doubled(evidence: Evidence) -> Problems:
         if len(letters.get((one.group, one.topic, one.partition, one.offset), set())) > 1
     }
     repeats = Counter((one.by, one.reference) for one in evidence.sent)
-    told_twice = {f"{by} {reference}" for (by, reference), count in repeats.items() if count > 1}
+    sent_twice = {f"{by} {reference}" for (by, reference), count in repeats.items() if count > 1}
     return [
         *missing("ordered twice", twice),
         *missing("more than one dead letter", doubled),
-        *missing("sent twice", told_twice),
+        *missing("sent twice", sent_twice),
     ]
 
 
@@ -272,7 +272,7 @@ ALL: dict[str, Checker] = {
     "C10 vacuity": c10_vacuity,
     "C11 liveness": c11_liveness,
     "C12 miscounted": operation_checkers.c12_miscounted,
-    "C13 untold": operation_checkers.c13_untold,
+    "C13 not notified": operation_checkers.c13_not_notified,
     "C14 unswept": operation_checkers.c14_unswept,
     "C15 unnoticed": operation_checkers.c15_unnoticed,
 }

@@ -40,8 +40,8 @@ class Question:
     @property
     def words(self) -> str:
         """The query as a path."""
-        asked = "&".join(f"{name}={value}" for name, value in self.params.items())
-        return f"{self.path}?{asked}" if asked else self.path
+        query = "&".join(f"{name}={value}" for name, value in self.params.items())
+        return f"{self.path}?{query}" if query else self.path
 
     def fits(self, one: Counted) -> bool:
         """Whether the query covers this article."""
@@ -89,15 +89,15 @@ async def must_be_counted(world: World) -> list[Counted]:
     for article_id in expected.held.keys() - expected.swept:
         written = world.written.get(article_id)
         if written is None:
-            told = facets[article_id.removeprefix(f"{METABASE}:")]
+            facts = facets[article_id.removeprefix(f"{METABASE}:")]
             found.append(
                 Counted(
                     article_id,
-                    _day(told.published),
-                    f"feed:{told.feed_id}",
-                    told.language_code,
-                    frozenset(told.licenses),
-                    frozenset(told.topics),
+                    _day(facts.published),
+                    f"feed:{facts.feed_id}",
+                    facts.language_code,
+                    frozenset(facts.licenses),
+                    frozenset(facts.topics),
                 )
             )
         else:
@@ -120,7 +120,7 @@ def _day(written: str) -> date:
     return (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)).date()
 
 
-async def asked(world: World, question: Question) -> dict[str, int]:
+async def counts_of(world: World, question: Question) -> dict[str, int]:
     """Returns the API's answer.
 
     Raises:
@@ -169,7 +169,7 @@ async def _once_right(world: World, question: Question, wanted: Mapping[str, int
 
     async def right() -> bool:
         nonlocal found
-        found = await asked(world, question)
+        found = await counts_of(world, question)
         return found == wanted
 
     with suppress(Broken):

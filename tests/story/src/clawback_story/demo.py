@@ -73,7 +73,7 @@ def _on_a_stack(printer: Printer, paths: Paths, sizes: Sizes, seed: int, *, prod
     try:
         stack.up()
         printer.line("all ready")
-        return asyncio.run(tell(stack, sizes, seed, printer))
+        return asyncio.run(run_scenario(stack, sizes, seed, printer))
     except StackError as error:
         printer.bad(str(error))
         return BROKEN
@@ -84,7 +84,7 @@ def _on_a_stack(printer: Printer, paths: Paths, sizes: Sizes, seed: int, *, prod
         stack.down()
 
 
-async def tell(stack: Stack, sizes: Sizes, seed: int, printer: Printer) -> int:
+async def run_scenario(stack: Stack, sizes: Sizes, seed: int, printer: Printer) -> int:
     """Runs the scenario, inspects the stores, verifies the guarantees, and prints the result."""
     promises: list[Promise] = []
     wrong = ""
@@ -92,7 +92,7 @@ async def tell(stack: Stack, sizes: Sizes, seed: int, printer: Printer) -> int:
         try:
             await _stoppable(chapters.play(world))
         except* Exception as group:  # noqa: BLE001 - any error is printed, and the inspection is done as far as possible
-            wrong = "; ".join(dict.fromkeys(map(_in_words, _leaves(group))))
+            wrong = "; ".join(dict.fromkeys(map(_message, _leaves(group))))
             printer.bad(f"the scenario ended early: {wrong}")
         with suppress(Exception) if wrong else nullcontext():
             promises = await _look(world)
@@ -111,7 +111,7 @@ async def _stoppable(story: Coroutine[None, None, None]) -> None:
     await task
 
 
-def _in_words(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     return str(error) if isinstance(error, Broken) else f"{type(error).__name__}: {error}"
 
 

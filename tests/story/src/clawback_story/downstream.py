@@ -97,12 +97,12 @@ class Downstream:
 
         Cheap enough for a progress counter.
         """
-        return sum(row[0] for row in self._ask("SELECT count(*) FROM article"))
+        return sum(row[0] for row in self._query("SELECT count(*) FROM article"))
 
     def ids(self) -> frozenset[str]:
         """Returns the ids of the articles that it holds."""
         return frozenset(
-            row[0] for row in self._ask("SELECT article_id FROM article WHERE content IS NOT NULL")
+            row[0] for row in self._query("SELECT article_id FROM article WHERE content IS NOT NULL")
         )
 
     def _credentials(self) -> dict[str, str]:
@@ -118,15 +118,15 @@ class Downstream:
 
     def copies(self) -> dict[str, Copy]:
         """Returns all copies that it holds."""
-        rows = self._ask("SELECT article_id, version, content FROM article WHERE content IS NOT NULL")
+        rows = self._query("SELECT article_id, version, content FROM article WHERE content IS NOT NULL")
         return {row[0]: Copy(row[1], row[2]) for row in rows}
 
     def copy(self, article_id: str) -> Copy | None:
         """Returns its copy of one article."""
         question = "SELECT version, content FROM article WHERE content IS NOT NULL AND article_id = ?"
-        return next((Copy(*row) for row in self._ask(question, article_id)), None)
+        return next((Copy(*row) for row in self._query(question, article_id)), None)
 
-    def _ask(self, question: str, *values: str) -> list[Any]:
+    def _query(self, question: str, *values: str) -> list[Any]:
         """Returns rows; none before the consumer has created its table."""
         if not self.store.exists():
             return []

@@ -42,7 +42,7 @@ PROGRAMS = programs()
 async def begin(world: World) -> None:
     """Starts a consumer; ingests articles, runs and sweeps, and stops one part, without other faults."""
     await chapters.a_holder_registers(world)
-    await chapters.articles_come_in(world, failing=False)
+    await chapters.articles_arrive(world, failing=False)
     await counting.compare(world, "before any fault")
     aged = (await sweeping.old(world)).live
     await world.simulator.revoke(ids=list(aged[: chapters.OLD_REVOKED]), count=OTHERS_REVOKED)
@@ -94,7 +94,7 @@ async def drained(world: World, what: str, *, sending_again: bool = False) -> No
         what: the fault that ended.
         sending_again: whether messages were lost, so that resending must be made due.
     """
-    passing = asyncio.create_task(_hurry(world)) if sending_again else None
+    passing = asyncio.create_task(_pass_time(world)) if sending_again else None
     try:
         seconds = await world.until(
             f"everything after {what}", lambda: queries.quiet(world), within_s=DRAINED_S
@@ -120,13 +120,13 @@ async def until_counted(world: World, what: str) -> None:
     await world.until(what, exactly, within_s=DRAINED_S, every_s=0.25)
 
 
-async def _hurry(world: World) -> None:
+async def _pass_time(world: World) -> None:
     while True:
         await asyncio.sleep(TIME_PASSES_EVERY_S)
         await time_passes(world)
 
 
-async def judged(world: World) -> tuple[Evidence, dict[str, Problems]]:
+async def verify(world: World) -> tuple[Evidence, dict[str, Problems]]:
     """Inspects every store by id. Returns the problems of each checker."""
     await counting.compare(world, f"at {datetime.now(UTC):%H:%M:%S}")
     await notifications.until_all_sent(world)
@@ -155,7 +155,7 @@ LOCKS = {
 }
 
 
-async def somebody_waits(world: World, database: str = "ingester") -> bool:
+async def transaction_waits(world: World, database: str = "ingester") -> bool:
     """Whether a transaction waits for a lock in a service's database."""
     waiting = """
         SELECT count(*) FROM pg_stat_activity
@@ -185,10 +185,10 @@ async def pids(world: World) -> dict[str, int]:
 async def none_ready(world: World, names: Sequence[str]) -> None:
     """Waits until these are not ready."""
 
-    async def all_say_so() -> bool:
+    async def all_unready() -> bool:
         return not any((await readiness(world, names)).values())
 
-    await world.until(f"{', '.join(names)} not ready", all_say_so, within_s=READY_S, every_s=0.25)
+    await world.until(f"{', '.join(names)} not ready", all_unready, within_s=READY_S, every_s=0.25)
 
 
 class Dump:
@@ -234,6 +234,6 @@ class Dump:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        said, _ = await process.communicate()
+        output, _ = await process.communicate()
         if process.returncode:
-            raise Broken(f"{program} ended with {process.returncode}: {said.decode()[-500:]}")
+            raise Broken(f"{program} ended with {process.returncode}: {output.decode()[-500:]}")

@@ -19,7 +19,7 @@ BODY_BYTES = 10_000_001
 DEPTH = 100_000
 LATE_S = 600
 
-Asking = Callable[[], Awaitable[httpx.Response]]
+Request = Callable[[], Awaitable[httpx.Response]]
 
 
 class Sources:
@@ -28,10 +28,10 @@ class Sources:
     def __init__(self, world: World, source: str) -> None:
         self._world, self._source = world, source
 
-    async def expect(self, what: str, ask: Asking, *expected: int) -> httpx.Response | None:
+    async def expect(self, what: str, send: Request, *expected: int) -> httpx.Response | None:
         """Sends a request and records the answer."""
         try:
-            answer = await ask()
+            answer = await send()
         except httpx.TransportError:
             answer = None
         got = CUT if answer is None else answer.status_code
@@ -60,7 +60,7 @@ async def by_webhook(world: World, good: list[Written]) -> None:
     repeated = f"msg_{uuid4().hex}"
     bad_signature = "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
-    def hook(raw: bytes, **options: object) -> Asking:
+    def hook(raw: bytes, **options: object) -> Request:
         return lambda: sources.webhook(world, raw, **options)  # type: ignore[arg-type]
 
     await sources_.expect("a bad signature", hook(body, signed=bad_signature), UNAUTHORISED)
@@ -88,7 +88,7 @@ async def by_submission(world: World, good: list[Written]) -> None:
     sources_ = Sources(world, "submissions over HTTP")
     upstream = world.key("upstream")
 
-    def hand_in(raw: bytes, headers: dict[str, str] | None = None) -> Asking:
+    def hand_in(raw: bytes, headers: dict[str, str] | None = None) -> Request:
         shown = upstream if headers is None else headers
         return lambda: world.ingester.post("/submissions", content=raw, headers=shown, auth=NO_KEY)
 
@@ -111,12 +111,12 @@ async def by_submission(world: World, good: list[Written]) -> None:
         sources.remember(world, good)
 
 
-async def _hostile(sources_: Sources, ask: Callable[[bytes], Asking]) -> None:
+async def _hostile(sources_: Sources, request: Callable[[bytes], Request]) -> None:
     """Bodies that attack the parser."""
-    await sources_.expect("a body of 10 MB", ask(b" " * BODY_BYTES), TOO_LARGE, CUT)
-    await sources_.expect("a depth bomb", ask(b"[" * DEPTH + b"]" * DEPTH), UNPROCESSABLE)
-    await sources_.expect("a body that is not UTF-8", ask(b'{"article_id": "\xff\xfe"}'), UNPROCESSABLE)
-    await sources_.expect("a body that is not JSON", ask(b"<article/>"), UNPROCESSABLE)
+    await sources_.expect("a body of 10 MB", request(b" " * BODY_BYTES), TOO_LARGE, CUT)
+    await sources_.expect("a depth bomb", request(b"[" * DEPTH + b"]" * DEPTH), UNPROCESSABLE)
+    await sources_.expect("a body that is not UTF-8", request(b'{"article_id": "\xff\xfe"}'), UNPROCESSABLE)
+    await sources_.expect("a body that is not JSON", request(b"<article/>"), UNPROCESSABLE)
 
 
 def _names_the_field(world: World, answer: httpx.Response | None, field: str) -> None:

@@ -12,9 +12,9 @@ HEALTHY, DEGRADED, UP = "healthy", "degraded", "up"
 async def look(world: World) -> HealthSeen:
     """Returns the current health."""
     answer = await world.alerting.get("/health")
-    told = answer.json()
-    not_up = frozenset(name for name, one in told["services"].items() if one["status"] != UP)
-    return HealthSeen("", answer.status_code, told["status"], not_up, "")
+    body = answer.json()
+    not_up = frozenset(name for name, one in body["services"].items() if one["status"] != UP)
+    return HealthSeen("", answer.status_code, body["status"], not_up, "")
 
 
 async def until(world: World, when: str, status: str, naming: str) -> HealthSeen:
@@ -28,13 +28,13 @@ async def until(world: World, when: str, status: str, naming: str) -> HealthSeen
     """
     seen = await look(world)
 
-    async def says_so() -> bool:
+    async def as_expected() -> bool:
         nonlocal seen
         seen = await look(world)
         return seen.status == status and (naming in seen.not_up if naming else not seen.not_up)
 
     try:
-        await world.until(f"health {when}", says_so, within_s=SEEN_S, every_s=0.25)
+        await world.until(f"health {when}", as_expected, within_s=SEEN_S, every_s=0.25)
     except Broken as error:
         world.printer.bad(f"{error}: {seen.status}, not up: {', '.join(sorted(seen.not_up)) or 'none'}")
     noted = HealthSeen(when, seen.code, seen.status, seen.not_up, naming)

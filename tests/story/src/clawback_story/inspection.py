@@ -20,7 +20,7 @@ from clawback_story.world import METABASE, World
 PAGE = 500
 PAGES_WITH_TEXT = 3
 AT_ONCE = 6
-ASKED_ONE_BY_ONE = 120
+STATUSES_MAX = 120
 CONTENT_BATCH = 2_000
 CONTENT = """
 SELECT article_id, document FROM article_content UNION ALL SELECT article_id, document FROM article_held
@@ -240,13 +240,13 @@ async def _statuses(world: World, ids: Iterable[str]) -> dict[str, int]:
     """The API's status for some of them, with a few concurrent requests."""
     turns = asyncio.Semaphore(AT_ONCE)
 
-    async def ask(article_id: str) -> tuple[str, int]:
+    async def status_of(article_id: str) -> tuple[str, int]:
         async with turns:
             return article_id, (await world.ingester.get(f"/articles/{article_id}")).status_code
 
-    asked = sorted(ids)
-    some = world.chance.sample(asked, min(ASKED_ONE_BY_ONE, len(asked)))
-    return dict(await asyncio.gather(*(ask(one) for one in some)))
+    candidates = sorted(ids)
+    some = world.chance.sample(candidates, min(STATUSES_MAX, len(candidates)))
+    return dict(await asyncio.gather(*(status_of(one) for one in some)))
 
 
 async def _holdings(world: World, ids: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
@@ -256,16 +256,16 @@ async def _holdings(world: World, ids: Iterable[str]) -> Mapping[str, Mapping[st
         "analytics": f"{world.analytics.base_url}analytics/holdings",
         world.downstream.name: world.downstream.holdings_url,
     }
-    return {name: await _asked(world, url, sorted(ids)) for name, url in addresses.items()}
+    return {name: await _reported(world, url, sorted(ids)) for name, url in addresses.items()}
 
 
-async def _asked(world: World, url: str, ids: Sequence[str]) -> dict[str, str]:
-    said: dict[str, str] = {}
+async def _reported(world: World, url: str, ids: Sequence[str]) -> dict[str, str]:
+    reported: dict[str, str] = {}
     for start in range(0, len(ids), PAGE):
         answer = await world.ingester.post(url, json={"article_ids": ids[start : start + PAGE]})
         answer.raise_for_status()
-        said |= answer.json()["items"]
-    return said
+        reported |= answer.json()["items"]
+    return reported
 
 
 async def _incidents(world: World, which: str) -> int:

@@ -76,8 +76,8 @@ async def by_holder(world: World) -> list[str]:
             continue
         times = "".join(f"{row[name] or 0:>8.2f} s" for name in ("p50_s", "p99_s", "max_s"))
         superseded = f"  ({row['superseded']} superseded)" if row["superseded"] else ""
-        told = f"{'':<13}{times}{superseded}"
-        lines.append(_line(row["holder"], row["opened"], row["removed"], row["verified"], told))
+        text = f"{'':<13}{times}{superseded}"
+        lines.append(_line(row["holder"], row["opened"], row["removed"], row["verified"], text))
     return lines
 
 

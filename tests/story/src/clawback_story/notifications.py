@@ -14,7 +14,7 @@ from clawback_story.operation_checkers import MAIL, SMS, SUMMARY
 from clawback_story.world import World
 
 LISTED_MAX = 24
-TOLD_S = 30.0
+NOTIFIED_S = 30.0
 
 
 def read(run_dir: Path) -> list[Sent]:
@@ -65,10 +65,10 @@ async def until_all_sent(world: World) -> None:
     """
 
     async def nothing_waits() -> bool:
-        heard = await world.value(
+        reported = await world.value(
             "alerting", "SELECT coalesce(sum(occurrence), 0) FROM alert WHERE name = $1", SUMMARY
         )
         ran = await world.value("compliance", "SELECT count(*) FROM run WHERE state = 'completed'")
-        return bool(heard >= ran and not await world.value("alerting", waiting))
+        return bool(reported >= ran and not await world.value("alerting", waiting))
 
-    await world.until("all notifications are sent", nothing_waits, within_s=TOLD_S)
+    await world.until("all notifications are sent", nothing_waits, within_s=NOTIFIED_S)

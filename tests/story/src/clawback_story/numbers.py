@@ -46,14 +46,14 @@ class NumbersSeen:
         """Processes records of one partition; garbage has no number."""
         for record in records:
             try:
-                told = orjson.loads(record.value or b"")
+                value = orjson.loads(record.value or b"")
             except orjson.JSONDecodeError:
                 continue
             if record.topic == ArticlePublished.TOPIC:
-                text = orjson.dumps([told.get(name) for name in TEXTS])
-                self._note("version", told["article_id"], told["version"], hashlib.sha256(text).hexdigest())
-            elif "ordered_at" in told:
-                self._note("order", told["article_id"], told["order"], told["ordered_at"])
+                text = orjson.dumps([value.get(name) for name in TEXTS])
+                self._note("version", value["article_id"], value["version"], hashlib.sha256(text).hexdigest())
+            elif "ordered_at" in value:
+                self._note("order", value["article_id"], value["order"], value["ordered_at"])
 
     @property
     def reused(self) -> Problems:

@@ -38,7 +38,7 @@ def c12_miscounted(evidence: Evidence) -> Problems:
     return problems
 
 
-def c13_untold(evidence: Evidence) -> Problems:
+def c13_not_notified(evidence: Evidence) -> Problems:
     """The officer was notified of everything guaranteed: once by mail, and where guaranteed once by text message."""
     runs, found = evidence.ledger.runs, evidence.ledger.found_something
     must = {

@@ -84,8 +84,8 @@ def _clock(evidence: Evidence) -> Line:
     earliest: dict[UUID, datetime] = {}
     for notice in evidence.ledger.notices:
         known = earliest.get(notice.revocation_id)
-        said = notice.earliest_at or notice.noticed_at
-        earliest[notice.revocation_id] = min(known, said) if known else said
+        started = notice.earliest_at or notice.noticed_at
+        earliest[notice.revocation_id] = min(known, started) if known else started
     dated = 0
     for order in evidence.ledger.orders:
         if order.kind != "revoked":
@@ -226,9 +226,9 @@ def _counted(evidence: Evidence) -> Line:
     counts = evidence.history.counts
     by_when = dict.fromkeys(one.when for one in counts)
     sums = [next(one.articles for one in counts if one.when == when) for when in by_when]
-    told = ", ".join(f"{articles:,} {when}" for when, articles in zip(by_when, sums, strict=True))
+    totals = ", ".join(f"{articles:,} {when}" for when, articles in zip(by_when, sums, strict=True))
     shown = (
-        f"{told}: {len(counts)} answers by source, day and topic, each as expected from the provider's data and the "
+        f"{totals}: {len(counts)} answers by source, day and topic, each as expected from the provider's data and the "
         f"writers' lists; {evidence.rollups:,} rollups equal a recount of the facets"
     )
     return "10 deleted articles are no longer counted", shown, operation_checkers.c12_miscounted(evidence)
@@ -247,7 +247,7 @@ def _notified(evidence: Evidence) -> Line:
         f"the officer: {', '.join(map(times, names))}, each once; {len(evidence.sent)} messages in the sinks, none "
         "twice, no words of articles in any"
     )
-    return "11 people are notified, once", shown, operation_checkers.c13_untold(evidence)
+    return "11 people are notified, once", shown, operation_checkers.c13_not_notified(evidence)
 
 
 def _swept(evidence: Evidence) -> Line:

@@ -45,7 +45,7 @@ REFUSED_CODE, ALWAYS = 1003, 1_000
 ENDPOINTS: Mapping[str, EndpointName] = {FEED: "articles", REVOKED_FEED: "revokedArticles"}
 SWEEPS_MAX = 3
 """A sweep that omits a hold is rejected and reports the hold; the next one names it."""
-JUDGES = (
+CHECKED = (
     "C1 lost",
     "C2 resurrected",
     "C3 stale serve",
@@ -113,7 +113,7 @@ async def backups(world: World) -> Backups:
     before = await _before(world)
     dumps = {name: faults.Dump(world, name) for name in DATABASES}
     await asyncio.gather(*(dump.take() for dump in dumps.values()))
-    return Backups(dumps, await _go_on(world, before))
+    return Backups(dumps, await _after(world, before))
 
 
 async def _before(world: World) -> _Before:
@@ -129,7 +129,7 @@ async def _before(world: World) -> _Before:
     return _Before(submitted[0].article_id, tuple(f"{METABASE}:{one}" for one in old.ids))
 
 
-async def _go_on(world: World, before: _Before) -> Done:
+async def _after(world: World, before: _Before) -> Done:
     """New articles and texts, takedowns by feed and by HTTP, a reinstatement, a hold, a sweep."""
     submitted, (held, *old) = _write(world, SUBMITTED), before.old
     published = await world.simulator.publish(NEW)
@@ -369,10 +369,10 @@ class Watching:
             while True:
                 for article_id in self._ids:
                     for address in addresses:
-                        await self._ask(http, address, article_id)
+                        await self._read(http, address, article_id)
                     await asyncio.sleep(READ_EVERY_S)
 
-    async def _ask(self, http: httpx.AsyncClient, address: str, article_id: str) -> None:
+    async def _read(self, http: httpx.AsyncClient, address: str, article_id: str) -> None:
         with suppress(httpx.TransportError):
             answer = await http.get(f"{address}{article_id}")
             if answer.status_code == OK:
@@ -402,7 +402,7 @@ class Published:
         return frozenset(new)
 
 
-async def set_back(world: World, dump: faults.Dump, service: str, *, broker_wiped: bool) -> datetime | None:
+async def restore(world: World, dump: faults.Dump, service: str, *, broker_wiped: bool) -> datetime | None:
     """Stops a service, restores its database, and wipes the broker if requested; starts nothing.
 
     Returns:
@@ -427,7 +427,7 @@ async def orders(world: World) -> Mapping[str, int]:
     return {row["article_id"]: row["order_no"] for row in rows}
 
 
-async def come_back(world: World, service: str, done: Done, wiped_at: datetime | None) -> None:
+async def restart(world: World, service: str, done: Done, wiped_at: datetime | None) -> None:
     """Starts it, worker and API together; resubmits what only the broker had."""
     await asyncio.gather(world.start(f"{service}-worker"), world.start(f"{service}-api"))
     if wiped_at:
@@ -456,11 +456,11 @@ async def catch_up(world: World) -> None:
     await sweep(world)
 
 
-async def judged(world: World, done: Done) -> dict[str, Problems]:
+async def verify(world: World, done: Done) -> dict[str, Problems]:
     """Returns the problems of the checkers of the current state."""
     await counting.compare(world, f"at {datetime.now(UTC):%H:%M:%S}")
     evidence = await inspection.gather(world)
-    found = {name: checkers.ALL[name](evidence) for name in JUDGES}
+    found = {name: checkers.ALL[name](evidence) for name in CHECKED}
     found["swept"] = operation_checkers.kept_too_long(evidence)
     found["holds"] = await holds_forgotten(world, done)
     last = evidence.history.counts[-len(counting.KEYS) :]
@@ -469,7 +469,7 @@ async def judged(world: World, done: Done) -> dict[str, Problems]:
 
 
 async def holds_forgotten(world: World, done: Done) -> Problems:
-    """Returns who does not know the hold after the sweep."""
+    """Returns the stores that lack the hold after the sweep."""
     problems = [] if await world.value("retention", HOLD, done.held) else ["retention does not know the hold"]
     return problems + [
         f"{owner} does not know the hold"

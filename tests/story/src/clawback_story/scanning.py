@@ -92,7 +92,7 @@ async def topics(world: World) -> Topics:
     """Reads every topic from its start to its end."""
     reading = _Reading(world.history.own_records)
     reading.records = dict.fromkeys(await read_topics(world, reading.take), 0) | reading.records
-    return reading.told()
+    return reading.results()
 
 
 async def read_topics(world: World, take: Taking, only: Sequence[str] = ()) -> list[str]:
@@ -169,10 +169,10 @@ class _Reading:
         except cloudevents.Unreadable as error:
             self._unreadable.append(f"{record.topic}-{record.partition} {record.offset}: {error.reason}")
         if record.topic.endswith(".dlq.v1") and record.value:
-            told = orjson.loads(record.value)
+            letter = orjson.loads(record.value)
             ce_id = cloudevents.attribute(record.headers, "ce_id") or ""
-            place = told["topic"], told["partition"], told["offset"]
-            self._letters.append(Letter(ce_id, told["group"], *place))
+            place = letter["topic"], letter["partition"], letter["offset"]
+            self._letters.append(Letter(ce_id, letter["group"], *place))
 
     def _follow(self, record: "ConsumerRecord[bytes, bytes]") -> None:
         found = _VERSION.search(record.value or b"")
@@ -182,7 +182,7 @@ class _Reading:
                 self._backwards.append(record.key.decode())
             self._versions[record.key] = version
 
-    def told(self) -> Topics:
+    def results(self) -> Topics:
         """Returns the results."""
         return Topics(
             records=self.records,

@@ -65,7 +65,7 @@ async def push(world: World, articles: Sequence[Written]) -> None:
     for start in range(0, len(articles), WEBHOOK_ARTICLES):
         some = articles[start : start + WEBHOOK_ARTICLES]
         answer = await webhook(world, orjson.dumps({"items": [one.body for one in some]}))
-        _taken(world, answer, some)
+        _record_accepted(world, answer, some)
 
 
 async def submit_http(world: World, articles: Sequence[Written]) -> None:
@@ -79,10 +79,10 @@ async def submit_http(world: World, articles: Sequence[Written]) -> None:
         content=orjson.dumps({"items": [one.body for one in articles]}),
         headers={**world.key("upstream"), "Idempotency-Key": uuid4().hex},
     )
-    _taken(world, answer, articles)
+    _record_accepted(world, answer, articles)
 
 
-def _taken(world: World, answer: httpx.Response, articles: Sequence[Written]) -> None:
+def _record_accepted(world: World, answer: httpx.Response, articles: Sequence[Written]) -> None:
     if answer.status_code != ACCEPTED or answer.json()["refused"]:
         raise Broken(f"valid articles were rejected with {answer.status_code}: {answer.text[:300]}")
     remember(world, articles)
@@ -134,10 +134,10 @@ async def poll_well(world: World, feed: str = FEED) -> Mapping[str, Any]:
         Broken: the feed was not read to its end.
     """
     answer = await poll(world, feed)
-    told: Mapping[str, Any] = answer.json()
-    if answer.status_code != httpx.codes.OK or not told["caught_up"]:
+    result: Mapping[str, Any] = answer.json()
+    if answer.status_code != httpx.codes.OK or not result["caught_up"]:
         raise Broken(f"the poll of {feed} ended with {answer.status_code}: {answer.text[:300]}")
-    return told
+    return result
 
 
 async def feed_row(world: World, feed: str) -> Mapping[str, Any]:

@@ -52,7 +52,7 @@ async def sweep_old_articles(world: World) -> None:
     await _hold(world, f"{METABASE}:{held}")
     copy = await asyncio.to_thread(world.downstream.copy, f"{METABASE}:{swept}")
     await sweep(world, [f"{METABASE}:{one}" for one in aged.live if one != held])
-    await _what_comes_again(world, swept, aged.revoked[0], copy.content if copy else None)
+    await _redelivered(world, swept, aged.revoked[0], copy.content if copy else None)
     await _revoked_in_a_later_year(world, f"{METABASE}:{later}")
 
 
@@ -112,7 +112,7 @@ async def _articles(world: World) -> Mapping[str, int]:
     }
 
 
-async def _what_comes_again(world: World, swept: str, revoked: str, published: str | None) -> None:
+async def _redelivered(world: World, swept: str, revoked: str, published: str | None) -> None:
     """Redelivers a swept article with a new text and a revoked one with its old text, and replays a topic."""
     article_id = f"{METABASE}:{swept}"
     await world.simulator.update(ids=[swept])

@@ -115,7 +115,7 @@ async def test_the_texts_are_those_of_the_provider(feed: Feed) -> None:
         assert (article.body is None) == ("body" not in tokens)
 
 
-async def test_slices_share_the_feed_between_them(feed: Feed) -> None:
+async def test_slices_divide_the_feed_between_them(feed: Feed) -> None:
     await feed.control.publish(90)
     slices = [set((await feed.walk(20, Slice(number, 3)))[0]) for number in range(3)]
     assert sum(map(len, slices)) == 90
@@ -196,7 +196,7 @@ async def test_revocations_as_converters_write_them_are_read_one_or_several_to_a
     assert [revoked.provider_article_id for revoked in found] == [each.id for each in truth.revocations]
 
 
-async def understood(feed: Feed) -> list[dict[str, Any]]:
+async def read_articles(feed: Feed) -> list[dict[str, Any]]:
     """Returns every article of the feed without ``extra``; all fields must be readable."""
     _, _, pages = await feed.walk()
     assert [page.not_understood for page in pages] == [{}] * len(pages)
@@ -204,17 +204,17 @@ async def understood(feed: Feed) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("inner_lists", ["doubled", "named"])
-async def test_articles_whose_inner_lists_a_converter_has_doubled_read_as_the_plain_ones(
+async def test_articles_with_inner_lists_doubled_by_a_converter_read_like_plain_ones(
     feed: Feed, inner_lists: str
 ) -> None:
     await feed.control.publish(120)
-    plain = await understood(feed)
+    plain = await read_articles(feed)
     await feed.control.set(inner_lists=inner_lists)
-    assert await understood(feed) == plain
+    assert await read_articles(feed) == plain
 
 
 @pytest.mark.parametrize("shape", ["missing", "renamed", "text"])
-async def test_a_malformed_answer_is_never_nothing_revoked(feed: Feed, shape: str) -> None:
+async def test_a_malformed_response_is_never_an_empty_result(feed: Feed, shape: str) -> None:
     await feed.control.publish(3)
     await feed.control.revoke(count=2)
     await feed.control.set(revoked_shape=shape)
@@ -239,7 +239,7 @@ FAULTS: dict[FaultMode, set[Unreadable]] = {
 
 @pytest.mark.parametrize(("mode", "reasons"), FAULTS.items())
 @pytest.mark.parametrize("endpoint", ["articles", "revokedArticles"])
-async def test_an_answer_that_is_none_is_an_error_on_both_feeds(
+async def test_an_unusable_response_is_an_error_on_both_feeds(
     feed: Feed, mode: FaultMode, reasons: set[Unreadable], endpoint: Literal["articles", "revokedArticles"]
 ) -> None:
     await feed.control.publish(5)
@@ -281,7 +281,7 @@ async def test_a_call_within_the_pause_must_wait(feed: Feed) -> None:
     assert caught.value.action is Action.WAIT
 
 
-async def test_search_counts_what_is_left_and_pages_upwards(feed: Feed) -> None:
+async def test_search_pages_upwards_and_counts_the_remaining_articles(feed: Feed) -> None:
     await feed.control.publish(30)
     first = await feed.client.search('language:"English"', limit=20, sort="asc", cursor="0")
     second = await feed.client.search('language:"English"', limit=20, sort="asc", cursor=first.last_sequence)
@@ -289,5 +289,5 @@ async def test_search_counts_what_is_left_and_pages_upwards(feed: Feed) -> None:
     assert (first.count, second.count) == (20, first.total_results - 20)
 
 
-async def test_the_quotas_can_be_asked_for(feed: Feed) -> None:
+async def test_the_quotas_can_be_read(feed: Feed) -> None:
     assert await feed.client.rate_limits()

@@ -46,7 +46,7 @@ BOMB = (
         (b'{"status":"SUCCESS","articles":"none"}', JSON, Unreadable.NOT_A_LIST),
     ],
 )
-def test_what_is_no_answer_is_an_error_with_its_reason(
+def test_an_unusable_response_is_an_error_with_its_reason(
     body: bytes, media: str | None, reason: Unreadable, received_at: datetime
 ) -> None:
     with pytest.raises(UnreadableAnswer) as caught:
@@ -100,7 +100,7 @@ def article(title: bytes) -> bytes:
         (b"a <!-- no --><b>bold</b> word", "a bold word"),
     ],
 )
-def test_noise_inside_one_article_does_not_cost_the_page(
+def test_invalid_bytes_in_one_article_do_not_fail_the_page(
     title: bytes, expected: str, received_at: datetime
 ) -> None:
     page = parse_articles(article(title), XML, received_at=received_at)
@@ -108,7 +108,7 @@ def test_noise_inside_one_article_does_not_cost_the_page(
 
 
 @pytest.mark.parametrize("title", [b'"a\\ud800b"', b'"a\\u0000b"', b'"a\nb"', b'"a\xffb"', b'"a\x01b"'])
-def test_noise_inside_one_json_string_does_not_cost_the_page(title: bytes, received_at: datetime) -> None:
+def test_invalid_bytes_in_one_json_string_do_not_fail_the_page(title: bytes, received_at: datetime) -> None:
     body = b'{"status":"SUCCESS","articles":[{"sequenceId":"1","id":"2","x":NaN,"title":' + title + b"}]}"
     [found] = parse_articles(body, JSON, received_at=received_at).articles
     assert found.title.replace(" ", "").replace("\ufffd", "") == "ab"

@@ -15,7 +15,7 @@ Read = Callable[..., Page]
 RECEIVED_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def test_an_article_of_full_dress_reads_the_same_from_xml_and_json(
+def test_an_article_with_every_field_reads_the_same_from_xml_and_json(
     golden: Callable[[str], bytes], received_at: datetime
 ) -> None:
     expected = orjson.loads(golden("articles.expected.json"))
@@ -36,20 +36,20 @@ def test_the_cursor_is_the_last_sequence_and_not_the_largest_id_or_date(page: Re
     assert found.last_sequence == "400"
 
 
-def test_a_sequence_and_an_id_need_more_than_32_bits(page: Read, wire: Wire) -> None:
+def test_a_sequence_and_an_id_may_exceed_32_bits(page: Read, wire: Wire) -> None:
     [article] = page(wire()).articles
     assert article.source_order == 1_782_454_301_592
     assert article.article_id == "metabase:52999982276"
 
 
-def test_an_article_is_known_by_its_id_and_never_by_its_duplicate_group(page: Read, wire: Wire) -> None:
+def test_an_article_is_identified_by_its_id_and_never_by_its_duplicate_group(page: Read, wire: Wire) -> None:
     found = page(wire(id="5", duplicateGroupId="3"), wire(id="6", duplicateGroupId="3"))
     assert [article.article_id for article in found.articles] == ["metabase:5", "metabase:6"]
     assert {article.duplicate_group for article in found.articles} == {"3"}
 
 
 @pytest.mark.parametrize("body", ["_", "__", "", " ", None, ...])
-def test_a_body_that_the_licence_does_not_deliver_is_none(page: Read, wire: Wire, body: Any) -> None:
+def test_a_body_that_the_licence_does_not_include_is_absent(page: Read, wire: Wire, body: Any) -> None:
     [article] = page(wire(content=body)).articles
     assert article.body is None
 
@@ -72,7 +72,7 @@ def test_empty_elements_are_absent_values(page: Read, wire: Wire) -> None:
     assert article.extra == {"source": {"feed": {"id": "77"}}}
 
 
-def test_a_title_may_be_empty_and_has_no_lines(page: Read, wire: Wire) -> None:
+def test_a_title_may_be_empty_and_has_no_line_breaks(page: Read, wire: Wire) -> None:
     found = page(wire(title=None), wire(title="One\n  two\u00a0three "))
     assert [article.title for article in found.articles] == ["", "One two three"]
 
@@ -85,7 +85,7 @@ def test_numbers_and_booleans_count_as_their_text(page: Read, wire: Wire) -> Non
     assert article.extra["adultLanguage"] == "true"
 
 
-def test_what_is_not_understood_is_kept_and_never_fails(page: Read, wire: Wire) -> None:
+def test_unknown_fields_and_unreadable_values_are_kept_and_never_fail(page: Read, wire: Wire) -> None:
     unknown = {"readingLevel": "8", "footprint": {"grams": "12", "deep": {"er": "x"}}}
     [article] = page(wire(**unknown, wordCount="many", languageCode="??", dataFormat="smell")).articles
     assert article.extra.items() >= unknown.items()
@@ -106,7 +106,7 @@ def test_what_is_not_understood_is_kept_and_never_fails(page: Read, wire: Wire) 
         ({"publishedDate": "2026-02-30T10:00:00Z"}, 12),
     ],
 )
-def test_an_unreadable_date_of_publication_falls_back_to_the_next_best(
+def test_an_unreadable_date_of_publication_falls_back_to_the_next_best_date(
     page: Read, wire: Wire, dates: dict[str, Any], expected_hour: int
 ) -> None:
     [article] = page(wire(**dates)).articles
@@ -114,7 +114,7 @@ def test_an_unreadable_date_of_publication_falls_back_to_the_next_best(
     assert article.published_at.tzinfo is not None
 
 
-def test_an_unreadable_date_of_publication_is_kept_as_it_came(page: Read, wire: Wire) -> None:
+def test_an_unreadable_date_of_publication_is_kept_as_received(page: Read, wire: Wire) -> None:
     [article] = page(wire(publishedDate="soon")).articles
     assert article.extra["publishedDate"] == "soon"
 
@@ -128,7 +128,7 @@ def test_an_unreadable_date_of_publication_is_kept_as_it_came(page: Read, wire: 
     ],
 )
 @pytest.mark.parametrize("date", ["soon", "2026-13-01T00:00:00Z", "0001-01-01T00:00:00Z", "20260301"])
-def test_a_date_that_is_a_promise_and_cannot_be_read_sets_the_article_aside(
+def test_an_unreadable_date_of_an_obligation_quarantines_the_article(
     page: Read, wire: Wire, name: str, code: str, date: str
 ) -> None:
     found = page(wire(sequenceId="1", id="1"), wire(sequenceId="2", id="2", **{name: date}))
@@ -169,11 +169,11 @@ def test_one_bad_article_affects_only_itself(
     assert (found.last_sequence, found.count) == ("3", 3)
 
 
-def test_a_bad_article_that_comes_last_still_moves_the_cursor(page: Read, wire: Wire) -> None:
+def test_a_bad_article_at_the_end_still_moves_the_cursor(page: Read, wire: Wire) -> None:
     assert page(wire(sequenceId="1"), wire(sequenceId="2", id="a b")).last_sequence == "2"
 
 
-def test_an_entry_without_a_sequence_does_not_take_the_cursor_away(page: Read, wire: Wire) -> None:
+def test_an_entry_without_a_sequence_does_not_remove_the_cursor(page: Read, wire: Wire) -> None:
     assert page(wire(sequenceId="1"), {}).last_sequence == "1"
 
 
@@ -189,7 +189,7 @@ def test_a_bad_article_keeps_its_bytes_and_its_error_contains_no_value(page: Rea
     assert "secret" not in bad.detail + bad.code
 
 
-def test_a_company_counts_once_a_listing(page: Read, wire: Wire) -> None:
+def test_a_company_is_read_once_per_listing(page: Read, wire: Wire) -> None:
     one, two = (
         {"name": "Acme", "symbol": "ACM", "exchange": "LSE"},
         {"name": "Acme", "symbol": "ACM", "exchange": "NYS"},
@@ -218,7 +218,7 @@ def test_a_company_counts_once_a_listing(page: Read, wire: Wire) -> None:
         ("no object", "unknown"),
     ],
 )
-def test_a_source_is_keyed_by_what_it_has(page: Read, wire: Wire, source: Any, key: str) -> None:
+def test_a_source_is_keyed_by_its_available_fields(page: Read, wire: Wire, source: Any, key: str) -> None:
     [article] = page(wire(source=source)).articles
     assert article.source.key == key
 
@@ -235,12 +235,12 @@ def test_places_may_lack_a_country_and_write_its_code_in_lower_case(page: Read, 
     ]
 
 
-def test_scores_outside_the_usual_range_are_taken_as_they_are(page: Read, wire: Wire) -> None:
+def test_scores_outside_the_usual_range_are_kept_unchanged(page: Read, wire: Wire) -> None:
     found = page(wire(sentiment={"score": "5.16"}), wire(sentiment={"score": "NaN"}))
     assert [article.sentiment for article in found.articles] == [5.16, None]
 
 
-def test_an_entity_is_taken_out_of_its_properties(page: Read, wire: Wire) -> None:
+def test_an_entity_is_read_from_its_properties(page: Read, wire: Wire) -> None:
     named = [
         {"name": "type", "value": "Person"},
         {"name": "value", "value": "A. Bell"},
@@ -253,20 +253,18 @@ def test_an_entity_is_taken_out_of_its_properties(page: Read, wire: Wire) -> Non
     assert article.extra["semantics"] == {"entities": [{"properties": named[2:]}, {"properties": named[:1]}]}
 
 
-def test_line_ends_byte_order_marks_and_left_over_controls_are_made_plain(page: Read, wire: Wire) -> None:
+def test_line_ends_byte_order_marks_and_control_characters_are_normalized(page: Read, wire: Wire) -> None:
     [article] = page(wire(content="\ufeffOne\r\ntwo\rthree \x80 5 \x85 \u03b1")).articles
     assert article.body == "One\ntwo\nthree \u20ac 5 \u2026 \u03b1"
 
 
 @pytest.mark.parametrize("character", ["\x00", "\x0b", "\x1f", "\ufffe"])
-def test_what_the_database_cannot_hold_never_gets_there(page: Read, wire: Wire, character: str) -> None:
+def test_characters_that_postgresql_cannot_store_are_removed(page: Read, wire: Wire, character: str) -> None:
     [article] = page(wire(content=f"a{character}b", footprint={"note": f"c{character}d"})).articles
     assert (article.body, article.extra["footprint"]) == ("ab", {"note": "cd"})
 
 
-def test_media_that_repeat_without_an_element_around_them_are_lists_even_when_alone(
-    page: Read, wire: Wire
-) -> None:
+def test_media_without_a_list_element_are_lists_even_if_there_is_one(page: Read, wire: Wire) -> None:
     image = {"url": "http://i.example/1.jpg", "mimeType": "image/jpeg"}
     [article] = page(wire(media={"audio": [], "image": [image], "video": []})).articles
     assert article.extra["media"] == {"image": [image]}
@@ -345,14 +343,14 @@ def read_with(inner: str | dict[str, Any], wire: Wire) -> Page:
             f"<title>T</title>{inner}</article></articles></response>"
         ).encode()
         return parse_articles(body, "application/xml", received_at=RECEIVED_AT)
-    answer = orjson.dumps({"status": "SUCCESS", "articles": [wire(**inner)]})
-    return parse_articles(answer, "application/json", received_at=RECEIVED_AT)
+    body = orjson.dumps({"status": "SUCCESS", "articles": [wire(**inner)]})
+    return parse_articles(body, "application/json", received_at=RECEIVED_AT)
 
 
 @pytest.mark.parametrize(
     ("field", "inner"), [(field, inner) for field, shapes in DOUBLED.items() for inner in shapes]
 )
-def test_inner_lists_that_a_converter_has_doubled_are_understood(
+def test_inner_lists_doubled_by_a_converter_are_read(
     field: str, inner: str | dict[str, Any], wire: Wire
 ) -> None:
     found = read_with(inner, wire)
@@ -363,15 +361,13 @@ def test_inner_lists_that_a_converter_has_doubled_are_understood(
 
 
 @pytest.mark.parametrize("inner", ENTITIES)
-def test_entities_that_a_converter_has_doubled_are_understood(
-    inner: str | dict[str, Any], wire: Wire
-) -> None:
+def test_entities_doubled_by_a_converter_are_read(inner: str | dict[str, Any], wire: Wire) -> None:
     found = read_with(inner, wire)
     assert [(one.type, one.value) for one in found.articles[0].entities] == [("City", "Rome")]
     assert found.not_understood == {}
 
 
-def test_what_is_not_understood_is_counted_once_an_article_by_its_field(page: Read, wire: Wire) -> None:
+def test_an_unreadable_field_is_counted_once_per_article(page: Read, wire: Wire) -> None:
     found = page(
         wire(topics=[{"label": "Art"}, {"label": "Law"}], publishedDate="soon"),
         wire(id="5", topics=[{"name": "Art"}, {"label": "Law"}]),

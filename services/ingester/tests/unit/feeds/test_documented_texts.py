@@ -43,8 +43,8 @@ def read(sent: str, received_at: datetime, *, as_xml: bool) -> ArticleSubmitted:
         "author": {"name": sent},
         "odd": sent,
     }
-    answer = orjson.dumps({"status": "SUCCESS", "articles": [article]})
-    [found] = parse_articles(answer, "application/json", received_at=received_at).articles
+    page = orjson.dumps({"status": "SUCCESS", "articles": [article]})
+    [found] = parse_articles(page, "application/json", received_at=received_at).articles
     return found
 
 
@@ -61,11 +61,11 @@ def test_the_table_is_read() -> None:
 @pytest.mark.parametrize(
     ("fields", "sent", "published"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
 )
-def test_a_text_is_published_as_it_is_documented(
+def test_a_text_is_published_as_documented(
     fields: str, sent: str, published: str | None, received_at: datetime
 ) -> None:
     found = read(sent, received_at, as_xml=XML in fields)
-    seen = {
+    texts = {
         "title": found.title,
         "authors": "".join(found.authors),
         "body": found.body,
@@ -74,17 +74,17 @@ def test_a_text_is_published_as_it_is_documented(
     named = [name for name in FIELDS if f"`{name}`" in fields]
     for name in named or FIELDS:
         lines = named or name not in {"title", "authors"} or published is None
-        assert seen[name] == (published if lines else one_line(str(published)))
+        assert texts[name] == (published if lines else one_line(str(published)))
     for name in set(FIELDS) - set(named) if named else ():
-        assert seen[name] != published
+        assert texts[name] != published
 
 
-def test_an_empty_title_is_there_and_an_empty_body_is_not(received_at: datetime) -> None:
+def test_an_empty_title_is_kept_and_an_empty_body_is_absent(received_at: datetime) -> None:
     found = read(" \ufeff", received_at, as_xml=False)
     assert (found.title, found.body, found.authors) == ("", None, ())
 
 
-def test_what_is_submitted_is_taken_as_it_was_sent() -> None:
+def test_submitted_texts_are_accepted_unchanged() -> None:
     sent = " \ufeffA\r\n\u0093title\u0094\u00a0"
     article = {
         "article_id": "up:1",

@@ -25,7 +25,7 @@ KEY = "k-3f9-secret"
 JSON = {"content-type": "application/json"}
 EMPTY = httpx.Response(200, json={"status": "SUCCESS", "articles": []})
 
-Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
+Reply = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 
 
 def articles(*sequences: int) -> httpx.Response:
@@ -34,15 +34,15 @@ def articles(*sequences: int) -> httpx.Response:
 
 
 def refusal(code: int, status: int = 200, **headers: str) -> httpx.Response:
-    said = {"status": "FAILURE", "messageCode": str(code), "developerMessage": f"key {KEY}"}
-    return httpx.Response(status, json=said, headers=headers)
+    body = {"status": "FAILURE", "messageCode": str(code), "developerMessage": f"key {KEY}"}
+    return httpx.Response(status, json=body, headers=headers)
 
 
 @dataclass
 class World:
     """The environment of a client, with a record of events."""
 
-    answers: list[Answer]
+    responses: list[Reply]
     failures_max: int = 50
     options: ClientOptions = field(default_factory=ClientOptions)
     requests: list[httpx.Request] = field(default_factory=list)
@@ -52,7 +52,7 @@ class World:
     revoked_cursor: RevokedCursor = field(default_factory=RevokedCursor)
 
     def __post_init__(self) -> None:
-        self.http = httpx.AsyncClient(transport=httpx.MockTransport(self.answer))
+        self.http = httpx.AsyncClient(transport=httpx.MockTransport(self.respond))
         self.breaker = Breaker("provider", self.clock, failures=self.failures_max, not_failures=NOT_OUTAGES)
         self.client = MetabaseClient(
             "http://provider.example/",
@@ -67,17 +67,17 @@ class World:
             revoked_cursor=self.revoked_cursor,
         )
 
-    def answer(self, request: httpx.Request) -> httpx.Response:
+    def respond(self, request: httpx.Request) -> httpx.Response:
         """Returns the next response."""
         self.requests.append(request)
         self.story.append("call")
-        answer = self.answers.pop(0) if self.answers else EMPTY
-        if isinstance(answer, Exception):
-            raise answer
-        if callable(answer):
-            return answer(request)
+        response = self.responses.pop(0) if self.responses else EMPTY
+        if isinstance(response, Exception):
+            raise response
+        if callable(response):
+            return response(request)
         return httpx.Response(
-            answer.status_code, headers=answer.headers, stream=httpx.ByteStream(answer.content)
+            response.status_code, headers=response.headers, stream=httpx.ByteStream(response.content)
         )
 
     async def take(self) -> None:
@@ -102,7 +102,7 @@ class World:
         return [dict(request.url.params) for request in self.requests]
 
 
-async def test_a_page_is_asked_for_after_the_cursor() -> None:
+async def test_a_page_is_requested_after_the_cursor() -> None:
     world = World([articles(11, 15)])
     page = await world.client.articles("10", 500)
     assert page.last_sequence == "15"
@@ -111,7 +111,7 @@ async def test_a_page_is_asked_for_after_the_cursor() -> None:
     assert world.requests[0].headers["accept-encoding"] == "gzip"
 
 
-async def test_slice_and_number_of_slices_travel_together() -> None:
+async def test_a_slice_is_sent_with_the_number_of_slices() -> None:
     world = World([EMPTY])
     await world.client.articles("10", 5, Slice(number=0, of=3))
     assert world.params[0].items() >= {"number_of_slices": "3", "slice_number": "0"}.items()
@@ -135,7 +135,7 @@ async def test_a_limit_out_of_range_is_refused_before_anything_is_sent(limit: in
     assert world.requests == []
 
 
-async def test_retries_are_three_each_twice_as_late_and_each_waits_for_its_turn() -> None:
+async def test_three_retries_double_their_delay_and_each_waits_for_its_turn() -> None:
     world = World([httpx.Response(503)] * 4)
     with pytest.raises(ProviderDown):
         await world.client.articles("1")
@@ -160,7 +160,7 @@ async def test_retries_are_three_each_twice_as_late_and_each_waits_for_its_turn(
         httpx.Response(429),
     ],
 )
-async def test_what_may_pass_is_tried_again(passing: Answer) -> None:
+async def test_a_temporary_failure_is_retried(passing: Reply) -> None:
     world = World([passing, articles(5)])
     assert (await world.client.articles("1")).last_sequence == "5"
     assert [call.outcome == "ok" for call in world.calls] == [False, True]
@@ -168,7 +168,7 @@ async def test_what_may_pass_is_tried_again(passing: Answer) -> None:
 
 @pytest.mark.parametrize("code", [1000, 1003, 1005, 1007, 1008, 1013, 1022])
 @pytest.mark.parametrize("status", [200, 400, 403])
-async def test_a_refusal_is_not_asked_again(code: int, status: int) -> None:
+async def test_a_refusal_is_not_retried(code: int, status: int) -> None:
     world = World([refusal(code, status)])
     with pytest.raises(Refused) as caught:
         await world.client.articles("1")
@@ -177,7 +177,7 @@ async def test_a_refusal_is_not_asked_again(code: int, status: int) -> None:
 
 
 @pytest.mark.parametrize("retry_after", ["30", "Sun, 01 Mar 2026 12:00:30 GMT"])
-async def test_retry_after_is_waited_for(retry_after: str) -> None:
+async def test_the_client_waits_for_retry_after(retry_after: str) -> None:
     world = World([httpx.Response(429, headers={"retry-after": retry_after}), EMPTY])
     await world.client.articles("1")
     assert world.story == ["turn", "call", "rest 30", "sleep 30", "turn", "call", "end"]
@@ -191,7 +191,7 @@ async def test_a_long_retry_after_is_left_to_the_caller() -> None:
     assert world.story == ["turn", "call", "rest 3600"]
 
 
-async def test_retry_after_is_read_also_with_a_failure_under_200() -> None:
+async def test_retry_after_is_read_also_with_a_failure_of_status_200() -> None:
     world = World([refusal(1004, 200, **{"retry-after": "90"})])
     with pytest.raises(MustWait):
         await world.client.articles("1")
@@ -199,13 +199,13 @@ async def test_retry_after_is_read_also_with_a_failure_under_200() -> None:
 
 
 @pytest.mark.parametrize("retry_after", ["soon", "-5", "1e9", "99999999999999999999"])
-async def test_a_retry_after_that_is_none_is_no_reason_to_fail_otherwise(retry_after: str) -> None:
+async def test_an_invalid_retry_after_is_ignored(retry_after: str) -> None:
     world = World([httpx.Response(429, headers={"retry-after": retry_after}), EMPTY])
     await world.client.articles("1")
     assert "sleep 1" in world.story
 
 
-async def test_an_open_circuit_is_not_called_not_paced_and_not_waited_for() -> None:
+async def test_with_an_open_circuit_nothing_is_called_paced_or_waited_for() -> None:
     world = World([httpx.Response(500)] * 9, failures_max=2)
     with pytest.raises(BreakerOpen):
         await world.client.articles("1")
@@ -215,7 +215,7 @@ async def test_an_open_circuit_is_not_called_not_paced_and_not_waited_for() -> N
     assert (len(world.requests), world.story) == (2, story)
 
 
-async def test_a_provider_that_refuses_us_is_alive() -> None:
+async def test_a_provider_that_refuses_the_key_counts_as_available() -> None:
     world = World([refusal(1000)] * 3, failures_max=1)
     for _ in range(3):
         with pytest.raises(Refused):
@@ -223,18 +223,18 @@ async def test_a_provider_that_refuses_us_is_alive() -> None:
 
 
 @pytest.mark.parametrize("body", [articles(10), articles(4, 7)])
-async def test_a_page_that_leads_back_is_an_error_and_no_endless_loop(body: httpx.Response) -> None:
+async def test_a_cursor_that_moves_back_is_an_error_and_no_endless_loop(body: httpx.Response) -> None:
     world = World([body] * 4)
     with pytest.raises(UnreadableAnswer) as caught:
         await world.client.articles("10")
     assert caught.value.reason is Unreadable.CURSOR_STUCK
 
 
-async def test_a_full_page_of_revocations_without_a_way_on_is_an_error() -> None:
-    stuck = httpx.Response(200, json={"status": "SUCCESS", "revokedArticles": [{"id": "1"}, {"id": "2"}]})
+async def test_a_full_page_of_revocations_without_a_next_cursor_is_an_error() -> None:
+    page = httpx.Response(200, json={"status": "SUCCESS", "revokedArticles": [{"id": "1"}, {"id": "2"}]})
     with pytest.raises(UnreadableAnswer):
-        await World([stuck] * 4).client.revoked("0", 2)
-    assert len((await World([stuck]).client.revoked("0", 3)).ids) == 2
+        await World([page] * 4).client.revoked("0", 2)
+    assert len((await World([page]).client.revoked("0", 3)).ids) == 2
 
 
 @pytest.mark.parametrize("code", [1022, 1008])
@@ -249,14 +249,14 @@ async def test_the_revoked_cursor_uses_its_other_name_when_one_is_refused(code: 
     assert world.calls[1].cursor == "11111111"
 
 
-async def test_a_cursor_that_is_refused_under_both_names_is_the_first_refusal() -> None:
+async def test_a_cursor_refused_under_both_names_raises_the_first_refusal() -> None:
     world = World([refusal(1008), refusal(1022)])
     with pytest.raises(Refused) as caught:
         await world.client.revoked("5")
     assert (caught.value.code, world.client.revoked_cursor_name) == (1008, "sequence_id")
 
 
-async def test_every_attempt_is_on_record_with_its_size_and_its_items() -> None:
+async def test_every_attempt_is_recorded_with_its_size_and_number_of_items() -> None:
     body = articles(5, 6)
     world = World([httpx.Response(503), body])
     await world.client.articles("1")
@@ -266,7 +266,7 @@ async def test_every_attempt_is_on_record_with_its_size_and_its_items() -> None:
     assert fine.body_bytes == len(body.content)
 
 
-async def test_a_gzip_bomb_is_refused_while_it_is_small() -> None:
+async def test_a_gzip_bomb_is_refused_at_the_limit() -> None:
     bomb = gzip.compress(b"\0" * 50_000_000)
     read = 0
 
@@ -276,18 +276,18 @@ async def test_a_gzip_bomb_is_refused_while_it_is_small() -> None:
             read += 1000
             yield bomb[at : at + 1000]
 
-    def answer(_: httpx.Request) -> httpx.Response:
+    def response(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers={"content-encoding": "gzip"}, content=drip())
 
-    world = World([answer], options=ClientOptions(body_bytes_max=2_000_000))
-    world.answers += [answer] * 3
+    world = World([response], options=ClientOptions(body_bytes_max=2_000_000))
+    world.responses += [response] * 3
     with pytest.raises(UnreadableAnswer) as caught:
         await world.client.articles("1")
     assert caught.value.reason is Unreadable.TOO_LARGE
     assert read < 4 * 10_000
 
 
-def test_a_bomb_in_one_piece_never_unpacks_in_memory() -> None:
+def test_a_bomb_in_one_chunk_is_never_decompressed_in_memory() -> None:
     bomb = gzip.compress(b"\0" * 30_000_000)
     body = Body("gzip", 1000)
     tracemalloc.start()
@@ -299,8 +299,8 @@ def test_a_bomb_in_one_piece_never_unpacks_in_memory() -> None:
 
 
 async def test_a_redirect_is_neither_followed_nor_read() -> None:
-    away = httpx.Response(302, headers={"location": "/elsewhere"}, content=EMPTY.content)
-    world = World([away] * 4)
+    redirect = httpx.Response(302, headers={"location": "/elsewhere"}, content=EMPTY.content)
+    world = World([redirect] * 4)
     with pytest.raises(UnreadableAnswer) as caught:
         await world.client.articles("1")
     assert caught.value.reason is Unreadable.REDIRECT
@@ -316,16 +316,16 @@ async def test_a_redirect_is_neither_followed_nor_read() -> None:
         (b"x" * 5000, "", Unreadable.TOO_LARGE),
     ],
 )
-async def test_a_body_that_does_not_unpack_is_unreadable(
+async def test_a_body_that_cannot_be_decompressed_is_unreadable(
     content: bytes, encoding: str, reason: Unreadable
 ) -> None:
     async def stream() -> AsyncIterator[bytes]:
         yield content
 
-    def answer(_: httpx.Request) -> httpx.Response:
+    def response(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers={"content-encoding": encoding, **JSON}, content=stream())
 
-    world = World([answer] * 4, options=ClientOptions(body_bytes_max=4000))
+    world = World([response] * 4, options=ClientOptions(body_bytes_max=4000))
     with pytest.raises(UnreadableAnswer) as caught:
         await world.client.articles("1")
     assert caught.value.reason is reason
@@ -337,13 +337,13 @@ async def test_gzip_in_several_members_is_one_body(packed: bytes) -> None:
         for at in range(len(packed)):
             yield packed[at : at + 1]
 
-    def answer(_: httpx.Request) -> httpx.Response:
+    def response(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers={"content-encoding": "gzip", **JSON}, content=stream())
 
-    assert (await World([answer]).client.articles("1")).count == 0
+    assert (await World([response]).client.articles("1")).count == 0
 
 
-async def test_an_answer_that_drips_for_ever_is_given_up() -> None:
+async def test_an_endlessly_slow_response_is_aborted() -> None:
     async def drip() -> AsyncIterator[bytes]:
         while True:
             await asyncio.sleep(0.005)
@@ -358,7 +358,7 @@ async def test_an_answer_that_drips_for_ever_is_given_up() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         EMPTY,
         refusal(1000),
@@ -368,21 +368,21 @@ async def test_an_answer_that_drips_for_ever_is_given_up() -> None:
     ],
 )
 async def test_the_key_is_in_no_log_no_error_and_no_record(
-    answer: Answer, caplog: pytest.LogCaptureFixture
+    response: Reply, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world = World([answer] * 4)
-    told = ""
+    world = World([response] * 4)
+    trace = ""
     with caplog.at_level(logging.DEBUG):
         try:
             await world.client.articles("1")
         except ClawbackError as error:
-            told = "".join(traceback.format_exception(error))
-    everything = told + caplog.text + repr(world.calls) + repr(world.client)
+            trace = "".join(traceback.format_exception(error))
+    everything = trace + caplog.text + repr(world.calls) + repr(world.client)
     assert KEY not in everything
-    assert ("provider.example" in caplog.text) == (not isinstance(answer, Exception))
+    assert ("provider.example" in caplog.text) == (not isinstance(response, Exception))
 
 
-async def test_what_may_not_be_kept_stops_the_call() -> None:
+async def test_a_call_that_cannot_be_recorded_fails() -> None:
     world = World([EMPTY])
 
     async def broken(_: ApiCall) -> None:
@@ -393,7 +393,7 @@ async def test_what_may_not_be_kept_stops_the_call() -> None:
         await world.client.articles("1")
 
 
-async def test_search_sends_what_was_chosen_and_counts_what_is_left() -> None:
+async def test_search_sends_its_options_and_returns_the_total() -> None:
     world = World([httpx.Response(200, json={"status": "SUCCESS", "totalResults": "812", "articles": []})])
     page = await world.client.search('title:"a b" AND c', sort="asc", recent=True)
     assert page.total_results == 812
@@ -401,7 +401,7 @@ async def test_search_sends_what_was_chosen_and_counts_what_is_left() -> None:
     assert "sequence_id" not in world.params[0]
 
 
-async def test_the_rate_limits_of_a_key_are_asked_for() -> None:
+async def test_the_rate_limits_of_a_key_are_requested() -> None:
     world = World(
         [httpx.Response(200, json={"status": "SUCCESS", "rateLimits": [{"unit": "DAY", "limit": "9"}]})]
     )

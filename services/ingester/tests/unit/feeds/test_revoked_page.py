@@ -63,7 +63,7 @@ ONE = [
 
 
 @pytest.mark.parametrize(("body", "media"), SHAPES)
-def test_every_shape_gives_its_ids_and_its_cursor(body: bytes, media: str) -> None:
+def test_ids_and_cursor_are_read_from_every_shape(body: bytes, media: str) -> None:
     found = parse_revoked(body, media)
     assert [revoked.provider_article_id for revoked in found.ids] == ["5", "6"]
     assert (found.next_cursor, found.count, found.bad) == ("9", 2, ())
@@ -90,7 +90,7 @@ def test_a_bare_id_is_a_number_and_any_other_text_is_quarantined() -> None:
         (xml("<articles> </articles>"), XML),
     ],
 )
-def test_an_empty_list_is_a_quiet_day_that_moves_nothing(body: bytes, media: str) -> None:
+def test_an_empty_list_is_valid_and_moves_nothing(body: bytes, media: str) -> None:
     found = parse_revoked(body, media)
     assert (found.ids, found.next_cursor, found.count) == ((), None, 0)
 
@@ -127,7 +127,7 @@ def test_an_empty_list_is_a_quiet_day_that_moves_nothing(body: bytes, media: str
         (b"[]", JSON, Unreadable.NOT_AN_ANSWER),
     ],
 )
-def test_an_unexpected_body_is_an_error_and_never_nothing_revoked(
+def test_an_unexpected_body_is_an_error_and_never_an_empty_result(
     body: bytes, media: str, reason: Unreadable
 ) -> None:
     with pytest.raises(UnreadableAnswer) as caught:
@@ -159,7 +159,7 @@ def test_a_cursor_is_opaque_text() -> None:
     assert found.ids[0].sequence == "00000000"
 
 
-def test_the_providers_time_is_taken_where_it_can_be_read() -> None:
+def test_the_providers_time_is_used_if_it_is_readable() -> None:
     entries = [
         {"id": "5", "revokedDate": "2026-02-01T03:04:05Z"},
         {"id": "6", "revokedDate": "soon"},

@@ -65,13 +65,13 @@ slowly = settings(deadline=None, max_examples=100, suppress_health_check=[Health
 
 def check(body: bytes, media: str | None) -> None:
     """Checks that every parser has one of the three results, and that it can be stored."""
-    said: list[str] = []
+    errors: list[str] = []
     for read in READERS:
         try:
             keepable(read(body, media))
         except (UnreadableAnswer, ProviderFailure) as error:
-            said.append(str(error))
-    assert CANARY not in "".join(said)
+            errors.append(str(error))
+    assert CANARY not in "".join(errors)
 
 
 def keepable(found: object) -> None:
@@ -95,19 +95,19 @@ def test_any_bytes(body: bytes, media: str | None) -> None:
 
 @slowly
 @given(fields=ENVELOPES)
-def test_any_json_of_the_right_words(fields: dict[str, Any]) -> None:
+def test_any_json_with_known_names(fields: dict[str, Any]) -> None:
     check(orjson.dumps(fields, option=orjson.OPT_NON_STR_KEYS), "application/json")
 
 
 @slowly
 @given(fields=ENVELOPES, data=st.data())
-def test_any_json_that_was_damaged(fields: dict[str, Any], data: st.DataObject) -> None:
+def test_any_damaged_json(fields: dict[str, Any], data: st.DataObject) -> None:
     check(damaged(orjson.dumps(fields), data), "application/json")
 
 
 @slowly
 @given(data=st.data())
-def test_a_sound_page_that_was_damaged(golden_pages: list[bytes], data: st.DataObject) -> None:
+def test_a_damaged_valid_page(golden_pages: list[bytes], data: st.DataObject) -> None:
     body = data.draw(st.sampled_from(golden_pages))
     check(damaged(body, data), data.draw(MEDIA))
 
@@ -135,7 +135,7 @@ def test_any_tree_reads_the_same_from_both_formats(
     chunks=st.lists(st.binary(max_size=60), max_size=6),
     encoding=st.sampled_from(["", "gzip", "deflate", "br"]),
 )
-def test_any_packed_bytes(chunks: list[bytes], encoding: str) -> None:
+def test_any_compressed_bytes(chunks: list[bytes], encoding: str) -> None:
     try:
         body = Body(encoding, 100)
         for chunk in chunks:

@@ -47,7 +47,7 @@ FILE = b'<!DOCTYPE rss [<!ENTITY f SYSTEM "file:///etc/passwd">]><rss><channel><
         (b"<rss><channel>" + b"<item/>" * (ENTRIES_MAX + 1) + b"</channel></rss>", None, Unreadable.TOO_MANY),
     ],
 )
-def test_what_is_no_document_is_an_error_with_its_reason(
+def test_an_invalid_document_is_an_error_with_its_reason(
     body: bytes, media: str | None, reason: Unreadable
 ) -> None:
     with pytest.raises(UnreadableAnswer) as refused:
@@ -59,13 +59,11 @@ def test_what_is_no_document_is_an_error_with_its_reason(
     "media",
     [None, "", "application/rss+xml", "application/atom+xml; charset=UTF-8", "text/xml", "application/xml"],
 )
-def test_the_media_types_of_feeds_are_taken(media: str | None, rss: Write) -> None:
+def test_the_media_types_of_feeds_are_accepted(media: str | None, rss: Write) -> None:
     assert read(rss(""), media).entries == ()
 
 
-def test_a_feed_without_entries_is_one_and_as_many_as_it_may_have_are_read_at_once(
-    atom: Write, page: Read
-) -> None:
+def test_a_feed_may_have_no_entries_and_the_maximum_is_read_quickly(atom: Write, page: Read) -> None:
     assert page(atom("<title>Quiet</title>")) == Page()
     began = time.monotonic()
     many = page(atom("".join(f"<entry><id>{n}</id></entry>" for n in range(ENTRIES_MAX))))
@@ -82,7 +80,7 @@ def test_the_usual_encodings_are_read(encoding: str, page: Read) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoilt", "title"),
+    ("invalid", "title"),
     [
         (b"A\x00B", "AB"),
         (b"A&#0;B", "AB"),
@@ -91,8 +89,8 @@ def test_the_usual_encodings_are_read(encoding: str, page: Read) -> None:
         (b"A\xffB", "A\ufffdB"),
     ],
 )
-def test_noise_that_a_strict_parser_refuses_is_repaired(spoilt: bytes, title: str, page: Read) -> None:
-    body = b"<rss><channel><item><guid>1</guid><title>" + spoilt + b"</title></item></channel></rss>"
+def test_defects_that_a_strict_parser_refuses_are_repaired(invalid: bytes, title: str, page: Read) -> None:
+    body = b"<rss><channel><item><guid>1</guid><title>" + invalid + b"</title></item></channel></rss>"
     assert page(body).articles[0].title == title
 
 
@@ -104,5 +102,5 @@ def test_a_gigantic_field_affects_only_its_entry(rss: Write, page: Read) -> None
     assert len(found.articles) == 1
 
 
-def test_entries_elsewhere_than_in_the_feed_are_none(rss: Write, page: Read) -> None:
+def test_entries_outside_the_feed_element_are_ignored(rss: Write, page: Read) -> None:
     assert page(rss("<image><item><guid>1</guid></item></image>")).count == 0

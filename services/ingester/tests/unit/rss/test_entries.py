@@ -93,13 +93,15 @@ def test_any_guid_results_in_a_valid_and_stable_id(key: str, rss: Write, page: R
     assert first.article_id == again.article_id
 
 
-def test_feeds_of_other_names_have_other_ids(rss: Write, holder: Holder, received_at: datetime) -> None:
+def test_different_names_of_feeds_give_different_ids(
+    rss: Write, holder: Holder, received_at: datetime
+) -> None:
     entries = read(rss(ITEM), None).entries
     pages = [page_of(entries, replace(holder, feed=name), received_at) for name in ("a", "b")]
     assert len({only(page).article_id for page in pages}) == 2
 
 
-def test_an_entry_without_an_id_is_known_by_its_link(atom: Write, rss: Write, page: Read) -> None:
+def test_an_entry_without_an_id_is_identified_by_its_link(atom: Write, rss: Write, page: Read) -> None:
     by_link = only(page(rss("<item><link>https://news.example/1</link></item>")))
     assert (
         by_link.article_id
@@ -111,7 +113,7 @@ def test_an_entry_without_an_id_is_known_by_its_link(atom: Write, rss: Write, pa
 @pytest.mark.parametrize(
     "entry", ["<item/>", "<item><title>t</title><guid> </guid></item>", "<item><guid/></item>"]
 )
-def test_an_entry_that_cannot_be_known_again_is_quarantined_and_the_others_are_not(
+def test_an_entry_without_a_stable_id_is_quarantined_and_the_others_are_not(
     entry: str, rss: Write, page: Read
 ) -> None:
     found = page(rss(ITEM + entry + ITEM.replace("g-1", "g-2")))
@@ -137,7 +139,7 @@ def test_an_entry_that_violates_the_contract_is_quarantined_with_its_id_and_with
     assert b"canary" in bad.raw
 
 
-def test_two_bad_entries_of_one_time_are_two(rss: Write, page: Read) -> None:
+def test_two_bad_entries_with_the_same_time_are_distinct(rss: Write, page: Read) -> None:
     found = page(rss("<item><title>a</title></item><item><title>b</title></item>"))
     assert [one.sequence for one in found.bad] == [None, None]
     assert len({one.raw for one in found.bad}) == 2
@@ -177,7 +179,7 @@ def test_times_are_read_as_servers_write_them(
         "²",
     ],
 )
-def test_an_entry_without_a_time_that_can_be_read_is_as_old_as_when_it_came_and_its_first_copy_stays(
+def test_an_entry_without_a_readable_time_is_dated_by_its_arrival_and_keeps_its_first_copy(
     written: str, rss: Write, page: Read, received_at: datetime
 ) -> None:
     found = page(rss(f"<item><guid>1</guid><pubDate>{written}</pubDate></item>"))
@@ -196,7 +198,7 @@ def test_a_time_far_in_the_future_is_ignored_because_it_would_block_all_updates(
     assert (only(far).source_order, far.not_understood["atom:updated"]) == (0, 1)
 
 
-def test_the_version_grows_with_the_time_of_the_change_and_fits(atom: Write, page: Read) -> None:
+def test_the_version_increases_with_the_time_and_stays_in_range(atom: Write, page: Read) -> None:
     orders = [
         only(
             page(atom(f"<entry><id>1</id><published>1980-01-01T00:00:00Z</published>{updated}</entry>"))
@@ -217,7 +219,7 @@ def test_the_version_grows_with_the_time_of_the_change_and_fits(atom: Write, pag
 # Words
 
 
-def test_html_and_xhtml_stay_as_they_come(atom: Write, page: Read) -> None:
+def test_html_and_xhtml_are_kept_unchanged(atom: Write, page: Read) -> None:
     div = '<div xmlns="http://www.w3.org/1999/xhtml"><p>Ships <b>came</b>.</p></div>'
     found = only(
         page(
@@ -230,7 +232,7 @@ def test_html_and_xhtml_stay_as_they_come(atom: Write, page: Read) -> None:
     assert "<p>Ships <b>came</b>.</p>" in (found.body or "")
 
 
-def test_noise_and_control_characters_are_taken_out(rss: Write, page: Read) -> None:
+def test_invalid_and_control_characters_are_removed(rss: Write, page: Read) -> None:
     found = only(page(rss("<item><guid>1</guid><title>\ufeffA\u0085 &#0;&#1;B</title></item>")))
     assert found.title.split() == ["A…", "B"]
 
@@ -246,13 +248,13 @@ def test_noise_and_control_characters_are_taken_out(rss: Write, page: Read) -> N
         "https://" + "x" * 3_000,
     ],
 )
-def test_an_address_that_is_none_of_the_web_is_left_out_and_counted(url: str, rss: Write, page: Read) -> None:
+def test_an_address_that_is_not_http_is_omitted_and_counted(url: str, rss: Write, page: Read) -> None:
     found = page(rss(f"<item><guid>1</guid><link>{url}</link></item>"))
     assert only(found).url is None
     assert found.not_understood == {ANY_FIELD: 1, "link": 1}
 
 
-def test_names_that_are_no_names_are_left_out_and_counted(rss: Write, page: Read) -> None:
+def test_invalid_names_are_omitted_and_counted(rss: Write, page: Read) -> None:
     found = page(rss(f"<item><guid>1</guid><category>{'x' * 501}</category><category>a</category></item>"))
     assert only(found).tags == ("a",)
     assert found.not_understood["category"] == 1
@@ -263,8 +265,8 @@ def test_the_language_is_the_entrys_else_the_feeds_else_the_configured_one(
 ) -> None:
     def language(channel: str, entry: str) -> str | None:
         body = rss(f"{channel}<item><guid>1</guid>{entry}</item>")
-        told = replace(holder, language="fr")
-        return only(page_of(read(body, None).entries, told, received_at)).language
+        configured = replace(holder, language="fr")
+        return only(page_of(read(body, None).entries, configured, received_at)).language
 
     assert language("<language>de</language>", "<dc:language>en-GB</dc:language>") == "en-GB"
     assert language("<language>de</language>", "") == "de"
@@ -272,7 +274,7 @@ def test_the_language_is_the_entrys_else_the_feeds_else_the_configured_one(
     assert language("<language>English!</language>", "") == "fr"
 
 
-def test_elements_of_other_namespaces_are_not_taken_for_ours(rss: Write, page: Read) -> None:
+def test_elements_of_other_namespaces_are_ignored(rss: Write, page: Read) -> None:
     found = only(page(rss('<item><guid>1</guid><m:title xmlns:m="urn:m">B</m:title><title>A</title></item>')))
     assert found.title == "A"
     foreign = '<x:title xmlns:x="http://backend.userland.com/rss2">A</x:title>'
@@ -288,7 +290,7 @@ def deleted(**attributes: str) -> str:
 
 
 @pytest.mark.parametrize("form", ["atom", "rss"])
-def test_a_deleted_entry_is_a_revocation_of_the_article_that_its_id_became(
+def test_a_deleted_entry_is_a_revocation_of_the_article_with_its_id(
     form: str, atom: Write, rss: Write, page: Read
 ) -> None:
     body = (atom if form == "atom" else rss)(deleted(ref="g-1", when="2026-02-28T10:00:00Z"))
@@ -298,15 +300,13 @@ def test_a_deleted_entry_is_a_revocation_of_the_article_that_its_id_became(
 
 
 @pytest.mark.parametrize("when", ["", "soon", "2199-01-01T00:00:00Z"])
-def test_a_deleted_entry_without_a_time_is_a_revocation_all_the_same(
-    when: str, atom: Write, page: Read
-) -> None:
+def test_a_deleted_entry_without_a_time_is_also_a_revocation(when: str, atom: Write, page: Read) -> None:
     (found,) = page(atom(deleted(ref="g-1", when=when))).revoked
     assert (found.sequence, found.revoked_at) == (None, None)
 
 
 @pytest.mark.parametrize("attributes", [{}, {"ref": ""}, {"ref": " "}, {"href": "g-1"}])
-def test_a_deleted_entry_without_a_reference_needs_a_person(
+def test_a_deleted_entry_without_a_reference_is_an_unreadable_revocation(
     attributes: dict[str, Any], atom: Write, page: Read
 ) -> None:
     found = page(atom(deleted(**attributes) + ENTRY))
@@ -316,5 +316,5 @@ def test_a_deleted_entry_without_a_reference_needs_a_person(
 
 
 @pytest.mark.parametrize("space", ["", 'xmlns:at="urn:other"', 'xmlns:at="http://www.w3.org/2005/Atom"'])
-def test_a_deleted_entry_of_whatever_namespace_is_one(space: str, atom: Write, page: Read) -> None:
+def test_a_deleted_entry_is_recognized_in_any_namespace(space: str, atom: Write, page: Read) -> None:
     assert len(page(atom(f'<at:deleted-entry {space} ref="1"/>')).revoked) == 1

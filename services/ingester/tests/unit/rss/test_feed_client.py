@@ -31,7 +31,7 @@ LIMITS_OF = "ingester.gateways.providers.rss.source.LIMITS"
 ONCE = replace(LIMITS, retry=Retry(attempts=1))
 SECRETS = ("pa55word", "s3cret", "bearer-9f")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
+Reply = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 
 
 def document(*ids: str, **headers: str) -> httpx.Response:
@@ -49,7 +49,7 @@ def not_gzip(_: httpx.Request) -> httpx.Response:
 class World:
     """A feed, its server, and a record of events."""
 
-    answers: list[Answer]
+    responses: list[Reply]
     requests: list[httpx.Request] = field(default_factory=list)
     calls: list[ApiCall] = field(default_factory=list)
     paced: list[str] = field(default_factory=list)
@@ -68,19 +68,19 @@ class World:
 
     @property
     def _http(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=httpx.MockTransport(self.answer))
+        return httpx.AsyncClient(transport=httpx.MockTransport(self.respond))
 
-    def answer(self, request: httpx.Request) -> httpx.Response:
+    def respond(self, request: httpx.Request) -> httpx.Response:
         """Returns the next response."""
         self.requests.append(request)
         self.story.append("call")
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        if callable(answer):
-            return answer(request)
-        stream = httpx.ByteStream(answer.content)
-        return httpx.Response(answer.status_code, headers=answer.headers, stream=stream)
+        response = self.responses.pop(0)
+        if isinstance(response, Exception):
+            raise response
+        if callable(response):
+            return response(request)
+        stream = httpx.ByteStream(response.content)
+        return httpx.Response(response.status_code, headers=response.headers, stream=stream)
 
     def pace(self, feed: FeedSettings, _: timedelta) -> "World":
         """Returns the rate limit of the feed's key."""
@@ -115,7 +115,7 @@ def _no_retry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LIMITS_OF, ONCE)
 
 
-async def test_the_document_is_asked_for_at_its_address_and_is_a_page() -> None:
+async def test_the_document_is_requested_at_its_address_and_read_as_a_page() -> None:
     world = World([document("1", "2")])
     page = await world.page()
     assert (len(page.articles), page.count) == (2, 2)
@@ -133,13 +133,13 @@ async def test_the_document_is_asked_for_at_its_address_and_is_a_page() -> None:
     )
 
 
-async def test_what_was_read_is_asked_for_again_only_if_it_has_changed() -> None:
+async def test_a_known_document_is_requested_conditionally() -> None:
     state = {"etag": '"v1"', "last_modified": "Sun, 01 Mar 2026 10:00:00 GMT"}
     world = World([document("1", **state), httpx.Response(304)])
     first = await world.page()
     assert await world.page(first.cursor) == Page(cursor=first.cursor)
-    asked = world.requests[1].headers
-    assert (asked["if-none-match"], asked["if-modified-since"]) == ('"v1"', state["last_modified"])
+    headers = world.requests[1].headers
+    assert (headers["if-none-match"], headers["if-modified-since"]) == ('"v1"', state["last_modified"])
     assert [(call.http_status, call.items, call.outcome) for call in world.calls] == [
         (200, 1, "ok"),
         (304, 0, "ok"),
@@ -147,7 +147,7 @@ async def test_what_was_read_is_asked_for_again_only_if_it_has_changed() -> None
     assert world.calls[1].cursor == first.cursor
 
 
-async def test_the_same_bytes_are_no_change_whatever_the_server_names_them() -> None:
+async def test_the_same_bytes_are_no_change_whatever_the_servers_validators() -> None:
     world = World([document("1", etag='"a"'), document("1", etag='"b"'), document("1", "2")])
     first = await world.page()
     again = await world.page(first.cursor)
@@ -156,7 +156,7 @@ async def test_the_same_bytes_are_no_change_whatever_the_server_names_them() -> 
     assert (await world.page(again.cursor)).count == 2
 
 
-async def test_a_feed_whose_cursor_was_reset_or_is_none_of_ours_is_read_whole() -> None:
+async def test_a_feed_whose_cursor_was_reset_or_is_foreign_is_read_completely() -> None:
     world = World([document("1", etag='"a"')] * 3)
     await world.page()
     assert (await world.page(None)).count == 1
@@ -170,7 +170,7 @@ async def test_304_to_an_unconditional_call_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("etag", ["x" * 143, '"a\tb"'])
-async def test_a_name_of_a_state_that_cannot_be_kept_counts_as_none(etag: str) -> None:
+async def test_a_validator_that_cannot_be_stored_counts_as_none(etag: str) -> None:
     world = World([document("1", etag=etag), document("1")])
     page = await world.page()
     assert page.cursor is not None
@@ -180,26 +180,26 @@ async def test_a_name_of_a_state_that_cannot_be_kept_counts_as_none(etag: str) -
     assert "if-none-match" not in world.requests[1].headers
 
 
-async def test_the_longest_names_of_a_state_fit_into_a_cursor_and_are_sent_back() -> None:
-    given = {"etag": 'W/"' + "|" * 138 + '"', "last_modified": "x" * 40}
-    world = World([document("1", **given), httpx.Response(304)])
+async def test_the_longest_validators_fit_into_a_cursor_and_are_sent_back() -> None:
+    validators = {"etag": 'W/"' + "|" * 138 + '"', "last_modified": "x" * 40}
+    world = World([document("1", **validators), httpx.Response(304)])
     cursor = (await world.page()).cursor
     assert cursor is not None
     assert len(cursor) == 200
     assert world.feed.source.place(cursor) is None
     await world.page(cursor)
-    assert world.requests[1].headers["if-none-match"] == given["etag"]
+    assert world.requests[1].headers["if-none-match"] == validators["etag"]
 
 
 @pytest.mark.parametrize(
     "cursor", ["", "0", "newest", "a" * 16, f"{'a' * 16}||\n", f"{'a' * 16}||{'b' * 143}"]
 )
-def test_what_can_be_no_cursor_of_such_a_feed_is_refused(cursor: str) -> None:
+def test_an_invalid_cursor_of_a_feed_is_refused(cursor: str) -> None:
     with pytest.raises(ValueError, match="state of its document"):
         World([]).feed.source.place(cursor)
 
 
-async def test_a_long_document_is_asked_for_once_and_moves_the_cursor_with_its_last_page() -> None:
+async def test_a_long_document_is_requested_once_and_moves_the_cursor_with_its_last_page() -> None:
     world = World([document("1", "2", "3", "4", "5")])
     reader, ends = world.feed.source.connect(uuid4()), []
     pages = [await reader.page(None, 2) for _ in range(3)]
@@ -218,7 +218,7 @@ async def test_an_empty_feed_is_read_to_its_end() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
-async def test_what_is_refused_stops_the_feed_and_not_the_breaker(status: int) -> None:
+async def test_a_refusal_stops_the_feed_and_does_not_open_the_breaker(status: int) -> None:
     world = World([httpx.Response(status, content=b"x" * 100)] * 9)
     for _ in range(9):
         with pytest.raises(port.Refused, match=f"HTTP {status}"):
@@ -227,16 +227,16 @@ async def test_what_is_refused_stops_the_feed_and_not_the_breaker(status: int) -
 
 
 @pytest.mark.parametrize("status", [400, 408, 418, 429, 451, 500, 502, 503])
-async def test_any_other_failure_passes(status: int) -> None:
+async def test_any_other_failure_is_temporary(status: int) -> None:
     with pytest.raises(Transient, match=f"HTTP {status}") as failed:
         await World([httpx.Response(status)]).page()
     assert not isinstance(failed.value, port.Refused)
 
 
 @pytest.mark.parametrize("status", [429, 503])
-@pytest.mark.parametrize("given", ["90", "Sun, 01 Mar 2026 12:01:30 GMT"])
-async def test_a_rest_that_the_server_asks_for_is_passed_on(status: int, given: str) -> None:
-    world = World([httpx.Response(status, headers={"retry-after": given})], clock=FakeClock(NOW))
+@pytest.mark.parametrize("retry_after", ["90", "Sun, 01 Mar 2026 12:01:30 GMT"])
+async def test_a_pause_requested_by_the_server_is_passed_on(status: int, retry_after: str) -> None:
+    world = World([httpx.Response(status, headers={"retry-after": retry_after})], clock=FakeClock(NOW))
     with pytest.raises(Transient) as failed:
         await world.page()
     assert failed.value.retry_after_s == 90
@@ -253,7 +253,7 @@ async def test_no_redirect_is_followed(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "outcome"),
+    ("response", "outcome"),
     [
         (httpx.Response(200, content=b"<html></html>", headers={"content-type": "text/html"}), "html"),
         (httpx.Response(200, content=b"<rss><channel>"), "malformed"),
@@ -265,14 +265,14 @@ async def test_no_redirect_is_followed(status: int) -> None:
         (httpx.RemoteProtocolError("cut"), "unreachable"),
     ],
 )
-async def test_what_is_no_answer_passes_and_is_on_record(answer: Answer, outcome: str) -> None:
-    world = World([answer])
+async def test_an_unusable_response_is_temporary_and_recorded(response: Reply, outcome: str) -> None:
+    world = World([response])
     with pytest.raises(Transient):
         await world.page()
     assert [call.outcome for call in world.calls] == [outcome]
 
 
-async def test_a_bomb_is_refused_while_it_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bomb_is_refused_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LIMITS_OF, replace(ONCE, body_bytes_max=10_000))
     packed = gzip.compress(b"<rss>" + b" " * 1_000_000)
     headers = {"content-encoding": "gzip"}
@@ -282,7 +282,7 @@ async def test_a_bomb_is_refused_while_it_is_small(monkeypatch: pytest.MonkeyPat
     assert refused.value.reason is Unreadable.TOO_LARGE
 
 
-async def test_an_answer_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_response_is_aborted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LIMITS_OF, replace(ONCE, call_timeout_s=0.05))
 
     async def drip() -> AsyncIterator[bytes]:
@@ -296,7 +296,7 @@ async def test_an_answer_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch)
     assert world.story == ["turn", "call", "end"]
 
 
-async def test_what_may_pass_is_tried_again_in_a_turn_of_its_own_and_what_does_not_is_not(
+async def test_only_temporary_failures_are_retried_each_in_a_separate_turn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(LIMITS_OF, replace(LIMITS, retry=Retry(attempts=3, first_delay_ms=0)))
@@ -309,7 +309,7 @@ async def test_what_may_pass_is_tried_again_in_a_turn_of_its_own_and_what_does_n
     assert len(refused.requests) == 1
 
 
-async def test_a_server_that_keeps_failing_is_left_alone() -> None:
+async def test_a_server_that_keeps_failing_is_not_called() -> None:
     world = World([httpx.Response(500)] * 5)
     for _ in range(5):
         with pytest.raises(Transient):
@@ -320,7 +320,7 @@ async def test_a_server_that_keeps_failing_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         document("1"),
         httpx.Response(403),
@@ -330,27 +330,27 @@ async def test_a_server_that_keeps_failing_is_left_alone() -> None:
     ],
 )
 @pytest.mark.parametrize("where", ["in a file", "in the address"])
-async def test_nothing_secret_of_the_address_is_shown_anywhere(
-    answer: Answer, where: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+async def test_secrets_of_the_address_are_shown_nowhere(
+    response: Reply, where: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "authorization"
     path.write_text("Bearer bearer-9f\n")
     in_file = {"authorization_file": str(path), "url": URL.replace("user:pa55word@", "")}
-    world, told = World([answer], options={**in_file} if where == "in a file" else {}), ""
+    world, trace = World([response], options={**in_file} if where == "in a file" else {}), ""
     with caplog.at_level(logging.DEBUG):
         try:
             await world.page()
         except ClawbackError as error:
-            told = "".join(traceback.format_exception(error))
+            trace = "".join(traceback.format_exception(error))
     sent = world.requests[0].headers["authorization"]
     assert sent == ("Bearer bearer-9f" if where == "in a file" else "Basic dXNlcjpwYTU1d29yZA==")
     reader = world.feed.source.connect(uuid4())
-    shown = told + caplog.text + repr(world.calls) + repr(world.feed) + repr(reader)
+    shown = trace + caplog.text + repr(world.calls) + repr(world.feed) + repr(reader)
     assert not [secret for secret in SECRETS if secret in shown]
     assert world.feed.source.origin.endpoint == "https://feeds.example/news.xml"
 
 
-def test_the_pace_is_the_hosts_unless_the_entry_names_a_key_and_never_another_providers() -> None:
+def test_the_rate_limit_is_per_host_unless_the_entry_names_a_key_and_never_another_providers() -> None:
     def key(**options: object) -> str:
         world = World([], options=options)
         world.feed.source.connect(uuid4())

@@ -78,12 +78,12 @@ def atom(inner: str) -> bytes:
 
 def check(body: bytes, media: str | None) -> None:
     """Checks for a page that can be stored, or an error without any of the document."""
-    said = ""
+    error_text = ""
     try:
         keepable(page_of(read(body, media).entries, HOLDER, NOW))
     except UnreadableAnswer as error:
-        said = str(error)
-    assert CANARY not in said
+        error_text = str(error)
+    assert CANARY not in error_text
 
 
 def keepable(page: Page) -> None:
@@ -111,13 +111,13 @@ def test_any_bytes(body: bytes, media: str | None) -> None:
 
 @slowly
 @given(inner=ENTRIES, media=MEDIA, data=st.data())
-def test_any_entries_of_the_right_words(inner: str, media: str | None, data: st.DataObject) -> None:
+def test_any_entries_with_known_names(inner: str, media: str | None, data: st.DataObject) -> None:
     check(data.draw(st.sampled_from([rss, atom]))(inner), media)
 
 
 @slowly
 @given(inner=ENTRIES, data=st.data())
-def test_any_document_that_was_damaged(inner: str, data: st.DataObject) -> None:
+def test_any_damaged_document(inner: str, data: st.DataObject) -> None:
     check(damaged(data.draw(st.sampled_from([rss, atom]))(inner), data), data.draw(MEDIA))
 
 
@@ -132,7 +132,7 @@ def test_any_date_is_read_or_not(text: str) -> None:
 @given(
     values=st.dictionaries(st.sampled_from(["etag", "last-modified"]), st.binary(max_size=220), max_size=2)
 )
-def test_any_state_is_a_cursor_that_can_be_kept_and_read_again(values: dict[str, bytes]) -> None:
+def test_any_state_is_a_cursor_that_can_be_stored_and_read_again(values: dict[str, bytes]) -> None:
     cursor = Cursor.of(b"", httpx.Headers([(name.encode(), value) for name, value in values.items()]))
     assert Cursor.read(cursor.written) == cursor
     assert cursor.written.isprintable()

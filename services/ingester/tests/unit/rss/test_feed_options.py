@@ -14,8 +14,8 @@ from ingester.settings import FeedSettings, Settings
 URL = "https://feeds.example/news.xml?token=s3cret"
 
 
-def options(environment: Environment = "development", **given: Any) -> Options:
-    entry = {"name": "agency-a", "kind": "articles", "provider": "rss", "url": URL, "licence": "A", **given}
+def options(environment: Environment = "development", **changes: Any) -> Options:
+    entry = {"name": "agency-a", "kind": "articles", "provider": "rss", "url": URL, "licence": "A", **changes}
     listed = FeedSettings.model_validate({name: value for name, value in entry.items() if value is not ...})
     return Options.of(listed, Settings.model_construct(environment=environment))
 
@@ -27,7 +27,7 @@ def test_an_address_and_a_licence_are_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("changes", "words"),
     [
         ({"url": ...}, "feed agency-a, url: Field required"),
         ({"licence": ...}, "feed agency-a, licence: Field required"),
@@ -50,21 +50,21 @@ def test_an_address_and_a_licence_are_enough() -> None:
         ({"kind": "revoked"}, "feed agency-a, kind: rss supports only articles"),
     ],
 )
-def test_an_option_that_is_wrong_is_named_and_not_shown(given: dict[str, Any], words: str) -> None:
+def test_an_invalid_option_is_named_without_its_value(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(Stop) as stopped:
-        options(**given)
+        options(**changes)
     assert str(stopped.value).startswith(words)
     assert "s3cret" not in str(stopped.value)
 
 
-def test_beyond_development_the_address_has_https() -> None:
+def test_outside_development_the_address_must_be_https() -> None:
     assert options(url="http://feeds.example/").address.scheme == "http"
     assert options("production").address.scheme == "https"
     with pytest.raises(Stop, match="feed agency-a, url: ENVIRONMENT=production needs https"):
         options("production", url="http://feeds.example/")
 
 
-def test_the_header_of_authorization_comes_from_a_file(tmp_path: Path) -> None:
+def test_the_authorization_header_is_read_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "authorization"
     found = options(authorization_file=str(file))
     with pytest.raises(Stop, match=r"feed agency-a, authorization_file: .* cannot be read"):
@@ -74,10 +74,10 @@ def test_the_header_of_authorization_comes_from_a_file(tmp_path: Path) -> None:
         with pytest.raises(Stop, match="must be one line of printable characters"):
             found.authorization("agency-a")
     file.write_text("Bearer a\n")
-    given = found.authorization("agency-a")
-    assert given is not None
-    assert given.get_secret_value() == "Bearer a"
-    assert found.origin(given) != found.origin(None)
+    authorization = found.authorization("agency-a")
+    assert authorization is not None
+    assert authorization.get_secret_value() == "Bearer a"
+    assert found.origin(authorization) != found.origin(None)
     assert options().authorization("agency-a") is None
 
 

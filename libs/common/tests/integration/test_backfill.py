@@ -19,31 +19,31 @@ from clawback_common.kafka.refill import pages, refill
 from clawback_common.kafka.subscription import BusContext
 from clawback_common.service.process import ShutdownEvent, serve
 from clawback_testing.broker import Broker
-from clawback_testing.listening import Ping, ping
+from clawback_testing.subscribers import Ping, ping
 
 pytestmark = pytest.mark.integration
 
 
 class Writer:
-    """Lists all its records, two per page; or answers with an error."""
+    """Lists all its records, two per page; or responds with an error."""
 
-    def __init__(self, count: int, instead: Response | None = None) -> None:
+    def __init__(self, count: int, error_response: Response | None = None) -> None:
         self.items = [{"who": "ann", "number": n, "words": ""} for n in range(count)]
-        self.instead = instead
+        self.error_response = error_response
 
-    async def answer(self, request: Request) -> Response:
+    async def list_records(self, request: Request) -> Response:
         """Return a page in compliance's format."""
         start = int(request.query_params["after"] or 0)
         page = self.items[start : start + 2]
         end = start + len(page)
         body = {"items": page, "next_cursor": str(end), "caught_up": end == len(self.items)}
-        return self.instead or JSONResponse(body)
+        return self.error_response or JSONResponse(body)
 
 
 @asynccontextmanager
 async def listed(writer: Writer, port: int) -> AsyncIterator[str]:
     stopping = ShutdownEvent()
-    app = Starlette(routes=[Route("/api/v1/said", writer.answer)])
+    app = Starlette(routes=[Route("/api/v1/records", writer.list_records)])
     serving = asyncio.create_task(serve(app, "127.0.0.1", port, stopping))
     try:
         while True:
@@ -75,7 +75,7 @@ async def fill(context: BusContext, topic: str, address: str) -> list[int]:
         db,
         context.service,
         topic,
-        pages("writer", AnyHttpUrl(address), None, "/said"),
+        pages("writer", AnyHttpUrl(address), None, "/records"),
         read,
         handle,
     )
@@ -111,11 +111,11 @@ async def test_a_complete_log_needs_no_backfill(
 ) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [ping(0, topic=topic)])
-    assert await fill(context, topic, f"http://127.0.0.1:{unused_tcp_port}/said") == []
+    assert await fill(context, topic, f"http://127.0.0.1:{unused_tcp_port}/records") == []
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"),
+    ("response", "error"),
     [
         (Response(status_code=503), Transient),
         (Response("<html>"), Transient),
@@ -125,12 +125,12 @@ async def test_a_complete_log_needs_no_backfill(
     ids=["failing", "no JSON", "no event", "no key"],
 )
 async def test_an_unreadable_list_is_not_an_empty_list(
-    broker: Broker, context: BusContext, unused_tcp_port: int, answer: Response, error: type[Exception]
+    broker: Broker, context: BusContext, unused_tcp_port: int, response: Response, error: type[Exception]
 ) -> None:
     topic = await broker.new_topic()
     await broker.send(topic, [ping(n, topic=topic) for n in range(2)])
     await broker.delete_records(topic, up_to=1)
-    async with listed(Writer(2, answer), unused_tcp_port) as address:
+    async with listed(Writer(2, response), unused_tcp_port) as address:
         with pytest.raises(error):
             await fill(context, topic, address)
     async with listed(Writer(2), unused_tcp_port) as address:

@@ -23,7 +23,7 @@ async def _received_over_http(world: World, article: ArticleSubmitted) -> None:
     await storing.store(world.service, deliveries([(article, None)], world.clock.now()), source="http")
 
 
-async def test_a_record_that_is_read_again_does_not_replace_a_text_that_came_after_it(world: World) -> None:
+async def test_a_redelivered_record_does_not_replace_a_later_text(world: World) -> None:
     batch = world.received([world.article(A, "OLD")])
     await storing.on_submissions(batch, world.service)
     world.clock.advance(minutes=1)
@@ -33,7 +33,7 @@ async def test_a_record_that_is_read_again_does_not_replace_a_text_that_came_aft
     assert await world.text(A) == "NEW"
 
 
-async def test_a_dead_letter_tried_again_does_not_replace_a_text_that_came_after_it(world: World) -> None:
+async def test_a_retried_dead_letter_does_not_replace_a_later_text(world: World) -> None:
     (old,) = world.received([world.article(A, "OLD")])
     headers = {"ce_id": old.event_id, "ce_type": ArticleSubmitted.TYPE}
     bad = Bad(
@@ -56,7 +56,7 @@ async def test_a_dead_letter_tried_again_does_not_replace_a_text_that_came_after
     assert (outcome.retried, await world.text(A)) == (1, "NEW")
 
 
-async def test_an_item_of_a_webhook_tried_again_does_not_replace_a_text_that_came_after_it(
+async def test_a_retried_webhook_item_does_not_replace_a_later_text(
     world: World,
 ) -> None:
     old = world.article("partner:1", "OLD").model_dump_json(exclude_none=True).encode()
@@ -81,37 +81,37 @@ async def test_an_item_of_a_webhook_tried_again_does_not_replace_a_text_that_cam
 async def test_a_replay_of_the_topic_publishes_nothing_again(world: World) -> None:
     batch = world.received([world.article(A), world.article("up:2")])
     await storing.on_submissions(batch, world.service)
-    assert len(await world.news()) == 2
+    assert len(await world.published()) == 2
     world.clock.advance(hours=1)
     await storing.on_submissions(batch, world.service)
-    assert await world.news() == []
+    assert await world.published() == []
 
 
-async def test_equal_content_that_is_sent_again_is_no_new_version(world: World) -> None:
+async def test_equal_content_sent_again_is_not_a_new_version(world: World) -> None:
     published_at = world.clock.now()
     article = world.article(A, published_at=published_at, source_order=1)
     await world.submit(article)
-    (first,) = await world.news()
+    (first,) = await world.published()
     world.clock.advance(minutes=1)
     await world.submit(article.model_copy(update={"source_order": 2}))
-    assert await world.news() == []
+    assert await world.published() == []
     await world.submit(world.article(A, "older", published_at=published_at, source_order=2))
     assert await world.text(A) == "text"
     await world.submit(world.article(A, "changed", published_at=published_at, source_order=3))
-    (second,) = await world.news()
+    (second,) = await world.published()
     assert second.version > first.version
 
 
-async def test_equal_content_is_stored_again_where_it_was_removed(world: World) -> None:
+async def test_equal_content_is_stored_again_after_its_removal(world: World) -> None:
     article = world.article(A, source_order=1)
     await world.submit(article)
     await world.order(world.revocation(A))
     await world.order(world.reinstatement(A))
-    await world.news()
+    await world.published()
     world.clock.advance(minutes=1)
     await world.submit(article.model_copy(update={"source_order": 2}))
     assert await world.text(A) == "text"
-    assert len(await world.news()) == 1
+    assert len(await world.published()) == 1
 
 
 ACROSS = [998, 999, 1_000, 1_001, 10_000, 2**40]
@@ -119,7 +119,7 @@ ACROSS = [998, 999, 1_000, 1_001, 10_000, 2**40]
 
 
 @pytest.mark.parametrize("size", [len(ACROSS), 1], ids=["in one batch", "in batches of one"])
-async def test_within_a_millisecond_of_the_broker_the_log_decides(world: World, size: int) -> None:
+async def test_within_a_millisecond_of_the_broker_the_offset_decides(world: World, size: int) -> None:
     batch = []
     for offset in ACROSS:
         world.offset = offset
@@ -132,7 +132,7 @@ async def test_within_a_millisecond_of_the_broker_the_log_decides(world: World, 
     assert await world.text(A) == f"at{2**40}"
 
 
-async def test_a_body_is_not_newer_than_one_that_came_after_it_however_many_items_it_has(
+async def test_a_body_with_many_items_is_older_than_a_later_body(
     world: World,
 ) -> None:
     many = [world.article(f"up:{n}") for n in range(2, 2_002)]
@@ -149,7 +149,7 @@ def _swollen() -> bytes:
     return b"[" + b",".join([b"1e15"] * len(numbers)) + b"]"
 
 
-async def test_an_article_that_outgrows_the_limit_when_it_is_written_again_is_refused_alone(
+async def test_only_the_article_that_exceeds_the_limit_when_serialized_again_is_refused(
     world: World, script: Script
 ) -> None:
     raw = (
@@ -157,13 +157,13 @@ async def test_an_article_that_outgrows_the_limit_when_it_is_written_again_is_re
         b'"extra": {"numbers": ' + _swollen() + b"}}"
     )
     assert len(raw) < CONTENT_BYTES_MAX
-    swollen = ArticleSubmitted.model_validate_json(raw)
-    assert Delivery.of(swollen, Arrival(0), None).too_large
+    enlarged = ArticleSubmitted.model_validate_json(raw)
+    assert Delivery.of(enlarged, Arrival(0), None).too_large
     with pytest.raises(Poison, match="too_large"):
-        await world.submit(swollen)
+        await world.submit(enlarged)
     good = world.article("metabase:2", source_order=2)
-    entry = replace_id(swollen, "metabase:1")
-    script.answers = [articles_page(entry, good, cursor="2")]
+    entry = replace_id(enlarged, "metabase:1")
+    script.responses = [articles_page(entry, good, cursor="2")]
     await polling.poll(script.feed("articles"), world.service, "test")
     assert (await world.state("metabase:1"), await world.state("metabase:2")) == (None, "live")
     assert await world.db.fetchval("SELECT reason FROM quarantine") == "too_large"
@@ -175,7 +175,7 @@ def replace_id(article: ArticleSubmitted, article_id: str) -> ArticleSubmitted:
 
 
 @pytest.mark.parametrize("name", ["f-0of2", "f-2of2", "f-16of16"])
-async def test_what_a_slice_of_a_feed_brought_is_tried_again_through_its_reader(
+async def test_a_dead_letter_from_a_slice_is_retried_by_the_reader_of_its_feed(
     world: World, script: Script, name: str
 ) -> None:
     world.configure(script.feed("articles", name="f"))
@@ -188,7 +188,7 @@ async def test_what_a_slice_of_a_feed_brought_is_tried_again_through_its_reader(
         "source": {"name": "n", "feed": {"id": "7"}},
     }
     bad = [port.Bad(0, "77", "7", "odd", "x", orjson.dumps(sound))]
-    script.answers = [articles_page(bad=bad, cursor="8")]
+    script.responses = [articles_page(bad=bad, cursor="8")]
     await polling.poll(script.feed("articles", name=name), world.service, "test")
     world.clock.advance(minutes=1)
     assert await command(SERVICE, world.service, "replay-dlq") == 0
@@ -196,17 +196,17 @@ async def test_what_a_slice_of_a_feed_brought_is_tried_again_through_its_reader(
 
 
 @pytest.mark.parametrize("entry", [b'{"id": "77", "sequenceId": "5"}', b"<article><id>77</id></article>"])
-async def test_a_revocation_that_could_not_be_read_is_tried_again_as_a_revocation(
+async def test_an_unreadable_revocation_is_retried_as_a_revocation(
     world: World, script: Script, entry: bytes
 ) -> None:
     world.configure(script.feed("revoked", name="r"))
-    seen_at = world.clock.now()
+    read_at = world.clock.now()
     bad = [port.Bad(0, None, "5", "odd", "x", entry)]
-    script.answers = [revoked_page(bad=bad, cursor="5")]
+    script.responses = [revoked_page(bad=bad, cursor="5")]
     await polling.poll(script.feed("revoked", name="r"), world.service, "test")
     world.clock.advance(hours=1)
     assert await command(SERVICE, world.service, "replay-dlq") == 0
     row = await world.db.fetchrow("SELECT article_id, earliest_at FROM notice")
     assert row is not None
-    assert (row["article_id"], row["earliest_at"]) == ("metabase:77", seen_at)
+    assert (row["article_id"], row["earliest_at"]) == ("metabase:77", read_at)
     assert await world.state("metabase:77") is None

@@ -38,18 +38,18 @@ def ping(number: int, who: str = "ann", words: str = "", *, topic: str = "pings"
 
 @dataclass(slots=True)
 class Recorder:
-    """A handler that records its batches; ``trouble`` is awaited first, and may raise."""
+    """A handler that records its batches; ``fault`` is awaited first, and may raise."""
 
-    trouble: Callable[[list[int]], Awaitable[None]] | None = None
+    fault: Callable[[list[int]], Awaitable[None]] | None = None
     batches: list[list[int]] = field(default_factory=list)
-    tried: list[list[int]] = field(default_factory=list)
+    attempts: list[list[int]] = field(default_factory=list)
 
     async def __call__(self, batch: Batch[Ping]) -> None:
         """Handle a batch."""
         numbers = [one.value.number for one in batch]
-        self.tried.append(numbers)
-        if self.trouble is not None:
-            await self.trouble(numbers)
+        self.attempts.append(numbers)
+        if self.fault is not None:
+            await self.fault(numbers)
         self.batches.append(numbers)
 
     @property
@@ -59,7 +59,7 @@ class Recorder:
 
 
 @asynccontextmanager
-async def listening(context: BusContext, *subscriptions: Subscription) -> AsyncIterator[Bus]:
+async def consuming(context: BusContext, *subscriptions: Subscription) -> AsyncIterator[Bus]:
     """Run subscribers that are assigned before the block, and stop after it."""
     bus = Bus(context, subscriptions)
     try:
@@ -76,12 +76,12 @@ def _all_assigned(bus: Bus) -> bool:
 
 def fails_at(number: int, error: Exception, times: int = 10**9) -> Callable[[list[int]], Awaitable[None]]:
     """Return a function that fails for every batch with this number, this many times."""
-    left = times
+    remaining = times
 
-    async def trouble(numbers: list[int]) -> Any:
-        nonlocal left
-        if number in numbers and left > 0:
-            left -= 1
+    async def fault(numbers: list[int]) -> Any:
+        nonlocal remaining
+        if number in numbers and remaining > 0:
+            remaining -= 1
             raise error
 
-    return trouble
+    return fault

@@ -18,7 +18,7 @@ from clawback_common.service.dead_letters import dead_letter_service
 from clawback_contracts.article.v1 import ArticleSubmitted
 from clawback_contracts.envelope import event_id
 from clawback_testing.broker import Broker, Raw
-from clawback_testing.listening import listening
+from clawback_testing.subscribers import consuming
 from clawback_testing.waiting import until
 from ingester.entrypoints.consumers import subscriptions
 from ingester.service import SERVICE
@@ -51,23 +51,23 @@ async def quarantined(
     """Returns the reason and bytes of each record after the worker's lane has quarantined them."""
     lane = [one for one in subscriptions(world.service) if one.topic == TOPIC]
 
-    async def all_of_them() -> dict[str, bytes | None]:
+    async def all_quarantined() -> dict[str, bytes | None]:
         rows = await world.db.fetch("SELECT reason, value FROM quarantine")
         return {row["reason"]: row["value"] for row in rows} if len(rows) == len(records) else {}
 
-    async with listening(context, *lane):
+    async with consuming(context, *lane):
         await broker.send(TOPIC, records)
-        return await until(all_of_them, what="all quarantined")
+        return await until(all_quarantined, what="all quarantined")
 
 
-async def test_a_takedown_purges_a_submission_that_came_under_another_key(
+async def test_a_takedown_purges_a_submission_that_arrived_under_another_key(
     world: World, topics: Broker, context: BusContext
 ) -> None:
     good = submission(world, A)
     text = (good.value or b"")[:-30]
     records = [good.replace(key=b"partition-key-3"), good.replace(key=b"partition-key-4", value=text)]
-    kept = await quarantined(world, topics, context, records)
-    assert {reason: value is not None for reason, value in kept.items()} == {
+    found = await quarantined(world, topics, context, records)
+    assert {reason: value is not None for reason, value in found.items()} == {
         "key_mismatch": True,
         "value_invalid": True,
     }
@@ -77,24 +77,24 @@ async def test_a_takedown_purges_a_submission_that_came_under_another_key(
     assert await world.db.fetchval("SELECT count(value) FROM quarantine") == 0
 
 
-async def test_nothing_is_kept_of_a_submission_about_an_article_that_is_revoked(
+async def test_no_content_is_kept_of_a_submission_about_a_revoked_article(
     world: World, topics: Broker, context: BusContext
 ) -> None:
     await world.order(world.revocation(A))
     bad = submission(world, A)
     records = [bad.replace(value=b'{"article_id": "up:a", "title": 7}'), bad.replace(key=b"up:z")]
-    kept = await quarantined(world, topics, context, records)
-    assert kept == {"value_invalid": None, "key_mismatch": None}
+    found = await quarantined(world, topics, context, records)
+    assert found == {"value_invalid": None, "key_mismatch": None}
     assert await world.held(A, "up:z") == set()
     rows = await world.db.fetch("SELECT record_key, headers, resolution FROM quarantine")
     assert {tuple(row) for row in rows} == {(None, "{}", "not_kept")}
 
 
-async def test_nothing_is_kept_of_a_submission_about_an_article_of_another_provider(
+async def test_no_content_is_kept_of_a_submission_about_an_article_of_another_provider(
     world: World, topics: Broker, context: BusContext
 ) -> None:
-    kept = await quarantined(world, topics, context, [submission(world, FOREIGN)])
-    assert kept == {"provider_not_allowed": None}
+    found = await quarantined(world, topics, context, [submission(world, FOREIGN)])
+    assert found == {"provider_not_allowed": None}
     assert await world.held(FOREIGN) == set()
 
 

@@ -16,8 +16,8 @@ LEAK = Condition("PipeLeaks", Severity.WARNING, "It drips.", {"pipe": "a"})
 def test_the_same_name_and_labels_are_the_same_condition_whatever_the_summary() -> None:
     other = Condition("PipeLeaks", Severity.CRITICAL, "It gushes.", {"pipe": "a"})
     assert LEAK.fingerprint("svc") == other.fingerprint("svc")
-    elsewhere = Condition("PipeLeaks", Severity.WARNING, "It drips.", {"pipe": "b"})
-    assert LEAK.fingerprint("svc") != elsewhere.fingerprint("svc")
+    other_pipe = Condition("PipeLeaks", Severity.WARNING, "It drips.", {"pipe": "b"})
+    assert LEAK.fingerprint("svc") != other_pipe.fingerprint("svc")
 
 
 def test_conditions_of_two_services_are_different() -> None:

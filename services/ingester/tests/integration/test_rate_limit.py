@@ -25,12 +25,12 @@ PAUSE = timedelta(seconds=20)
 
 @pytest.fixture
 def waits(world: World, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that a turn was waited for; they pass at once."""
+    """The seconds that a caller waited for its turn; they pass without waiting."""
     found: list[float] = []
 
     async def sleep(seconds: float) -> None:
         found.append(seconds)
-        await passes(world, seconds)
+        await advance(world, seconds)
 
     monkeypatch.setattr("ingester.use_cases.pacing.asyncio.sleep", sleep)
     return found
@@ -64,7 +64,7 @@ async def wait(world: World, *, urgent: bool, key: str = "k") -> timedelta | Non
     return None
 
 
-async def passes(world: World, seconds: float) -> None:
+async def advance(world: World, seconds: float) -> None:
     """Advances the time for the key."""
     passed = timedelta(seconds=seconds)
     await world.db.execute(
@@ -75,34 +75,34 @@ async def passes(world: World, seconds: float) -> None:
 
 async def test_the_pace_of_a_key_is_shared_and_revocations_go_first(world: World) -> None:
     assert await wait(world, urgent=False) is None
-    left = await wait(world, urgent=True)  # it waits, and has left its mark
+    left = await wait(world, urgent=True)  # it waits, and is registered as urgent
     assert left is not None
     assert timedelta(seconds=15) < left <= PAUSE
-    await passes(world, 20)
+    await advance(world, 20)
     assert await wait(world, urgent=False) == timedelta(0)
     assert await wait(world, urgent=True) is None
-    await passes(world, 19)
+    await advance(world, 19)
     assert await wait(world, urgent=False) is not None
 
 
-async def test_of_many_who_want_the_key_at_once_one_gets_it(world: World) -> None:
+async def test_of_many_concurrent_callers_one_gets_the_key(world: World) -> None:
     got = await asyncio.gather(*(wait(world, urgent=n % 2 == 0) for n in range(10)))
     assert got.count(None) == 1
 
 
-async def test_who_waited_to_be_first_and_died_holds_up_nobody_for_long(world: World) -> None:
+async def test_an_urgent_caller_that_dies_while_waiting_delays_others_only_briefly(world: World) -> None:
     await wait(world, urgent=False)
     await wait(world, urgent=True)
-    await passes(world, 26)
+    await advance(world, 26)
     assert await wait(world, urgent=False) is None
 
 
-async def test_who_was_first_holds_up_nobody_afterwards(world: World) -> None:
+async def test_an_urgent_caller_delays_nobody_after_its_call(world: World) -> None:
     await wait(world, urgent=False)
-    await wait(world, urgent=True)  # it waits, and has left its mark
-    await passes(world, 20)
+    await wait(world, urgent=True)  # it waits, and is registered as urgent
+    await advance(world, 20)
     assert await wait(world, urgent=True) is None
-    await passes(world, 20)
+    await advance(world, 20)
     assert await wait(world, urgent=False) is None
 
 
@@ -116,18 +116,18 @@ async def test_the_pause_counts_from_the_end_of_a_call(world: World) -> None:
     assert left > PAUSE - timedelta(seconds=0.2)
 
 
-async def test_a_process_that_dies_in_its_call_holds_the_key_up_for_two_pauses(world: World) -> None:
+async def test_a_process_that_dies_during_its_call_blocks_the_key_for_two_pauses(world: World) -> None:
     await feeds.take_turn(world.db, "k", PAUSE, urgent=False)
-    await passes(world, 39)
+    await advance(world, 39)
     assert await wait(world, urgent=False) is not None
-    await passes(world, 1)
+    await advance(world, 1)
     assert await wait(world, urgent=False) is None
 
 
-async def test_a_call_that_lasted_too_long_does_not_shorten_the_turn_after_it(world: World) -> None:
+async def test_a_call_that_lasted_too_long_does_not_shorten_the_next_turn(world: World) -> None:
     late = await feeds.take_turn(world.db, "k", PAUSE, urgent=False)
     assert isinstance(late, datetime)
-    await passes(world, 40)
+    await advance(world, 40)
     await feeds.take_turn(world.db, "k", PAUSE, urgent=False)
     await feeds.end_turn(world.db, "k", PAUSE, late, timedelta(0))
     left = await wait(world, urgent=False)
@@ -144,12 +144,12 @@ async def test_a_replica_whose_clock_is_ahead_calls_no_earlier(world: World, wai
     assert 15 < sum(waits) <= 21
 
 
-async def test_another_key_has_a_pace_of_its_own(world: World) -> None:
+async def test_each_key_has_its_own_rate_limit(world: World) -> None:
     assert await wait(world, urgent=False) is None
     assert await wait(world, urgent=False, key="other") is None
 
 
-async def test_a_rest_that_the_provider_asks_for_is_everybodys_and_outlasts_the_pass(
+async def test_a_pause_requested_by_the_provider_applies_to_all_feeds_and_outlasts_the_poll(
     simulated: Simulated,
 ) -> None:
     await simulated.provider.publish(3)
@@ -161,12 +161,12 @@ async def test_a_rest_that_the_provider_asks_for_is_everybodys_and_outlasts_the_
         assert "the provider requested a pause" in str(result.error)
     calls = (await simulated.provider.truth()).calls
     assert {name: (one.total, one.hasty) for name, one in calls.items()} == {"articles": (1, 0)}
-    await passes(simulated.world, 90)
+    await advance(simulated.world, 90)
     assert (await simulated.poll(REVOKED)).caught_up
     assert (await simulated.poll(ARTICLES)).received == 3
 
 
-async def test_a_short_rest_is_waited_for_by_every_feed_of_the_key(world: World, waits: list[float]) -> None:
+async def test_a_short_requested_pause_is_for_every_feed_of_the_key(world: World, waits: list[float]) -> None:
     articles, revoked = (
         KeyPace(FeedSettings(name=kind, kind=kind), world.db, world.service.settings.pause) for kind in KINDS
     )
@@ -176,23 +176,23 @@ async def test_a_short_rest_is_waited_for_by_every_feed_of_the_key(world: World,
     assert 40 < sum(waits) < 46
 
 
-async def test_no_answer_stops_a_key_for_longer_than_a_day(world: World) -> None:
+async def test_no_response_stops_a_key_for_longer_than_a_day(world: World) -> None:
     pace = KeyPace(FeedSettings(name="f", kind="articles"), world.db, world.service.settings.pause)
     await pace.take()
     await pace.end(1e9)
     with pytest.raises(PausedByProvider):
         await pace.take()
-    await passes(world, 86_400)
+    await advance(world, 86_400)
     await pace.take()
 
 
-async def test_a_rest_is_not_shortened_by_a_call_that_ends_after_it_was_asked_for(world: World) -> None:
+async def test_a_requested_pause_is_not_shortened_by_a_call_that_ends_later(world: World) -> None:
     pace, other = (
         KeyPace(FeedSettings(name=name, kind="articles"), world.db, world.service.settings.pause)
         for name in "ab"
     )
     await pace.take()
-    await passes(world, 42)
+    await advance(world, 42)
     await other.take()
     await other.end(500)
     await pace.end(None)

@@ -22,7 +22,7 @@ from clawback_common.postgres import Database, Transaction
 from clawback_common.postgres.pool import Row
 from clawback_common.retention import purging
 from clawback_testing.clock import FakeClock
-from clawback_testing.listening import AT, Ping, Recorder, fails_at, ping
+from clawback_testing.subscribers import AT, Ping, Recorder, fails_at, ping
 
 pytestmark = pytest.mark.integration
 
@@ -51,49 +51,49 @@ def bad(number: int, subject: str | None = "ann", **changed: Any) -> Bad:
     return replace(one, **changed)
 
 
-async def set_aside(db: Database, clock: FakeClock, *bads: Bad) -> list[UUID]:
+async def add(db: Database, clock: FakeClock, *records: Bad) -> list[UUID]:
     async with db.transaction() as tx:
-        return await quarantine.put(tx, PriorityOutbox(), bads, clock.now())
+        return await quarantine.put(tx, PriorityOutbox(), records, clock.now())
 
 
-async def kept(db: Database) -> list[Row]:
+async def rows_of(db: Database) -> list[Row]:
     return await db.fetch("SELECT * FROM quarantine ORDER BY kafka_offset")
 
 
 async def test_the_same_record_is_quarantined_once_however_often_it_is_delivered(
     database: Database, clock: FakeClock
 ) -> None:
-    assert len(await set_aside(database, clock, bad(1), bad(1), bad(2))) == 2
+    assert len(await add(database, clock, bad(1), bad(1), bad(2))) == 2
     clock.advance(hours=1)
-    assert len(await set_aside(database, clock, bad(1), bad(3))) == 1
-    assert len(await kept(database)) == 3
+    assert len(await add(database, clock, bad(1), bad(3))) == 1
+    assert len(await rows_of(database)) == 3
     assert await database.fetchval("SELECT count(*) FROM outbox_priority") == 3
 
 
 async def test_the_same_offset_in_a_new_log_is_another_record(database: Database, clock: FakeClock) -> None:
-    await set_aside(database, clock, bad(1))
-    await set_aside(database, clock, bad(1, at=AT + timedelta(days=1)), bad(1, event_id="other"))
-    assert len(await kept(database)) == 3
+    await add(database, clock, bad(1))
+    await add(database, clock, bad(1, at=AT + timedelta(days=1)), bad(1, event_id="other"))
+    assert len(await rows_of(database)) == 3
 
 
 async def test_text_that_postgresql_cannot_store_is_quarantined(database: Database, clock: FakeClock) -> None:
     odd = "a\0b" + "x" * 9_000
     one = bad(1, subjects=(odd,), event_id=odd, type=odd, headers={"x-odd": odd}, error=Poison("odd", odd))
     one = replace(one, error=Poison("odd", "x" * 9_000), value=b"\0\xff")
-    assert len(await set_aside(database, clock, one)) == 1
-    (row,) = await kept(database)
+    assert len(await add(database, clock, one)) == 1
+    (row,) = await rows_of(database)
     assert (row["subjects"][0][:3], len(row["subjects"][0]), row["value"]) == ("a\ufffdb", 500, b"\0\xff")
 
 
 async def test_a_takedown_removes_the_bytes_on_its_subjects_and_nothing_else(
     database: Database, clock: FakeClock
 ) -> None:
-    await set_aside(database, clock, bad(1, "ann"), bad(2, "ann"), bad(3, "bob"), bad(4, None))
+    await add(database, clock, bad(1, "ann"), bad(2, "ann"), bad(3, "bob"), bad(4, None))
     assert await quarantine.held(database, ["ann", "bob", "eve"]) == {"ann", "bob"}
     async with database.transaction() as tx:
         assert await quarantine.purge(tx, ["ann", "eve"], clock.now()) == {"ann"}
     assert await quarantine.held(database, ["ann", "bob"]) == {"bob"}
-    rows = await kept(database)
+    rows = await rows_of(database)
     assert [(row["value"] is None, row["record_key"] is None, row["headers"]) for row in rows[:2]] == [
         (True, True, "{}")
     ] * 2
@@ -110,11 +110,11 @@ async def test_a_takedown_removes_the_bytes_on_its_subjects_and_nothing_else(
 async def test_bytes_are_deleted_by_age_and_sooner_when_no_takedown_can_find_them(
     database: Database, clock: FakeClock
 ) -> None:
-    await set_aside(database, clock, bad(1, "ann"), bad(2, None))
+    await add(database, clock, bad(1, "ann"), bad(2, None))
 
     async def with_bytes() -> list[int]:
         await quarantine.tidy(database, clock.now())
-        return [row["kafka_offset"] for row in await kept(database) if row["value"] is not None]
+        return [row["kafka_offset"] for row in await rows_of(database) if row["value"] is not None]
 
     clock.advance(hours=11)
     assert await with_bytes() == [1, 2]
@@ -122,31 +122,31 @@ async def test_bytes_are_deleted_by_age_and_sooner_when_no_takedown_can_find_the
     assert await with_bytes() == [1]
     clock.advance(days=30)
     assert await with_bytes() == []
-    assert [row["resolution"] for row in await kept(database)] == ["expired", "expired"]
-    assert len(await kept(database)) == 2
+    assert [row["resolution"] for row in await rows_of(database)] == ["expired", "expired"]
+    assert len(await rows_of(database)) == 2
 
 
 async def test_a_takedown_finds_a_record_by_any_id_that_it_may_be_about(
     database: Database, clock: FakeClock
 ) -> None:
-    await set_aside(database, clock, bad(1, subjects=("partition-key-3", "up:7", "up:8")))
+    await add(database, clock, bad(1, subjects=("partition-key-3", "up:7", "up:8")))
     assert await quarantine.held(database, ["up:7", "up:9"]) == {"up:7"}
     async with database.transaction() as tx:
         assert await quarantine.purge(tx, ["up:8", "up:9"], clock.now()) == {"up:8"}
     assert await quarantine.held(database, ["up:7", "up:8"]) == set()
-    (row,) = await kept(database)
+    (row,) = await rows_of(database)
     assert (row["value"], row["record_key"], row["headers"], row["purge_at"]) == (None, None, "{}", None)
 
 
 async def test_headers_and_key_of_a_record_without_a_value_are_purged_as_well(
     database: Database, clock: FakeClock
 ) -> None:
-    await set_aside(database, clock, bad(1, "up:1", value=None), bad(2, "up:2", value=None))
+    await add(database, clock, bad(1, "up:1", value=None), bad(2, "up:2", value=None))
     assert await quarantine.held(database, ["up:1"]) == {"up:1"}
     async with database.transaction() as tx:
         assert await quarantine.purge(tx, ["up:1"], clock.now()) == {"up:1"}
     await quarantine.tidy(database, clock.advance(days=31))
-    assert [(row["record_key"], row["headers"]) for row in await kept(database)] == [(None, "{}")] * 2
+    assert [(row["record_key"], row["headers"]) for row in await rows_of(database)] == [(None, "{}")] * 2
 
 
 def forbids(*article_ids: str) -> quarantine.ForbiddenIds:
@@ -159,10 +159,10 @@ def forbids(*article_ids: str) -> quarantine.ForbiddenIds:
 async def test_no_bytes_are_stored_of_a_record_about_a_forbidden_id(
     database: Database, clock: FakeClock
 ) -> None:
-    bads = [bad(1, subjects=("up:1", "up:7")), bad(2, subjects=("up:2",))]
+    records = [bad(1, subjects=("up:1", "up:7")), bad(2, subjects=("up:2",))]
     async with database.transaction() as tx:
-        await quarantine.put(tx, PriorityOutbox(), bads, clock.now(), forbids("up:7"))
-    first, second = await kept(database)
+        await quarantine.put(tx, PriorityOutbox(), records, clock.now(), forbids("up:7"))
+    first, second = await rows_of(database)
     assert (first["value"], first["record_key"], first["headers"]) == (None, None, "{}")
     assert (first["reason"], first["resolution"]) == ("refused_here", "not_kept")
     assert (second["value"] is None, second["resolution"]) == (False, None)
@@ -180,7 +180,7 @@ async def test_a_record_quarantined_while_its_article_is_revoked_keeps_no_bytes(
         rows = await tx.fetch("SELECT article_id FROM revoked WHERE article_id = ANY ($1::text[])", subjects)
         return {row["article_id"] for row in rows}
 
-    async def quarantined(article_id: str, number: int) -> None:
+    async def put_bad(article_id: str, number: int) -> None:
         async with database.transaction() as tx:
             one = bad(number, subjects=(article_id,))
             await quarantine.put(tx, PriorityOutbox(), [one], clock.now(), forbidden)
@@ -194,15 +194,15 @@ async def test_a_record_quarantined_while_its_article_is_revoked_keeps_no_bytes(
 
     for number in range(30):
         article_id = f"up:{number}"
-        first, second = quarantined(article_id, number), revoked(article_id)
+        first, second = put_bad(article_id, number), revoked(article_id)
         await asyncio.gather(*((first, second) if number % 2 else (second, first)))
-    assert [row["kafka_offset"] for row in await kept(database) if row["value"] is not None] == []
+    assert [row["kafka_offset"] for row in await rows_of(database) if row["value"] is not None] == []
 
 
 async def test_a_failed_retry_does_not_change_what_a_takedown_resolved(
     database: Database, clock: FakeClock
 ) -> None:
-    await set_aside(database, clock, bad(1, "up:1"))
+    await add(database, clock, bad(1, "up:1"))
     clock.advance(minutes=1)
 
     async def taken_down(_: list[int]) -> None:
@@ -212,30 +212,30 @@ async def test_a_failed_retry_does_not_change_what_a_takedown_resolved(
 
     outcome = await dead_letter_service(database, clock, Recorder(taken_down)).retry(DeadLetterFilter())
     assert (outcome.retried, outcome.failed) == (0, 1)
-    (row,) = await kept(database)
+    (row,) = await rows_of(database)
     assert (row["resolution"], row["resolved_at"]) == ("removed", clock.now())
 
 
-def dead_letter_service(database: Database, clock: FakeClock, heard: Recorder) -> DeadLetterService:
+def dead_letter_service(database: Database, clock: FakeClock, recorder: Recorder) -> DeadLetterService:
     async def handle(batch: Batch[Ping]) -> None:
-        await heard(batch)
+        await recorder(batch)
 
-    ways: dict[str, Redrive] = redrive_by_subscription(
+    handlers: dict[str, Redrive] = redrive_by_subscription(
         GROUP, [Subscription(TOPIC, (Ping,), handle)], Authentication.none()
     )
-    return DeadLetterService(database, clock, ways.get)
+    return DeadLetterService(database, clock, handlers.get)
 
 
 async def test_dead_letters_are_retried_one_by_one_by_the_same_handler(
     database: Database, clock: FakeClock
 ) -> None:
-    await set_aside(database, clock, *(bad(n) for n in range(4)))
+    await add(database, clock, *(bad(n) for n in range(4)))
     clock.advance(minutes=1)
-    heard = Recorder(fails_at(2, Poison("still_refused", "number")))
-    outcome = await dead_letter_service(database, clock, heard).retry(DeadLetterFilter())
+    recorder = Recorder(fails_at(2, Poison("still_refused", "number")))
+    outcome = await dead_letter_service(database, clock, recorder).retry(DeadLetterFilter())
     assert (outcome.retried, outcome.failed) == (3, 1)
-    assert sorted(heard.numbers) == [0, 1, 3]
-    rows = await kept(database)
+    assert sorted(recorder.numbers) == [0, 1, 3]
+    rows = await rows_of(database)
     assert [row["resolution"] for row in rows] == ["retried", "retried", None, "retried"]
     assert [row["value"] is None for row in rows] == [True, True, False, True]
     assert (rows[2]["reason"], rows[2]["retries"]) == ("still_refused", 1)
@@ -248,22 +248,22 @@ async def test_dead_letters_are_retried_one_by_one_by_the_same_handler(
 async def test_a_dead_letter_that_fails_again_does_not_delay_the_others(
     database: Database, clock: FakeClock, error: Exception
 ) -> None:
-    await set_aside(database, clock, *(bad(n) for n in range(3)))
+    await add(database, clock, *(bad(n) for n in range(3)))
     clock.advance(minutes=1)
-    heard = Recorder(fails_at(1, error))
-    outcome = await dead_letter_service(database, clock, heard).retry(DeadLetterFilter())
+    recorder = Recorder(fails_at(1, error))
+    outcome = await dead_letter_service(database, clock, recorder).retry(DeadLetterFilter())
     assert (outcome.retried, outcome.failed) == (2, 1)
-    assert [row["value"] is not None for row in await kept(database)] == [False, True, False]
+    assert [row["value"] is not None for row in await rows_of(database)] == [False, True, False]
 
 
 async def test_a_dead_letter_that_is_unreadable_or_without_handler_stays_with_its_reason(
     database: Database, clock: FakeClock
 ) -> None:
-    await set_aside(database, clock, bad(1, value=b"{"), bad(2, value=None), bad(3, topic="a door"))
+    await add(database, clock, bad(1, value=b"{"), bad(2, value=None), bad(3, topic="a source"))
     clock.advance(minutes=1)
     outcome = await dead_letter_service(database, clock, Recorder()).retry(DeadLetterFilter())
     assert (outcome.retried, outcome.failed) == (0, 2)
-    rows = await kept(database)
+    rows = await rows_of(database)
     assert [row["reason"] for row in rows] == ["value_invalid", "refused_here", "no_way_back"]
 
 
@@ -271,21 +271,21 @@ async def test_dead_letters_are_listed_newest_first_each_once_and_by_filter(
     database: Database, clock: FakeClock
 ) -> None:
     for n in range(5):
-        await set_aside(database, clock, bad(n, error=Poison("odd" if n % 2 else "even")))
+        await add(database, clock, bad(n, error=Poison("odd" if n % 2 else "even")))
         clock.advance(minutes=n % 2)
     table = dead_letter_service(database, clock, Recorder())
-    seen: list[int] = []
+    listed: list[int] = []
     before = NEWEST
     while rows := await table.list(DeadLetterFilter(), before, 2):
-        seen += [row["kafka_offset"] for row in rows]
+        listed += [row["kafka_offset"] for row in rows]
         before = (rows[-1]["set_aside_at"], rows[-1]["id"])
-    assert sorted(seen) == [0, 1, 2, 3, 4]
+    assert sorted(listed) == [0, 1, 2, 3, 4]
     assert len(await table.list(DeadLetterFilter(reason="odd"), NEWEST, 10)) == 2
     assert await table.list(DeadLetterFilter(type="test.sung.v1"), NEWEST, 10) == []
     assert len(await table.list(DeadLetterFilter(older_than_s=90), NEWEST, 10)) == 2
 
 
-async def open_two(db: Database, clock: FakeClock) -> list[UUID]:
+async def open_incidents(db: Database, clock: FakeClock) -> list[UUID]:
     ids = [uuid4(), uuid4()]
     async with db.transaction() as tx:
         await incidents.open_all(
@@ -305,7 +305,7 @@ async def incidents_of(db: Database, *, closed_too: bool = False) -> Sequence[Ro
 async def test_an_incident_stays_open_until_a_person_closes_it_once(
     database: Database, clock: FakeClock
 ) -> None:
-    ids = await open_two(database, clock)
+    ids = await open_incidents(database, clock)
     assert await incidents.open_count(database) == 2
     async with database.transaction() as tx:
         closed = await incidents.close(tx, ids[0], "olga", "looked", clock.now())
@@ -315,10 +315,10 @@ async def test_an_incident_stays_open_until_a_person_closes_it_once(
         assert await incidents.close(tx, uuid4(), "otto", "what", clock.now()) is None
     assert await incidents.open_count(database) == 1
     assert [row["id"] for row in await incidents_of(database)] == [ids[1]]
-    told = {
+    notes = {
         row["id"]: (row["closed_by"], row["note"]) for row in await incidents_of(database, closed_too=True)
     }
-    assert told == {ids[0]: ("olga", "looked"), ids[1]: (None, None)}
+    assert notes == {ids[0]: ("olga", "looked"), ids[1]: (None, None)}
 
 
 async def test_an_unreadable_record_opens_one_incident_with_its_quarantine_id(
@@ -357,7 +357,7 @@ async def test_an_event_whose_effect_was_rolled_back_is_new_again(
     database: Database, clock: FakeClock
 ) -> None:
     class GaveUp(Exception):
-        """Of the effect."""
+        """The effect failed."""
 
     async def effect() -> None:
         async with database.transaction() as tx:

@@ -24,7 +24,7 @@ FLOOD = Condition("CellarFloods", Severity.CRITICAL, "It rises: see the cellar."
 
 @pytest.fixture
 def alert_publisher(database: Database, clock: FakeClock) -> AlertPublisher:
-    """Of a service without a flow."""
+    """The publisher of a service without events of its own."""
     return AlertPublisher("svc", database, clock, PriorityOutbox())
 
 
@@ -107,24 +107,24 @@ async def test_a_watcher_resolves_only_its_own_conditions(
 async def test_the_same_condition_found_twice_is_one(
     alert_publisher: AlertPublisher, database: Database
 ) -> None:
-    worse = Condition("PipeLeaks", Severity.WARNING, "It gushes.", LEAK.labels)
-    await alert_publisher.on_conditions("pipes", [LEAK, worse, FLOOD])
+    changed = Condition("PipeLeaks", Severity.WARNING, "It gushes.", LEAK.labels)
+    await alert_publisher.on_conditions("pipes", [LEAK, changed, FLOOD])
     assert sorted(one.summary for one in await raised(database)) == ["It gushes.", FLOOD.summary]
 
 
 async def test_a_condition_found_concurrently_is_raised_once(
     alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
-    async def many_at_once(*found: Condition) -> None:
+    async def report_concurrently(*found: Condition) -> None:
         orders = (found, found[::-1]) * 3
         await asyncio.gather(*(alert_publisher.on_conditions("pipes", one) for one in orders))
 
-    await many_at_once(LEAK, FLOOD)
+    await report_concurrently(LEAK, FLOOD)
     assert sorted(await names(database)) == ["CellarFloods", "PipeLeaks"]
     clock.advance(hours=1)
-    await many_at_once(FLOOD, LEAK)
+    await report_concurrently(FLOOD, LEAK)
     assert len(await raised(database)) == 4
-    await many_at_once()
+    await report_concurrently()
     assert sorted(await resolved(database)) == ["CellarFloods", "PipeLeaks"]
 
 
@@ -139,7 +139,7 @@ async def test_concurrent_watchers_do_not_deadlock(
     async with database.transaction() as tx:
         await alert_publisher.raise_event(tx, [first], clock.now())
         other = asyncio.create_task(alert_publisher.on_conditions("pipes", [second, first]))
-        await until(waits, what="the other has come to what we hold")
+        await until(waits, what="the other waits for our lock")
         await alert_publisher.raise_event(tx, [second], clock.now())
     await other
     assert len(await raised(database)) == 2
@@ -179,7 +179,7 @@ async def test_an_event_is_raised_at_most_hourly_and_resolved_after_a_day_withou
     clock.advance(hours=1)
     for _ in range(2):
         await alert_publisher.resolve_stale()
-    assert await resolved(database) == ["CellarFloods"], "a state ends when its watcher says so"
+    assert await resolved(database) == ["CellarFloods"], "only its own watcher resolves a condition"
 
 
 async def test_an_unsendable_message_is_an_incident_and_an_alert_for_a_day(
@@ -207,8 +207,8 @@ async def test_firing_conditions_are_listed_oldest_first_with_their_start(
     clock.advance(hours=1)
     await alert_publisher.on_conditions("cellars", [FLOOD])
     await alert_publisher.on_conditions("pipes", [LEAK])
-    held = [(row["name"], row["raised_at"], row["sent_at"]) for row in await alert_state.raised(database)]
-    assert held == [("CellarFloods", since, clock.now()), ("PipeLeaks", clock.now(), clock.now())]
+    found = [(row["name"], row["raised_at"], row["sent_at"]) for row in await alert_state.raised(database)]
+    assert found == [("CellarFloods", since, clock.now()), ("PipeLeaks", clock.now(), clock.now())]
     await alert_publisher.on_conditions("cellars", [])
     assert [row["name"] for row in await alert_state.raised(database)] == ["PipeLeaks"]
 
@@ -271,16 +271,16 @@ async def test_processes_that_find_the_same_raise_it_once(database: Database, cl
 async def test_an_alert_after_a_restore_has_a_new_event_id(
     alert_publisher: AlertPublisher, database: Database, clock: FakeClock
 ) -> None:
-    async def say_for_hours() -> None:
+    async def raise_for_hours() -> None:
         for _ in range(3):
             await alert_publisher.on_conditions("w", [FLOOD])
             clock.advance(hours=1, seconds=1)
         await alert_publisher.on_conditions("w", [])
         clock.advance(hours=1)
 
-    await say_for_hours()
+    await raise_for_hours()
     before = {row["event_id"] for row in await database.fetch("SELECT event_id FROM outbox_priority")}
-    await database.execute("TRUNCATE alert_state, outbox_priority")  # as a dump from before that is restored
-    await say_for_hours()
+    await database.execute("TRUNCATE alert_state, outbox_priority")  # as after a restore of an older dump
+    await raise_for_hours()
     after = {row["event_id"] for row in await database.fetch("SELECT event_id FROM outbox_priority")}
     assert (len(before), len(after), before & after) == (4, 4, set())
