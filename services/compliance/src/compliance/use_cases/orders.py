@@ -119,7 +119,7 @@ async def carry_out(tx: Transaction, decisions: Sequence[Decision], service: Ser
             await obligations.supersede(tx, await revocations.close_earlier(tx, later, now), now)
         await obligations.open_all(tx, (decision.revocation_id for decision in new), now)
         cited = {d.revocation_id: [notice.notice_id for notice in d.notices] for d in new}
-        await service.outbox.put(tx, events.orders([Order.of(d) for d in new], cited, now))
+        await service.outbox.put(tx, events.orders(new, cited, now))
     if again:
         taken = await revocations.lock_orders(tx, (decision.revocation_id for decision in again))
         earliest = {d.revocation_id: (d.clock_started_at, d.due_at) for d in again}
