@@ -145,7 +145,7 @@ FROM (SELECT FROM revocation
 -- name: page
 SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.previous_order, r.kind, r.reason, r.reinstates,
        r.clock_started_at, r.due_at, r.revoked_at, r.ordered_at, r.ordered_by, r.lifted_at, r.lifted_by, r.backlog,
-       r.attempts, r.closed_at
+       r.attempts, r.closed_at, r.closed_at IS NULL AS is_open
 FROM revocation AS r
 WHERE r.seq < $1
   AND ($2::boolean IS NULL OR (r.closed_at IS NULL) = $2)
@@ -157,16 +157,14 @@ LIMIT $5
 -- name: one
 SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.previous_order, r.kind, r.reason, r.reinstates,
        r.clock_started_at, r.due_at, r.revoked_at, r.ordered_at, r.ordered_by, r.lifted_at, r.lifted_by, r.backlog,
-       r.attempts, r.next_send_at,
-       r.closed_at
+       r.attempts, r.next_send_at, r.closed_at, r.closed_at IS NULL AS is_open
 FROM revocation AS r
 WHERE r.revocation_id = $1
 
 -- name: of_article
 SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.previous_order, r.kind, r.reason, r.reinstates,
        r.clock_started_at, r.due_at, r.revoked_at, r.ordered_at, r.ordered_by, r.lifted_at, r.lifted_by, r.backlog,
-       r.attempts, r.next_send_at,
-       r.closed_at
+       r.attempts, r.next_send_at, r.closed_at, r.closed_at IS NULL AS is_open
 FROM revocation AS r
 WHERE r.article_id = $1
 ORDER BY r.order_no
