@@ -30,7 +30,7 @@ INVALID: tuple[tuple[str, dict[str, str], str], ...] = (
     ("alerting", {"SMTP_URL": "smtp://"}, "SMTP_URL needs one of"),
     ("alerting", {"SMS_URL": "twilio://token/number"}, "SMS_URL is neither"),
     ("alerting", {"SEND_TIMEOUT_S": "60"}, "SEND_TIMEOUT_S"),
-    ("alerting", {"SERVICES": "{no json"}, "neither name=address"),
+    ("alerting", {"SERVICES": "{no json"}, "neither name=value"),
     ("alerting", {"SERVICES": "stranger=http://a"}, "stranger: unknown; the services are"),
     ("alerting", {"SERVICES": "ingester=no address"}, "SERVICES_INGESTER"),
     ("analytics", {"COUNT_BATCH_MAX": "501"}, "COUNT_BATCH_MAX"),

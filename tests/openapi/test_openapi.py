@@ -96,13 +96,15 @@ def test_one_document_has_the_operations_of_all_services_and_every_reference_lea
 
 @each
 def test_every_operation_describes_its_answers(one: Operation) -> None:
-    succeeded = {code: said for code, said in one.described["responses"].items() if code.startswith("2")}
+    succeeded = {
+        code: response for code, response in one.described["responses"].items() if code.startswith("2")
+    }
     assert succeeded
-    for code, said in succeeded.items():
+    for code, response in succeeded.items():
         if code == "204":
-            assert "content" not in said
+            assert "content" not in response
             continue
-        schema = one.resolved(said["content"][JSON]["schema"])
+        schema = one.resolved(response["content"][JSON]["schema"])
         named = {"properties", "oneOf", "anyOf", "items", "additionalProperties"} & set(schema)
         assert named, f"{one.name} answers {code} with anything"
         for part in one.objects(schema):

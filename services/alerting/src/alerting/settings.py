@@ -1,19 +1,18 @@
 """The settings of alerting."""
 
-import json
 import warnings
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import NoDecode
 from typing_extensions import override
 
 from clawback_common.config.production import needs_file, needs_https, needs_safe_redis
 from clawback_common.config.settings import ServiceSettings
+from clawback_common.config.values import Pairs
 
 SERVICE_NAMES = ("ingester", "compliance", "analytics", "alerting", "retention")
 _SMTP = ("smtp", "smtps", "smtp+starttls")
@@ -47,7 +46,7 @@ class Settings(ServiceSettings):
     runbooks_url: str = "docs/runbooks"
     """The folder or address of the runbooks, for the text of a notification."""
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6380/0")
-    services: Annotated[dict[str, AnyHttpUrl], NoDecode] = Field(default_factory=_documented)
+    services: Pairs[str, AnyHttpUrl] = Field(default_factory=_documented)
     """The addresses that health checks: ``name=address`` of each API, ``name-worker=address`` of each worker.
 
     Separated by commas, or as JSON.
@@ -56,18 +55,6 @@ class Settings(ServiceSettings):
     """An API key for reading from the other services, where they need one."""
     health_timeout_s: float = Field(2, gt=0, le=30)
     """The timeout of each health check; checks run in parallel."""
-
-    @field_validator("services", mode="before")
-    @classmethod
-    def _read_services(cls, written: object) -> object:
-        if not isinstance(written, str):
-            return written
-        if not written.lstrip().startswith("{"):
-            return dict(one.strip().partition("=")[::2] for one in written.split(",") if one.strip())
-        try:
-            return json.loads(written)
-        except json.JSONDecodeError:
-            raise ValueError("neither name=address pairs separated by commas nor a JSON object") from None
 
     @field_validator("services", mode="after")
     @classmethod

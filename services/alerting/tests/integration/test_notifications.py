@@ -242,10 +242,10 @@ async def test_a_silence_can_be_ended_before_its_time(world: World) -> None:
     await world.fold(world.raised())
     await world.pass_time(minutes=1)
     assert world.sms.texts == []
-    ended = await operators.end_silence(created.silence_id, "bob", world.service)
+    ended = await operators.end_silence(created["silence_id"], "bob", world.service)
     assert ended is not None
     assert ended["ended_by"] == "bob"
-    assert await operators.end_silence(created.silence_id, "bob", world.service) is None
+    assert await operators.end_silence(created["silence_id"], "bob", world.service) is None
     await world.pass_time(seconds=10)
     assert len(world.sms.texts) == 1
 

@@ -1,6 +1,5 @@
 """The settings of compliance."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -11,14 +10,13 @@ from pydantic import (
     AnyHttpUrl,
     Field,
     IPvAnyNetwork,
-    field_validator,
     model_validator,
 )
-from pydantic_settings import NoDecode
 from typing_extensions import override
 
 from clawback_common.config.production import needs_file, needs_https
 from clawback_common.config.settings import ServiceSettings
+from clawback_common.config.values import Listed, Pairs
 from clawback_common.http.guarded_client import AddressRules
 from clawback_common.retention.archive import ArchiveStore, checked_url
 from clawback_contracts.holder.v1 import FORGETS_AFTER_H_MAX
@@ -33,12 +31,8 @@ class Settings(ServiceSettings):
     """The port of the roles api and worker, unless ``HTTP_PORT`` is set."""
     takedown_deadline_h: float = Field(24, gt=0, le=24 * 365)
     """Hours from the start of the clock to the removal of every copy; set it to the term of the licence contract."""
-    takedown_deadlines_h: Annotated[
-        dict[
-            Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")],
-            Annotated[float, Field(gt=0, le=24 * 365)],
-        ],
-        NoDecode,
+    takedown_deadlines_h: Pairs[
+        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")], Annotated[float, Field(gt=0, le=24 * 365)]
     ] = Field(default_factory=dict)
     """Deadlines of the reasons that differ: ``court_order=6,erasure_request=12``, or a JSON object. A reason named here
     may be used in a notice over HTTP, in addition to the known reasons."""
@@ -49,22 +43,22 @@ class Settings(ServiceSettings):
     ingester_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8001")
     ingester_api_key_file: Path | None = None
     """A key with the role poller, to poll feeds."""
-    stores: Annotated[dict[str, AnyHttpUrl], NoDecode] = Field(
+    stores: Pairs[str, AnyHttpUrl] = Field(
         default_factory=lambda: {
             "ingester": AnyHttpUrl("http://127.0.0.1:8001/api/v1/ingester/holdings"),
             "analytics": AnyHttpUrl("http://127.0.0.1:8003/api/v1/analytics/holdings"),
         }
     )
     """The addresses at which our own stores answer questions about holdings: ``name=address,…``, or a JSON object."""
-    holder_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = ()
+    holder_networks: Listed[IPvAnyNetwork] = ()
     """Outside development, a holder's address must be public or in one of these networks."""
     stores_api_key_file: Path | None = None
     """A key that our own stores accept for questions about holdings; it is sent only to the addresses in ``STORES``."""
     kafka_content_retention_h: float = Field(8, gt=0, le=FORGETS_AFTER_H_MAX)
     """Content is deleted from the brokers after 7 hours: 6 h retention, segments of 30 min, deletion. One hour is
     margin."""
-    expiry_holders: Annotated[dict[str, Annotated[float, Field(gt=0, le=FORGETS_AFTER_H_MAX)]], NoDecode] = (
-        Field(default_factory=dict)
+    expiry_holders: Pairs[str, Annotated[float, Field(gt=0, le=FORGETS_AFTER_H_MAX)]] = Field(
+        default_factory=dict
     )
     """Other copies that are deleted by age, such as backups: ``name=hours,…``, or a JSON object."""
     poll_timeout_s: float = Field(900, gt=0)
@@ -90,13 +84,6 @@ class Settings(ServiceSettings):
         """Returns the rules for addresses of holders."""
         return AddressRules(self.environment != "development", self.holder_networks)
 
-    @field_validator("holder_networks", mode="before")
-    @classmethod
-    def _read_networks(cls, written: object) -> object:
-        if not isinstance(written, str):
-            return written
-        return [one.strip() for one in written.split(",") if one.strip()]
-
     @property
     def archive_store(self) -> ArchiveStore | None:
         """Returns the store for archives."""
@@ -112,18 +99,6 @@ class Settings(ServiceSettings):
     def feed_names(self) -> tuple[str, ...]:
         """Returns the configured revocation feeds; empty: the ingester lists them."""
         return tuple(name.strip() for name in self.revocation_feeds.split(",") if name.strip())
-
-    @field_validator("stores", "expiry_holders", "takedown_deadlines_h", mode="before")
-    @classmethod
-    def _read_pairs(cls, written: object) -> object:
-        if not isinstance(written, str):
-            return written
-        if not written.lstrip().startswith("{"):
-            return dict(one.strip().partition("=")[::2] for one in written.split(",") if one.strip())
-        try:
-            return json.loads(written)
-        except json.JSONDecodeError:
-            raise ValueError("neither name=value pairs separated by commas nor a JSON object") from None
 
     @property
     def known_reasons(self) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ def test_while_runs_fail_the_status_is_failing_with_their_number_and_what_to_do(
 
 
 def test_lateness_is_reported_per_holder() -> None:
-    late = condition.lateness_conditions(Lateness("search", 600, 3, NOW))
+    late = list(condition.lateness_conditions(Lateness("search", 600, 3, NOW)))
     assert [one.name for one in late] == ["TakedownOverdue", "TakedownAtRisk"]
     assert {one.labels["holder"] for one in late} == {"search"}
-    assert condition.lateness_conditions(Lateness("search", 0, 0, None)) == []
+    assert not list(condition.lateness_conditions(Lateness("search", 0, 0, None)))

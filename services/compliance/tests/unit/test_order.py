@@ -14,7 +14,6 @@ from compliance.domain.order import (
     ArticleHead,
     IssueOrder,
     Kind,
-    Order,
     ResendOrder,
     decide,
     next_number,
@@ -141,11 +140,10 @@ def test_only_the_revocation_in_force_can_be_reinstated() -> None:
 def test_the_clock_of_an_order_only_moves_earlier() -> None:
     (issued,) = decide(UNTOUCHED, [_notice(revoked_at=NOW)], {}, now=NOW, deadlines=DAILY)
     assert isinstance(issued, IssueOrder)
-    order = Order.of(issued)
     earlier = NOW - timedelta(hours=3)
-    assert order.sent_again(earlier, earlier + DAY).due_at == earlier + DAY
-    assert order.sent_again(NOW + timedelta(hours=3), NOW + timedelta(hours=3) + DAY).due_at == NOW + DAY
-    assert order.sent_again(None, None).attempts == 2
+    assert issued.sent_again(earlier, earlier + DAY).due_at == earlier + DAY
+    assert issued.sent_again(NOW + timedelta(hours=3), NOW + timedelta(hours=3) + DAY).due_at == NOW + DAY
+    assert issued.sent_again(None, None).attempts == 2
 
 
 def test_the_stricter_deadline_wins_when_notices_join() -> None:
@@ -161,7 +159,7 @@ def test_the_stricter_deadline_wins_when_notices_join() -> None:
     joining = replace(court, notice_id=uuid4(), noticed_at=later)
     (again,) = decide(REVOKED, [joining], {}, now=later, deadlines=deadlines)
     assert isinstance(again, ResendOrder)
-    sent = Order.of(usual).sent_again(again.clock_started_at, again.due_at)
+    sent = usual.sent_again(again.clock_started_at, again.due_at)
     assert (sent.clock_started_at, sent.due_at) == (NOW, later + timedelta(hours=6))
 
 

@@ -11,8 +11,8 @@ MUTANTS = (
         (
             Change(
                 f"{RETENTION}/gateways/events.py",
-                "        dry_run=sweep.dry_run,\n        holds=tuple(hold.for_owners() for hold in holds),",
-                "        dry_run=sweep.dry_run,\n        holds=(),",
+                '"holds": [hold.for_owners() for hold in holds],',
+                '"holds": [],',
             ),
         ),
         at(

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 from typing_extensions import override
 
 from clawback_common.config.production import needs_file, needs_safe_postgres, needs_secret
+from clawback_common.config.values import Pairs
 
 Environment = Literal["development", "staging", "production"]
 
@@ -103,9 +104,7 @@ class CommonSettings(BrokerSettings):
     """Certificate chain and key, PEM, for HTTPS of APIs and probes; reloaded when the files are replaced."""
     http_tls_terminated: bool = False
     """TLS ends at a proxy, which alone can reach this process. It serves plain HTTP, also outside development."""
-    sweep_age_min_d: Annotated[dict[str, Annotated[float, Field(ge=0)]], NoDecode] = Field(
-        default_factory=dict
-    )
+    sweep_age_min_d: Pairs[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     """Days by data class, such as ``articles=30,alerts=7``. Younger records are never deleted, whoever requests it. A
     class that is not listed has its own minimum, 30 days for most."""
     drain_timeout_s: float = Field(20, gt=0)
@@ -113,13 +112,6 @@ class CommonSettings(BrokerSettings):
 
     otel_exporter_otlp_endpoint: str | None = None
     otel_service_name: str | None = None
-
-    @field_validator("sweep_age_min_d", mode="before")
-    @classmethod
-    def _read_ages(cls, written: object) -> object:
-        if not isinstance(written, str):
-            return written
-        return dict(one.strip().partition("=")[::2] for one in written.split(",") if one.strip())
 
     @override
     def unsafe(self) -> Iterator[str]:

@@ -166,11 +166,8 @@ class Alert:
         if (
             not self.firing
         ):  # the raised event may still arrive; only a later one may set the status to firing
-            return (
-                self
-                if self.is_event
-                else replace(self, resolved_at=max(self.resolved_at or event.at, event.at))
-            )
+            resolved_at = max(self.resolved_at or event.at, event.at)
+            return self if self.is_event else replace(self, resolved_at=resolved_at)
         if event.at < self.last_at:
             return self
         return replace(self, status="resolved", resolved_at=event.at, resolved_by=event.by)

@@ -139,15 +139,16 @@ def _database(snapshot: HealthSnapshot) -> Part:
     failing = [
         name
         for name in snapshot.apis
-        if "database" in _failing(snapshot.apis[name]) or "database" in _failing(snapshot.workers[name])
+        if any("database" in failing_checks(one[name].body) for one in (snapshot.apis, snapshot.workers))
     ]
     if failing:
         return Part("degraded", snapshot.database.ms, f"not reachable from {', '.join(failing)}")
     return _plain(snapshot.database)
 
 
-def _failing(answer: Answer) -> list[str]:
-    checks = answer.body.get("checks") if isinstance(answer.body, dict) else None
+def failing_checks(body: Any) -> list[str]:
+    """Returns the checks that fail according to a body of ``/readyz``."""
+    checks = body.get("checks") if isinstance(body, dict) else None
     if not isinstance(checks, dict):
         return []
     return sorted(str(name) for name, one in checks.items() if isinstance(one, dict) and not one.get("ok"))
@@ -169,12 +170,11 @@ def _pipeline(snapshot: HealthSnapshot) -> Part:
     if not snapshot.feeds.ok:
         errors.append(f"feeds: {snapshot.feeds.error}")
     else:
-        bad = [
+        errors += [
             f"feed {row.get('name')} is {row.get('state')}"
             for row in snapshot.feeds.body
-            if _is_unhealthy(row)
+            if row.get("state") in {"failing", "stopped"}
         ]
-        errors += bad
     lags = snapshot.lags.body["lags"] if snapshot.lags.ok else {}
     behind = sum(lag for key, lag in lags.items() if key.split("/")[0].split(".")[0] in DATA_FLOWS)
     if not snapshot.broker.ok:
@@ -187,24 +187,16 @@ def _pipeline(snapshot: HealthSnapshot) -> Part:
     return Part("down" if dead else "degraded", snapshot.feeds.ms, "; ".join(errors))
 
 
-def _is_unhealthy(feed: Mapping[str, Any]) -> bool:
-    return feed.get("state") in {"failing", "stopped"}
-
-
 def _queues(snapshot: HealthSnapshot) -> Part:
     """The messages that wait in the outboxes, as reported by each worker."""
-    ms = max((answer.ms for answer in snapshot.outboxes.values()), default=0.0)
-    silent = sorted(name for name, answer in snapshot.outboxes.items() if not answer.ok)
     old = sorted(
         name for name, answer in snapshot.outboxes.items() if answer.ok and answer.body[1] > OLDEST_MAX_S
     )
-    return _of_many(snapshot.outboxes, ms, silent, [f"messages of {name} are delayed" for name in old])
+    return _of_many(snapshot.outboxes, [f"messages of {name} are delayed" for name in old])
 
 
 def _jobs(snapshot: HealthSnapshot) -> Part:
     """Whether each job's latest run succeeded."""
-    ms = max((answer.ms for answer in snapshot.jobs.values()), default=0.0)
-    silent = sorted(name for name, answer in snapshot.jobs.items() if not answer.ok)
     bad = []
     for name, answer in sorted(snapshot.jobs.items()):
         latest: dict[str, str] = {}
@@ -214,17 +206,12 @@ def _jobs(snapshot: HealthSnapshot) -> Part:
         bad += [
             f"{name}: the last run of {job} failed" for job, outcome in latest.items() if outcome == "failed"
         ]
-    return _of_many(snapshot.jobs, ms, silent, bad)
+    return _of_many(snapshot.jobs, bad)
 
 
 def _job_workers(snapshot: HealthSnapshot) -> Part:
     """The processes that run background jobs: the workers."""
-    ms = max((answer.ms for answer in snapshot.workers.values()), default=0.0)
-    away = sorted(name for name, answer in snapshot.workers.items() if not answer.ok)
-    if not away:
-        return Part("up", ms)
-    error = f"the worker of {', '.join(away)} is not ready"
-    return Part("down" if len(away) == len(snapshot.workers) else "degraded", ms, error)
+    return _of_many(snapshot.workers, silence="the worker of {} is not ready")
 
 
 def _webhooks(snapshot: HealthSnapshot) -> Part:
@@ -240,11 +227,16 @@ def _webhooks(snapshot: HealthSnapshot) -> Part:
     return Part("up", api.ms)
 
 
-def _of_many(snapshot: Mapping[str, Answer], ms: float, silent: Sequence[str], errors: Sequence[str]) -> Part:
-    errors = [*([f"no answer from {', '.join(silent)}"] if silent else []), *errors]
+def _of_many(
+    answers: Mapping[str, Answer], errors: Sequence[str] = (), silence: str = "no answer from {}"
+) -> Part:
+    """One part for all services: down if none of them answers."""
+    ms = max((answer.ms for answer in answers.values()), default=0.0)
+    silent = sorted(name for name, answer in answers.items() if not answer.ok)
+    errors = [*([silence.format(", ".join(silent))] if silent else []), *errors]
     if not errors:
         return Part("up", ms)
-    return Part("down" if snapshot and len(silent) == len(snapshot) else "degraded", ms, "; ".join(errors))
+    return Part("down" if len(silent) == len(answers) else "degraded", ms, "; ".join(errors))
 
 
 def _failed(runs: Iterable[Mapping[str, Any]], now: datetime) -> list[Mapping[str, Any]]:

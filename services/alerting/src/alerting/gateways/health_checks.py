@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -11,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from alerting.domain.health import Answer, HealthSnapshot
+from alerting.domain.health import Answer, HealthSnapshot, failing_checks
 from alerting.gateways import broker
 from alerting.settings import SERVICE_NAMES, Settings
 from clawback_common.clock import Clock
@@ -106,6 +107,8 @@ class HealthChecks:
                 body = await check()
         except TimeoutError:
             return Answer(ok=False, ms=_ms(started), error=f"{_SILENT} in time", late=True)
+        except httpx.HTTPError as error:
+            return Answer(ok=False, ms=_ms(started), error=f"{_SILENT} ({type(error).__name__})")
         except (Transient, RedisError, OSError) as error:
             return Answer(ok=False, ms=_ms(started), error=describe(error))
         return Answer(ok=True, ms=_ms(started), body=body)
@@ -121,24 +124,20 @@ class HealthChecks:
         base = self._settings.services.get(name)
         if base is None:
             return Answer(ok=False, error="its address is not in SERVICES")
-        started = time.perf_counter()
-        try:
-            async with asyncio.timeout(self._settings.health_timeout_s):
-                response = await self._http.get(f"{str(base).rstrip('/')}{path}", headers=self._headers())
-        except TimeoutError:
-            return Answer(ok=False, ms=_ms(started), error=f"{_SILENT} in time")
-        except httpx.HTTPError as error:
-            return Answer(ok=False, ms=_ms(started), error=f"{_SILENT} ({type(error).__name__})")
-        ms = _ms(started)
+        url = f"{str(base).rstrip('/')}{path}"
+        answer = await self._timed(lambda: self._http.get(url, headers=self._headers()))
+        if not answer.ok:
+            return answer
+        response = answer.body
         try:
             body = read(response.content)
         except (ValueError, TypeError, AttributeError, KeyError):
             body = None
         if response.status_code != httpx.codes.OK:
-            return Answer(ok=False, ms=ms, error=_not_ready(response.status_code, body), body=body)
+            return replace(answer, ok=False, error=_not_ready(response.status_code, body), body=body)
         if body is None:
-            return Answer(ok=False, ms=ms, error="an answer that cannot be decoded")
-        return Answer(ok=True, ms=ms, body=body)
+            return replace(answer, ok=False, error="an answer that cannot be decoded", body=None)
+        return replace(answer, body=body)
 
     def _headers(self) -> dict[str, str]:
         try:
@@ -154,21 +153,18 @@ class SharedProbe:
     """
 
     def __init__(self, check: Callable[[], Awaitable[Any]]) -> None:
-        self._question = check
-        self._task: asyncio.Task[Any] | None = None
+        self._check = check
+        self._task: asyncio.Future[Any] | None = None
 
     async def ask(self) -> Any:
         """Returns the answer; a caller that gives up leaves the check running for the next one."""
         if self._task is None:
-            self._task = asyncio.ensure_future(self._run())
+            self._task = asyncio.ensure_future(self._check())
         task = self._task
         await asyncio.wait({task})
         if self._task is task:
             self._task = None
         return task.result()
-
-    async def _run(self) -> Any:
-        return await self._question()
 
     async def close(self) -> None:
         """Waits for the running check."""
@@ -181,12 +177,7 @@ def _ms(started: float) -> float:
 
 
 def _not_ready(status: int, body: Any) -> str:
-    checks = body.get("checks") if isinstance(body, dict) else None
-    failing = (
-        sorted(n for n, one in checks.items() if isinstance(one, dict) and not one.get("ok"))
-        if isinstance(checks, dict)
-        else []
-    )
+    failing = failing_checks(body)
     return f"not ready: {', '.join(failing)}" if failing else f"status {status}"
 
 

@@ -5,8 +5,9 @@ The whole file is checked at start-up.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -19,6 +20,9 @@ from clawback_common.errors import Stop
 
 DEPTH_MAX = 20
 REPEAT_MIN = timedelta(minutes=1)
+DEFAULTS = Route("", "", (), (), timedelta(seconds=30), timedelta(minutes=5), timedelta(hours=4))
+"""The times are the defaults of Alertmanager."""
+INHERITED = {"receiver", "group_by", "group_wait", "group_interval", "repeat_interval"}
 DURATION_MAX = timedelta(days=366)
 _DURATION = re.compile(r"([0-9]{1,6})(ms|s|m|h|d|w)")
 _UNIT = {
@@ -39,10 +43,6 @@ def _duration(written: object) -> timedelta:
     if total > DURATION_MAX:
         raise ValueError("this is longer than a year")
     return total
-
-
-def _matcher(written: object) -> Matcher:
-    return Matcher.parse(str(written))
 
 
 def _pattern(pattern: str, words: str) -> BeforeValidator:
@@ -74,6 +74,7 @@ Label = Annotated[
 ]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+MatcherText = Annotated[Matcher, BeforeValidator(lambda written: Matcher.parse(str(written)))]
 
 
 class _Strict(BaseModel):
@@ -125,7 +126,7 @@ class _Receiver(_Strict):
 
 class _Route(_Strict):
     receiver: str | None = None
-    matchers: list[Annotated[Matcher, BeforeValidator(_matcher)]] = Field(default_factory=list)
+    matchers: list[MatcherText] = Field(default_factory=list)
     group_by: list[Label] | None = None
     group_wait: Duration | None = None
     group_interval: Duration | None = None
@@ -152,11 +153,11 @@ def read_routes(path: Path, is_known_address: Callable[[str], bool]) -> RoutingC
         Stop: it cannot be read, or has errors; each is reported with file and line.
     """
     try:
-        found = read_file(path, _File, _Check(is_known_address).mistakes)
+        found = read_file(path, _File, partial(_mistakes, is_known_address=is_known_address))
     except FileError as error:
         raise Stop(f"ALERT_ROUTES cannot be used:\n{error}") from None
     return RoutingConfig(
-        _route(found.route, _Inherited(), "0"),
+        _route(found.route, DEFAULTS, "0"),
         {
             one.name: Receiver(one.name, one.people, one.channels, one.send_resolved)
             for one in found.receivers
@@ -169,62 +170,30 @@ def read_routes(path: Path, is_known_address: Callable[[str], bool]) -> RoutingC
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Inherited:
-    """The settings that a route inherits from its parent."""
-
-    receiver: str = ""
-    group_by: Sequence[str] = ()
-    wait: timedelta = timedelta(seconds=30)
-    interval: timedelta = timedelta(minutes=5)
-    repeat: timedelta = timedelta(hours=4)
-    """The default of Alertmanager."""
-
-
-def _route(given: _Route, above: _Inherited, path: str) -> Route:
-    own = _Inherited(
-        given.receiver or above.receiver,
-        above.group_by if given.group_by is None else given.group_by,
-        above.wait if given.group_wait is None else given.group_wait,
-        above.interval if given.group_interval is None else given.group_interval,
-        above.repeat if given.repeat_interval is None else given.repeat_interval,
-    )
+def _route(given: _Route, above: Route, path: str) -> Route:
+    """Returns a route with its children. It inherits the settings of its parent that it does not set."""
+    changed = given.model_dump(include=INHERITED, exclude_none=True)
+    own = replace(above, path=path, matchers=given.matchers, continues=given.continues, **changed)
     routes = [_route(child, own, f"{path}.{number}") for number, child in enumerate(given.routes)]
-    return Route(
-        path,
-        own.receiver,
-        given.matchers,
-        own.group_by,
-        own.wait,
-        own.interval,
-        own.repeat,
-        given.continues,
-        routes,
-    )
+    return replace(own, routes=routes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Check:
-    """The checks that need the whole file."""
-
-    is_known_address: Callable[[str], bool]
-
-    def mistakes(self, found: _File) -> Iterator[tuple[Loc, str]]:
-        """Yields all errors."""
-        yield from _names("recipients", found.recipients, "recipient")
-        yield from _names("channels", found.channels, "channel", (MAIL, SMS))
-        yield from _names("receivers", found.receivers, "receiver")
-        for n, channel in enumerate(found.channels):
-            if not self.is_known_address(channel.url):
-                yield (
-                    ("channels", n, "url"),
-                    f"apprise cannot send to the url of {channel.name}, or it has no TLS outside development",
-                )
-        for n, receiver in enumerate(found.receivers):
-            yield from _of_receiver(("receivers", n), receiver, found)
-        yield from _of_first(found.route)
-        receivers = {one.name for one in found.receivers}
-        yield from _of_route(("route",), found.route, receivers, 0)
+def _mistakes(found: _File, *, is_known_address: Callable[[str], bool]) -> Iterator[tuple[Loc, str]]:
+    """Yields the errors that only the whole file shows."""
+    yield from _names("recipients", found.recipients, "recipient")
+    yield from _names("channels", found.channels, "channel", (MAIL, SMS))
+    yield from _names("receivers", found.receivers, "receiver")
+    for n, channel in enumerate(found.channels):
+        if not is_known_address(channel.url):
+            yield (
+                ("channels", n, "url"),
+                f"apprise cannot send to the url of {channel.name}, or it has no TLS outside development",
+            )
+    for n, receiver in enumerate(found.receivers):
+        yield from _of_receiver(("receivers", n), receiver, found)
+    yield from _of_first(found.route)
+    receivers = {one.name for one in found.receivers}
+    yield from _of_route(("route",), found.route, receivers, 0)
 
 
 def _names(

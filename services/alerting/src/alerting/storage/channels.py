@@ -18,14 +18,13 @@ async def sent(tx: Transaction, name: str, now: datetime) -> int:
     return int(await tx.fetchval(SQL["sent"], name, now))
 
 
-async def failed(tx: Transaction, name: str, now: datetime, error: str) -> tuple[int, datetime]:
+async def failed(tx: Transaction, name: str, now: datetime, error: str) -> int:
     """Records a failure.
 
     Returns:
-        The number of consecutive failures, and when the first one was.
+        The number of consecutive failures.
     """
-    row = await tx.fetchrow(SQL["failed"], name, now, error)
-    return (row["failures"], row["failing_since"]) if row else (1, now)
+    return int(await tx.fetchval(SQL["failed"], name, now, error))
 
 
 async def every(db: Querier) -> list[Row]:

@@ -9,7 +9,7 @@ RETURNING coalesce(old.failures, 0) AS failures
 INSERT INTO channel AS c (name, last_tried_at, failures, failing_since, error) VALUES ($1, $2, 1, $2, $3)
 ON CONFLICT (name) DO UPDATE
 SET last_tried_at = $2, failures = c.failures + 1, failing_since = coalesce(c.failing_since, $2), error = $3
-RETURNING failures, failing_since
+RETURNING failures
 
 -- name: all
 SELECT name, last_sent_at, last_tried_at, failures, failing_since, error FROM channel ORDER BY name

@@ -6,6 +6,7 @@ from datetime import datetime
 from alerting.domain.routing import Recipient
 from clawback_common.postgres import Querier, Queries
 from clawback_common.postgres.pool import Row
+from clawback_common.postgres.rows import columns
 
 SQL = Queries.load(__package__, "consents")
 HISTORY_MAX = 500
@@ -18,12 +19,9 @@ async def record(db: Querier, recipients: Iterable[Recipient], now: datetime) ->
     ]
     await db.execute(
         SQL["record"],
-        [one.name for one, _, _ in rows],
+        *columns([one for one, *_ in rows], "name consented_at consented_by withdrawn_at"),
         [channel for _, channel, _ in rows],
         [address for _, _, address in rows],
-        [one.consented_at for one, _, _ in rows],
-        [one.consented_by for one, _, _ in rows],
-        [one.withdrawn_at for one, _, _ in rows],
         now,
     )
 

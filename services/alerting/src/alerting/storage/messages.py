@@ -14,6 +14,7 @@ from alerting.domain.routing import Target
 from alerting.settings import SERVICE_NAMES
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
+from clawback_common.postgres.rows import build, columns
 from clawback_contracts.alert.v1 import Severity
 from clawback_contracts.envelope import event_id
 
@@ -43,9 +44,7 @@ async def delivered(tx: Transaction, alerts: Sequence[Alert]) -> dict[str, dict[
     Returns:
         By fingerprint, then by recipient and channel.
     """
-    rows = await tx.fetch(
-        SQL["delivered"], [alert.fingerprint for alert in alerts], [alert.occurrence for alert in alerts]
-    )
+    rows = await tx.fetch(SQL["delivered"], *columns(alerts, "fingerprint occurrence"))
     found: dict[str, dict[tuple[str, str], Delivered]] = {}
     for row in rows:
         one = Delivered(row["repeats"], row["resolved"], row["last_sent_at"])
@@ -64,30 +63,26 @@ async def queue(tx: Transaction, notifications: Sequence[Notification], now: dat
     ]
     there = await _collect(tx, wanted)
     # A message that is being sent accepts no more alerts, so a late notification gets its own message.
-    late = [(event_id("late", key, *_identity(one)), now, one) for key, _, one in wanted if key not in there]
+    late = [
+        (event_id("late", key, one.alert.fingerprint, one.alert.occurrence, one.what, one.number), now, one)
+        for key, _, one in wanted
+        if key not in there
+    ]
     await _collect(tx, late)
     placed = [row for row in wanted if row[0] in there] + late
     await tx.execute(
         SQL["insert_notifications"],
-        [one.alert.fingerprint for _, _, one in placed],
-        [one.alert.occurrence for _, _, one in placed],
-        [one.target.recipient for _, _, one in placed],
-        [one.target.channel for _, _, one in placed],
-        [one.what for _, _, one in placed],
-        [one.number for _, _, one in placed],
+        *columns(
+            [one for *_, one in placed],
+            "alert.fingerprint alert.occurrence target.recipient target.channel what number",
+        ),
         [key for key, _, _ in placed],
         [_snapshot(one.alert) for _, _, one in placed],
     )
 
 
 async def _flush(tx: Transaction, groups: Mapping[str, Target], now: datetime) -> dict[str, datetime]:
-    rows = await tx.fetch(
-        SQL["flush"],
-        list(groups),
-        [target.wait for target in groups.values()],
-        [target.interval for target in groups.values()],
-        now,
-    )
+    rows = await tx.fetch(SQL["flush"], list(groups), *columns(groups.values(), "wait interval"), now)
     return {row["group_key"]: row["flush_at"] for row in rows}
 
 
@@ -102,9 +97,9 @@ async def _collect(tx: Transaction, rows: Sequence[tuple[UUID, datetime, Notific
     found = await tx.fetch(
         SQL["collect"],
         list(gravest),
-        [one.target.recipient for _, _, one in gravest.values()],
-        [one.target.channel for _, _, one in gravest.values()],
-        [one.alert.severity.value for _, _, one in gravest.values()],
+        *columns(
+            [one for *_, one in gravest.values()], "target.recipient target.channel alert.severity.value"
+        ),
         [rank for rank, _, _ in gravest.values()],
         [due_at for _, due_at, _ in gravest.values()],
     )
@@ -119,15 +114,6 @@ def _rank(alert: Alert) -> int:
 def _message_id(notification: Notification, flush_at: datetime) -> UUID:
     target = notification.target
     return event_id("message", target.group_key, flush_at, target.recipient, target.channel)
-
-
-def _identity(notification: Notification) -> tuple[object, ...]:
-    return (
-        notification.alert.fingerprint,
-        notification.alert.occurrence,
-        notification.what,
-        notification.number,
-    )
 
 
 def _snapshot(alert: Alert) -> str:
@@ -169,21 +155,8 @@ def _line(row: Row) -> Line:
     if ended_at is None and ended_since:
         same = row["occurrence_now"] == row["occurrence"]
         ended_at, by = (row["resolved_now"], row["resolved_by_now"]) if same else (since, None)
-    return Line(
-        row["fingerprint"],
-        row["occurrence"],
-        row["what"],
-        row["number"],
-        snapshot["name"],
-        snapshot["service"],
-        Severity(snapshot["severity"]),
-        snapshot["summary"],
-        snapshot["labels"],
-        snapshot["is_event"],
-        since,
-        ended_at,
-        by,
-    )
+    snapshot |= {"since": since, "until": ended_at, "ended_by": by}
+    return build(Line, row, **snapshot | {"severity": Severity(snapshot["severity"])})
 
 
 async def sent(tx: Transaction, message_id: UUID, now: datetime) -> None:
@@ -196,7 +169,7 @@ async def failed(tx: Transaction, claimed: Claimed, next_try_at: datetime, error
     await tx.execute(SQL["failed"], claimed.message_id, claimed.attempts, next_try_at, error)
 
 
-async def give_up(tx: Transaction, claimed: Claimed, now: datetime, error: str) -> None:
+async def give_up(tx: Querier, claimed: Claimed, now: datetime, error: str) -> None:
     """Marks a message as given up, with the reason; does nothing if another sender has claimed it."""
     await tx.execute(SQL["give_up"], claimed.message_id, claimed.attempts, now, error)
 

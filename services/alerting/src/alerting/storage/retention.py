@@ -1,5 +1,7 @@
 """The class `alerts` of retention: deletes old alerts with their notifications, never one that fires or waits."""
 
+from functools import partial
+
 from clawback_common.postgres import Database
 from clawback_common.retention import AGE_MIN, AgedTableClass, Progress, SweepCounts
 from clawback_contracts.sweep.v1 import Action, SweepRequested
@@ -23,20 +25,15 @@ class Alerts:
 
     def __init__(self, db: Database) -> None:
         """Uses the service's own database."""
+        aged = partial(AgedTableClass, db=db, name=self.name)
+        messages = aged(table="message", key="message_id", dated_by="due_at", only=_DONE_WITH)
+        alerts = partial(aged, table="alert", key="fingerprint", dated_by="last_at")
         common = [
-            AgedTableClass(db=db, name=self.name, table="silence", key="silence_id", dated_by="ends_at"),
-            AgedTableClass(db=db, name=self.name, table="alert_group", key="group_key", dated_by="flush_at"),
+            aged(table="silence", key="silence_id", dated_by="ends_at"),
+            aged(table="alert_group", key="group_key", dated_by="flush_at"),
         ]
-        messages = AgedTableClass(
-            db=db, name=self.name, table="message", key="message_id", dated_by="due_at", only=_DONE_WITH
-        )
-        self._counted = [messages, self._alerts(db, _OVER), *common]
-        self._removed = [messages, self._alerts(db, f"{_OVER} AND {_UNTOLD}"), *common]
-
-    def _alerts(self, db: Database, only: str) -> AgedTableClass:
-        return AgedTableClass(
-            db=db, name=self.name, table="alert", key="fingerprint", dated_by="last_at", only=only
-        )
+        self._counted = [messages, alerts(only=_OVER), *common]
+        self._removed = [messages, alerts(only=f"{_OVER} AND {_UNTOLD}"), *common]
 
     async def count(self, request: SweepRequested) -> SweepCounts:
         """Counts the rows that a sweep would delete."""

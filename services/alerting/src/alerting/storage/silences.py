@@ -22,9 +22,10 @@ async def insert(
     by: str,
     now: datetime,
     comment: str,
-) -> None:
-    """Creates a silence."""
-    await db.execute(SQL["insert"], silence_id, list(matchers), *span, by, now, comment)
+) -> Row:
+    """Creates a silence, and returns it."""
+    (row,) = await db.fetch(SQL["insert"], silence_id, list(matchers), *span, by, now, comment)
+    return row
 
 
 async def count(db: Querier, now: datetime) -> int:
@@ -32,13 +33,8 @@ async def count(db: Querier, now: datetime) -> int:
     return int(await db.fetchval(SQL["count"], now))
 
 
-async def active(db: Querier, now: datetime) -> list[list[Matcher]]:
-    """Returns the matchers of each active silence. A silence that can no longer be parsed mutes nothing."""
-    return [matchers for _, matchers in await in_force(db, now)]
-
-
 async def in_force(db: Querier, now: datetime) -> list[tuple[UUID, list[Matcher]]]:
-    """Returns the same, each with its id."""
+    """Returns the id and the matchers of each active silence. One that can no longer be parsed mutes nothing."""
     found = []
     for row in await db.fetch(SQL["active"], now):
         try:

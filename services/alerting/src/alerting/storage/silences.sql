@@ -1,6 +1,7 @@
 -- name: insert
 INSERT INTO silence (silence_id, matchers, starts_at, ends_at, created_by, created_at, comment)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
+RETURNING silence_id, matchers, starts_at, ends_at, created_by, created_at, comment
 
 -- name: count
 SELECT count(*) FROM silence WHERE ends_at > $1

@@ -110,7 +110,7 @@ async def queue_due(
         targets: recipients that are used instead of the routes, regardless of silences.
     """
     known = await messages.delivered(tx, locked)
-    muted = await silences.active(tx, now)
+    muted = await silences.in_force(tx, now)
     started_at, _ = await watches.load(tx, now)
     found = []
     for alert in locked:
@@ -119,7 +119,7 @@ async def queue_due(
             (targets or service.routing.targets)(alert),
             known.get(alert.fingerprint, {}),
             now,
-            silenced=targets is None and any(all_match(matchers, alert.matched) for matchers in muted),
+            silenced=targets is None and any(all_match(one, alert.matched) for _, one in muted),
             news_from=started_at - NEWS_FOR,
         )
     if targets is None:

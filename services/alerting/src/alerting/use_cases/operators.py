@@ -1,19 +1,21 @@
 """What people do about alerts: acknowledge, resolve, silence, test. Each action is recorded with its subject."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
 import structlog
 
 from alerting.domain import condition
-from alerting.domain.alert import Alert, Resolved
+from alerting.domain.alert import Alert, Raised, Resolved
 from alerting.domain.matcher import Matcher, may_match_critical
+from alerting.domain.routing import Target
 from alerting.storage import alerts, silences
-from alerting.use_cases.folding import fold_events, queue_due
+from alerting.use_cases.folding import Targets, fold_events, queue_due
 from alerting.use_cases.service import Service
 from clawback_common.errors import Conflict
+from clawback_common.postgres import Transaction
 from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import event_id
 
@@ -67,22 +69,9 @@ async def resolve_by_hand(fingerprint: str, by: str, service: Service) -> Alert 
         return await alerts.one(tx, fingerprint)
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """What is muted, until when, by whom, and why."""
-
-    silence_id: UUID
-    matchers: Sequence[str]
-    starts_at: datetime
-    ends_at: datetime
-    created_by: str
-    created_at: datetime
-    comment: str
-
-
 async def silence(
     matchers: Sequence[str], span: tuple[datetime, datetime], by: str, comment: str, service: Service
-) -> Silence:
+) -> Row:
     """Creates a silence. Alerts that are still firing when it ends are notified then.
 
     A silence that may mute critical alerts is announced to the recipients in the routes.
@@ -94,17 +83,24 @@ async def silence(
     async with service.db.transaction() as tx:
         if await silences.count(tx, now) >= SILENCES_MAX:
             raise Conflict(f"there are {SILENCES_MAX} silences already: end one of them first")
-        await silences.insert(tx, silence_id, matchers, span, by, now, comment)
+        created = await silences.insert(tx, silence_id, matchers, span, by, now, comment)
         _log.warning("silence created", silence_id=silence_id, by=by, matchers=matchers, until=span[1])
         if may_match_critical([Matcher.parse(one) for one in matchers]):
             raised = condition.silence_created(by, matchers, span[1], now)
-            alert = (await alerts.lock_or_create(tx, [raised.fingerprint], now))[raised.fingerprint].fold(
-                raised
-            )
-            await alerts.save(tx, [alert])
             # Announced regardless of silences, this one included.
-            await queue_due(tx, [alert], service, now, service.routing.targets)
-    return Silence(silence_id, matchers, *span, by, now, comment)
+            await _announce(tx, raised, service, now, service.routing.targets)
+    return created
+
+
+async def _announce(
+    tx: Transaction, raised: Raised, service: Service, now: datetime, targets: Targets
+) -> Alert:
+    """Raises an alert and queues its notifications to these targets."""
+    locked = await alerts.lock_or_create(tx, [raised.fingerprint], now)
+    alert = locked[raised.fingerprint].fold(raised)
+    await alerts.save(tx, [alert])
+    await queue_due(tx, [alert], service, now, targets)
+    return alert
 
 
 async def end_silence(silence_id: UUID, by: str, service: Service) -> Row | None:
@@ -119,11 +115,10 @@ async def end_silence(silence_id: UUID, by: str, service: Service) -> Row | None
 
 async def send_test_alert(by: str, service: Service) -> Alert:
     """Sends a test alert to every recipient through every channel, regardless of routes and silences."""
+
+    def everybody(alert: Alert) -> list[Target]:
+        return service.routing.all_targets(str(event_id("test", alert.fingerprint, alert.occurrence)))
+
     async with service.db.transaction() as tx:
         now = service.clock.now()
-        raised = condition.test_alert(by, now)
-        alert = (await alerts.lock_or_create(tx, [raised.fingerprint], now))[raised.fingerprint].fold(raised)
-        await alerts.save(tx, [alert])
-        targets = service.routing.all_targets(str(event_id("test", alert.fingerprint, alert.occurrence)))
-        await queue_due(tx, [alert], service, now, lambda _: targets)
-        return alert
+        return await _announce(tx, condition.test_alert(by, now), service, now, everybody)

@@ -39,11 +39,8 @@ async def send_one(channel: str, send: Send, service: Service) -> bool:
     lines = await messages.lines(service.db, claimed.message_id)
     address = service.routing.address(claimed.recipient, channel)
     if address is None or not lines:
-        await _give_up(
-            claimed,
-            "the recipient may no longer be notified there" if lines else "the message has no alerts",
-            service,
-        )
+        reason = "the recipient may no longer be notified there" if lines else "the message has no alerts"
+        await messages.give_up(service.db, claimed, service.clock.now(), reason)
         return True
     reference = str(claimed.message_id)
     words = compose(lines, reference, service.settings.runbooks_url)
@@ -84,8 +81,7 @@ async def _failed(claimed: Claimed, lines: list[Line], error: str, service: Serv
                 await messages.give_up(tx, claimed, now, error)
             else:
                 await messages.failed(tx, claimed, again_at, error)
-            failures, _ = await channels.failed(tx, claimed.channel, now, error)
-            return failures
+            return await channels.failed(tx, claimed.channel, now, error)
 
     failures = await retrying(MARKING, mark)
     metrics.FAILED.labels(claimed.channel).inc()
@@ -99,11 +95,6 @@ async def _failed(claimed: Claimed, lines: list[Line], error: str, service: Serv
     )
     if failures >= condition.FAILURES_MAX:
         await watch_channels(service)
-
-
-async def _give_up(claimed: Claimed, error: str, service: Service) -> None:
-    async with service.db.transaction() as tx:
-        await messages.give_up(tx, claimed, service.clock.now(), error)
 
 
 async def watch_channels(service: Service) -> None:

@@ -1,6 +1,6 @@
 """Alert conditions of compliance, and the rules that derive them from times and counts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
@@ -122,31 +122,25 @@ class Lateness:
     oldest_due_at: datetime | None
 
 
-def lateness_conditions(lateness: Lateness) -> list[Condition]:
-    """Returns one condition per holder, however many articles it owes."""
-    found = []
+def lateness_conditions(lateness: Lateness) -> Iterator[Condition]:
+    """Yields one condition per holder, however many articles it owes."""
     labels = {"holder": lateness.holder}
     if lateness.overdue:
-        found.append(
-            Condition(
-                "TakedownOverdue",
-                Severity.CRITICAL,
-                f"{lateness.overdue} obligations of {lateness.holder} are past due, the oldest since "
-                f"{lateness.oldest_due_at:%Y-%m-%d %H:%M} UTC: check the holder's receipts and chase it.",
-                labels,
-            )
+        yield Condition(
+            "TakedownOverdue",
+            Severity.CRITICAL,
+            f"{lateness.overdue} obligations of {lateness.holder} are past due, the oldest since "
+            f"{lateness.oldest_due_at:%Y-%m-%d %H:%M} UTC: check the holder's receipts and chase it.",
+            labels,
         )
     if lateness.at_risk:
-        found.append(
-            Condition(
-                "TakedownAtRisk",
-                Severity.WARNING,
-                f"{lateness.at_risk} obligations of {lateness.holder} have used more than "
-                f"{AT_RISK_SHARE:.0%} of their time: find out why it does not answer.",
-                labels,
-            )
+        yield Condition(
+            "TakedownAtRisk",
+            Severity.WARNING,
+            f"{lateness.at_risk} obligations of {lateness.holder} have used more than "
+            f"{AT_RISK_SHARE:.0%} of their time: find out why it does not answer.",
+            labels,
         )
-    return found
 
 
 def unregistered_consumer(group: str) -> Condition:
@@ -242,8 +236,8 @@ EXPIRES_SOON = timedelta(hours=24)
 
 def approval_conditions(
     waiting: int, expired: int, articles: int, next_expiry_at: datetime | None, now: datetime
-) -> list[Condition]:
-    """Returns conditions for undecided requests: their articles are withheld and their deadline runs.
+) -> Iterator[Condition]:
+    """Yields conditions for undecided requests: their articles are withheld and their deadline runs.
 
     Args:
         waiting: The number of requests that can be confirmed.
@@ -252,28 +246,22 @@ def approval_conditions(
         next_expiry_at: When the first waiting request expires.
         now: The current time.
     """
-    found = []
     if waiting:
         soon = next_expiry_at is not None and next_expiry_at - now <= EXPIRES_SOON
         until = f", the first until {next_expiry_at:%Y-%m-%d %H:%M} UTC" if next_expiry_at else ""
-        found.append(
-            Condition(
-                "ApprovalWaiting",
-                Severity.CRITICAL if soon else Severity.WARNING,
-                f"{waiting} requests wait for a second person{until}; {articles} articles are withheld "
-                "until then, and their deadline runs: review each request, then confirm or refuse it.",
-            )
+        yield Condition(
+            "ApprovalWaiting",
+            Severity.CRITICAL if soon else Severity.WARNING,
+            f"{waiting} requests wait for a second person{until}; {articles} articles are withheld "
+            "until then, and their deadline runs: review each request, then confirm or refuse it.",
         )
     if expired:
-        found.append(
-            Condition(
-                "ApprovalExpired",
-                Severity.CRITICAL,
-                f"{expired} requests expired without a decision; their articles stay withheld: refuse each "
-                "request, or have it submitted again and confirm that one.",
-            )
+        yield Condition(
+            "ApprovalExpired",
+            Severity.CRITICAL,
+            f"{expired} requests expired without a decision; their articles stay withheld: refuse each "
+            "request, or have it submitted again and confirm that one.",
         )
-    return found
 
 
 def mass_revocation(feed: str, count: int, window_h: float) -> Condition:

@@ -26,7 +26,7 @@ class State(StrEnum):
 
 
 CLOSED = frozenset({State.VERIFIED, State.SUPERSEDED})
-_REMOVED = frozenset({Outcome.REMOVED, Outcome.NEVER_HELD, Outcome.ALREADY_REMOVED})
+REMOVALS = frozenset({Outcome.REMOVED, Outcome.NEVER_HELD, Outcome.ALREADY_REMOVED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,10 @@ class ReceiptOutcome(StrEnum):
     """No holder of this name has an obligation for this order."""
     UNAUTHENTICATED = "unauthenticated"
     """It is unknown whether the holder sent it: the receipt closes nothing."""
+
+
+STRAY = frozenset({ReceiptOutcome.UNKNOWN_ORDER, ReceiptOutcome.NOT_OBLIGED, ReceiptOutcome.UNAUTHENTICATED})
+"""The outcomes of receipts that concern no obligation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +168,7 @@ def _settles(obligation: Obligation, outcome: Outcome | None) -> bool:
         return obligation.order_kind is Kind.WITHHELD
     if outcome is Outcome.REINSTATED:
         return obligation.order_kind is Kind.REINSTATED
-    return outcome in _REMOVED
+    return outcome in REMOVALS
 
 
 LISTS = "ingester"

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Self, TypeAlias
 from uuid import UUID
 
 from clawback_contracts.envelope import event_id
@@ -43,25 +43,50 @@ class ArticleHead:
     withheld: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class IssueOrder:
-    """The decision to issue a new order."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """An order with everything that a sending contains."""
 
     revocation_id: UUID
     article_id: str
     order_no: int
-    previous_order: int
-    """The previous order on the article; 0: there was none."""
+    previous_order: int | None
+    """The previous order on the article; 0: there was none; None: issued before this field existed."""
     kind: Kind
     reason: str
     ordered_at: datetime
-    ordered_by: str
     clock_started_at: datetime
     due_at: datetime
     revoked_at: datetime | None = None
     reinstates: UUID | None = None
-    notices: tuple[Notice, ...] = ()
     traceparent: str | None = None
+    attempts: int = 1
+    """The number of the sending."""
+    resend_from: datetime | None = None
+    """The start of the intervals between its sendings; None: when it was ordered."""
+
+    @property
+    def sending_id(self) -> UUID:
+        """Returns the id of this sending."""
+        return event_id("order", self.article_id, self.order_no, self.attempts)
+
+    def sent_again(self, clock_started_at: datetime | None, due_at: datetime | None) -> Self:
+        """Returns the next sending, with an earlier clock start and due time if a new notice requires it."""
+        return replace(
+            self,
+            attempts=self.attempts + 1,
+            clock_started_at=min(self.clock_started_at, clock_started_at or self.clock_started_at),
+            due_at=min(self.due_at, due_at or self.due_at),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueOrder(Order):
+    """The decision to issue a new order, as it is sent first."""
+
+    previous_order: int
+    ordered_by: str
+    notices: tuple[Notice, ...] = ()
 
     @property
     def backlog(self) -> bool:
@@ -130,11 +155,6 @@ def recovered(order: AnyOrder, deadlines: Deadlines) -> IssueOrder:
 def revocation_id(article_id: str, order_no: int) -> UUID:
     """Returns the permanent id of an order."""
     return event_id("revocation", article_id, order_no)
-
-
-def sending_id(article_id: str, order_no: int, attempt: int) -> UUID:
-    """Returns the id of one sending of an order."""
-    return event_id("order", article_id, order_no, attempt)
 
 
 def decide(
@@ -238,58 +258,6 @@ def reinstatement(
         due_at=now + deadlines.usual,
         reinstates=revoked,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A recorded order with everything that a sending contains."""
-
-    revocation_id: UUID
-    article_id: str
-    order_no: int
-    previous_order: int | None
-    """The previous order on the article; 0: there was none; None: issued before this field existed."""
-    kind: Kind
-    reason: str
-    clock_started_at: datetime
-    due_at: datetime
-    revoked_at: datetime | None
-    ordered_at: datetime
-    reinstates: UUID | None
-    attempts: int
-    resend_from: datetime
-    closed: bool
-    traceparent: str | None
-
-    def sent_again(self, clock_started_at: datetime | None, due_at: datetime | None) -> "Order":
-        """Returns the next sending, with an earlier clock start and due time if a new notice requires it."""
-        return replace(
-            self,
-            attempts=self.attempts + 1,
-            clock_started_at=min(self.clock_started_at, clock_started_at or self.clock_started_at),
-            due_at=min(self.due_at, due_at or self.due_at),
-        )
-
-    @classmethod
-    def of(cls, new: IssueOrder) -> "Order":
-        """Returns the first sending of a new order."""
-        return cls(
-            revocation_id=new.revocation_id,
-            article_id=new.article_id,
-            order_no=new.order_no,
-            previous_order=new.previous_order,
-            kind=new.kind,
-            reason=new.reason,
-            clock_started_at=new.clock_started_at,
-            due_at=new.due_at,
-            revoked_at=new.revoked_at,
-            ordered_at=new.ordered_at,
-            reinstates=new.reinstates,
-            attempts=1,
-            resend_from=new.ordered_at,
-            closed=False,
-            traceparent=new.traceparent,
-        )
 
 
 def reissued(order: Order, last: int, now: datetime) -> IssueOrder:

@@ -10,7 +10,7 @@ from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleReinstated, ArticleRevoked, ArticleWithheld
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
-from compliance.domain.order import Kind, Order, sending_id
+from compliance.domain.order import Kind, Order
 
 HOLDERS_MAX = 100
 """Holders named in one sending; if more owe an answer, all holders are asked to answer."""
@@ -33,7 +33,7 @@ def orders(
                 cited.get(order.revocation_id, ()),
                 addressed.get(order.revocation_id) if addressed else None,
             ),
-            sending_id(order.article_id, order.order_no, order.attempts),
+            order.sending_id,
             at=at,
             traceparent=order.traceparent,
         )

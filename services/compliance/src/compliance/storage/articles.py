@@ -5,6 +5,7 @@ from datetime import datetime
 
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
+from clawback_common.postgres.rows import build, columns
 from compliance.domain.order import ArticleHead, IssueOrder, Kind
 
 SQL = Queries.load(__package__, "articles")
@@ -29,8 +30,7 @@ async def save(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) ->
     """Writes these orders as the last ones of their articles, whose rows must be locked."""
     await tx.execute(
         SQL["save"],
-        [order.article_id for order in ordered],
-        [order.order_no for order in ordered],
+        *columns(ordered, "article_id order_no"),
         [_STATES[order.kind] for order in ordered],
         [order.revocation_id for order in ordered],
         now,
@@ -56,10 +56,5 @@ async def one(db: Querier, article_id: str) -> Row | None:
 
 
 def _head(row: Row) -> ArticleHead:
-    return ArticleHead(
-        row["article_id"],
-        row["order_no"],
-        row["state"] == "revoked",
-        row["revocation_id"],
-        row["state"] == "withheld",
-    )
+    state = row["state"]
+    return build(ArticleHead, row, revoked=state == "revoked", withheld=state == "withheld")

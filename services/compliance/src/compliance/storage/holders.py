@@ -113,17 +113,5 @@ async def signing_keys(db: Querier, names: Iterable[str]) -> dict[str, dict[str,
 
 def registration(row: Row) -> HolderRegistration:
     """Returns the last registration of a holder."""
-    return HolderRegistration.model_validate(
-        {
-            "name": row["name"],
-            "kind": row["kind"],
-            "group": row["consumer_group"],
-            "purpose": row["purpose"],
-            "filter": orjson.loads(row["filter"]),
-            "copy_kinds": row["copy_kinds"],
-            "holdings_url": row["holdings_url"],
-            "contact": row["contact"],
-            "content_retention_h": row["content_retention_h"],
-            "signing_keys": orjson.loads(row["signing_keys"]),
-        }
-    )
+    documents = {name: orjson.loads(row[name]) for name in ("filter", "signing_keys")}
+    return HolderRegistration.model_validate({**row, **documents, "group": row["consumer_group"]})

@@ -51,9 +51,7 @@ async def known(
         notices: The notices that arrived.
         revoking_only: Excludes notices whose order only withholds the article, or was reinstated.
     """
-    rows = await tx.fetch(
-        SQL["known"], [notice.notice_id for notice in notices], [notice.article_id for notice in notices]
-    )
+    rows = await tx.fetch(SQL["known"], *columns(notices, "notice_id article_id"))
     by_key = {notice.key: notice for notice in notices}
     found = {
         key: row["revocation_id"]
@@ -135,33 +133,25 @@ async def save(
     if rows:
         await tx.execute(
             SQL["save"],
-            [notice.notice_id for notice, *_ in rows],
-            [notice.article_id for notice, *_ in rows],
-            [notice.reason for notice, *_ in rows],
-            [notice.noticed_by for notice, *_ in rows],
-            [notice.noticed_at for notice, *_ in rows],
-            [notice.revoked_at for notice, *_ in rows],
-            [notice.earliest_at for notice, *_ in rows],
-            [notice.poll_id for notice, *_ in rows],
-            [notice.note for notice, *_ in rows],
+            *columns(
+                [notice for notice, *_ in rows],
+                "notice_id article_id reason noticed_by noticed_at revoked_at earliest_at poll_id note "
+                "request_id",
+            ),
             [order for _, order, _ in rows],
             [late for *_, late in rows],
             [counted.get(notice.key) for notice, *_ in rows],
-            [notice.request_id for notice, *_ in rows],
             now,
         )
     polled = [notice for notice in notices if notice.poll_id is not None]
     if polled:
-        await tx.execute(
-            SQL["save_polls"],
-            *columns(polled, "poll_id notice_id article_id"),
-        )
+        await tx.execute(SQL["save_polls"], *columns(polled, "poll_id notice_id article_id"))
 
 
 async def of_polls(db: Querier, poll_ids: Sequence[UUID]) -> Progress:
     """Returns the progress of the notices of these polls."""
     row = await db.fetchrow(SQL["of_polls"], poll_ids)
-    return Progress(row["recorded"], row["open"], row["closed"]) if row else Progress(0, 0, 0)
+    return build(Progress, row) if row else Progress(0, 0, 0)
 
 
 async def of_article(db: Querier, article_id: str, after: tuple[datetime, UUID], limit: int) -> list[Row]:

@@ -9,10 +9,10 @@ LEFT JOIN revocation AS r ON r.revocation_id = n.revocation_id
 
 -- name: save
 INSERT INTO notice (notice_id, article_id, reason, noticed_by, noticed_at, revoked_at, earliest_at, poll_id, note,
-                    revocation_id, backlog, counted_for, request_id, received_at)
+                    request_id, revocation_id, backlog, counted_for, received_at)
 SELECT n.*, $14
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
-            $7::timestamptz[], $8::uuid[], $9::text[], $10::uuid[], $11::boolean[], $12::text[], $13::uuid[]) AS n
+            $7::timestamptz[], $8::uuid[], $9::text[], $10::uuid[], $11::uuid[], $12::boolean[], $13::text[]) AS n
 ON CONFLICT (notice_id, article_id) DO UPDATE
 SET reason = excluded.reason, noticed_by = excluded.noticed_by, noticed_at = excluded.noticed_at,
     revoked_at = excluded.revoked_at, earliest_at = excluded.earliest_at, poll_id = excluded.poll_id,

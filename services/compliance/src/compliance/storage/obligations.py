@@ -61,7 +61,7 @@ async def supersede(tx: Transaction, revocation_ids: Iterable[UUID], now: dateti
 
 async def update_due(tx: Transaction, orders: Sequence[Order], now: datetime) -> None:
     """Moves the due times of open obligations to an earlier time if the orders became due earlier."""
-    await tx.execute(SQL["update_due"], [o.revocation_id for o in orders], [o.due_at for o in orders], now)
+    await tx.execute(SQL["update_due"], *columns(orders, "revocation_id due_at"), now)
 
 
 async def lock(tx: Transaction, wanted: Iterable[tuple[Place, str]]) -> dict[tuple[UUID, str], Obligation]:
@@ -78,10 +78,11 @@ async def save(tx: Transaction, obligations: Sequence[Obligation], now: datetime
     """Writes locked obligations."""
     await tx.execute(
         SQL["save"],
-        [o.revocation_id for o in obligations],
-        [o.holder for o in obligations],
+        *columns(
+            obligations,
+            "revocation_id holder state attempts notified_at removed_at verified_at superseded_at",
+        ),
         [_json(o.answers) for o in obligations],
-        *columns(obligations, "state attempts notified_at removed_at verified_at superseded_at"),
         [None if o.evidence is None else _json(o.evidence) for o in obligations],
         now,
     )
@@ -95,16 +96,7 @@ async def notified(db: Querier, now: datetime) -> None:
 async def claims(db: Querier, now: datetime, limit: int, busy: Iterable[str] = ()) -> list[Claim]:
     """Returns the removals to verify now, at most ``limit`` per holder, without those of ``busy`` holders."""
     rows = await db.fetch(SQL["claims"], now, limit, list(busy))
-    return [
-        Claim(
-            row["holder"],
-            HolderKind(row["kind"]),
-            row["holdings_url"],
-            row["revocation_id"],
-            row["article_id"],
-        )
-        for row in rows
-    ]
+    return [build(Claim, row, kind=HolderKind(row["kind"])) for row in rows]
 
 
 async def verify(
@@ -180,7 +172,7 @@ async def expire(db: Querier, now: datetime) -> int:
 async def lateness(db: Querier, now: datetime) -> list[Lateness]:
     """Returns the lateness of each holder's prompt obligations; holders without obligations are omitted."""
     rows = await db.fetch(SQL["lateness"], now, AT_RISK_SHARE)
-    return [Lateness(row["holder"], row["overdue"], row["at_risk"], row["oldest_due_at"]) for row in rows]
+    return [build(Lateness, row) for row in rows]
 
 
 async def open_by_holder(db: Querier) -> list[Row]:

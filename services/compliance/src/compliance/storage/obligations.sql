@@ -54,9 +54,9 @@ UPDATE obligation AS o
 SET answers = n.answers, state = n.state, attempts = n.attempts, notified_at = n.notified_at,
     removed_at = n.removed_at, verified_at = n.verified_at, superseded_at = n.superseded_at,
     evidence = n.evidence, check_at = NULL, updated_at = $11
-FROM unnest($1::uuid[], $2::text[], $3::jsonb[], $4::text[], $5::int[], $6::timestamptz[], $7::timestamptz[],
-            $8::timestamptz[], $9::timestamptz[], $10::jsonb[])
-     AS n (revocation_id, holder, answers, state, attempts, notified_at, removed_at, verified_at, superseded_at,
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::timestamptz[], $6::timestamptz[],
+            $7::timestamptz[], $8::timestamptz[], $9::jsonb[], $10::jsonb[])
+     AS n (revocation_id, holder, state, attempts, notified_at, removed_at, verified_at, superseded_at, answers,
            evidence)
 WHERE o.revocation_id = n.revocation_id AND o.holder = n.holder
 

@@ -8,7 +8,8 @@ import orjson
 
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
-from compliance.domain.obligation import Answer, ReceiptOutcome
+from clawback_common.postgres.rows import columns
+from compliance.domain.obligation import STRAY, Answer, ReceiptOutcome
 
 SQL = Queries.load(__package__, "receipts")
 
@@ -16,7 +17,6 @@ SQL = Queries.load(__package__, "receipts")
 STRAYS_MAX = 1_000
 """The limit per day of receipts without an obligation, so that a sender of invented orders cannot fill the disk."""
 KINDS_MAX = 100
-_STRAY = frozenset({ReceiptOutcome.UNKNOWN_ORDER, ReceiptOutcome.NOT_OBLIGED, ReceiptOutcome.UNAUTHENTICATED})
 _DAY = timedelta(days=1)
 
 
@@ -25,17 +25,12 @@ async def save(tx: Transaction, answers: Sequence[tuple[Answer, ReceiptOutcome]]
     rows = await _bounded(tx, answers, now)
     await tx.execute(
         SQL["save"],
-        [answer.receipt_id for answer, _ in rows],
-        [answer.article_id for answer, _ in rows],
-        [answer.order_no for answer, _ in rows],
-        [answer.holder for answer, _ in rows],
-        [answer.attempt for answer, _ in rows],
+        *columns(
+            [answer for answer, _ in rows],
+            "receipt_id article_id order_no holder attempt answered_at received_via authenticated digest",
+        ),
         [orjson.dumps(dict(islice(answer.removals.items(), KINDS_MAX))).decode() for answer, _ in rows],
-        [answer.answered_at for answer, _ in rows],
-        [answer.received_via for answer, _ in rows],
         [meaning.value for _, meaning in rows],
-        [answer.authenticated for answer, _ in rows],
-        [answer.digest for answer, _ in rows],
         now,
     )
 
@@ -44,11 +39,11 @@ async def _bounded(
     tx: Transaction, answers: Sequence[tuple[Answer, ReceiptOutcome]], now: datetime
 ) -> list[tuple[Answer, ReceiptOutcome]]:
     distinct = list({answer.key: (answer, meaning) for answer, meaning in reversed(answers)}.values())
-    strays = [one for one in distinct if one[1] in _STRAY]
+    strays = [one for one in distinct if one[1] in STRAY]
     if not strays:
         return distinct
     room = STRAYS_MAX - int(await tx.fetchval(SQL["strays"], now - _DAY, STRAYS_MAX))
-    return [*(one for one in distinct if one[1] not in _STRAY), *strays[:room]]
+    return [*(one for one in distinct if one[1] not in STRAY), *strays[:room]]
 
 
 async def of_article(db: Querier, article_id: str, after: tuple[datetime, int], limit: int) -> list[Row]:

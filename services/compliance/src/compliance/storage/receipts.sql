@@ -1,10 +1,10 @@
 -- name: save
-INSERT INTO receipt (receipt_id, article_id, order_no, holder, attempt, removals, answered_at, received_via, meaning,
-                     authenticated, answer_sha256, received_at)
+INSERT INTO receipt (receipt_id, article_id, order_no, holder, attempt, answered_at, received_via, authenticated,
+                     answer_sha256, removals, meaning, received_at)
 SELECT n.*, $12
-FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::int[], $6::jsonb[], $7::timestamptz[], $8::text[],
-            $9::text[], $10::boolean[], $11::bytea[]) AS n
-ORDER BY 2, 3, 4, 5, 10, 11
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::int[], $6::timestamptz[], $7::text[],
+            $8::boolean[], $9::bytea[], $10::jsonb[], $11::text[]) AS n
+ORDER BY 2, 3, 4, 5, 8, 9
 ON CONFLICT (article_id, order_no, holder, attempt, authenticated, answer_sha256) DO NOTHING
 
 -- name: strays

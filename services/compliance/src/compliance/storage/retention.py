@@ -63,20 +63,17 @@ class Records:
                 "ARCHIVE_URL is not set, and records are only deleted after they are archived",
             )
         limit = SweepLimit.of(request)
-        await self._all_of(sweeps.lock_orders, sweeps.delete_orders, limit, request, progress)
-        for kind in sweeps.ALONE:
-            take, remove = partial(_lock_alone, kind), partial(_delete_alone, kind)
-            await self._all_of(take, remove, limit, request, progress)
+        kinds: list[tuple[Take, Remove]] = [
+            (sweeps.lock_orders, sweeps.delete_orders),
+            *((partial(sweeps.lock_alone, one), partial(sweeps.delete_alone, one)) for one in sweeps.ALONE),
+        ]
+        for take, remove in kinds:
+            while await self._slice(take, remove, limit, request, progress):
+                pass
         left, held, kept = await sweeps.tally(self.db, limit)
         removed = progress.count("removed")
         archives = tuple(Archive.model_validate(one) for one in progress.get("archives", []))
         return SweepCounts(removed + left + held + kept, removed, held, kept, archives[:ARCHIVES_MAX])
-
-    async def _all_of(
-        self, take: Take, remove: Remove, limit: SweepLimit, request: SweepRequested, progress: Progress
-    ) -> None:
-        while await self._slice(take, remove, limit, request, progress):
-            pass
 
     async def _slice(
         self, take: Take, remove: Remove, limit: SweepLimit, request: SweepRequested, progress: Progress
@@ -109,11 +106,3 @@ class Records:
         if self.store is None:
             raise Poison("archive_missing", "ARCHIVE_URL is not set")
         return await asyncio.to_thread(self.store.write, name, taken.records, self.clock.now())
-
-
-async def _lock_alone(kind: str, tx: Transaction, limit: SweepLimit) -> Slice:
-    return await sweeps.lock_alone(tx, kind, limit)
-
-
-async def _delete_alone(kind: str, tx: Transaction, taken: Slice) -> int:
-    return await sweeps.delete_alone(tx, kind, taken)

@@ -9,7 +9,7 @@ from clawback_common.postgres import Database, Querier, Queries, Transaction, es
 from clawback_common.postgres.pool import Row
 from clawback_common.postgres.rows import build, columns
 from clawback_contracts import resending
-from compliance.domain.order import IssueOrder, Kind, Order, sending_id
+from compliance.domain.order import IssueOrder, Kind, Order
 from compliance.storage.holders import lock_exclusive
 
 SQL = Queries.load(__package__, "revocations")
@@ -54,20 +54,14 @@ class CommittedFeed:
 
 async def insert(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) -> None:
     """Records new orders with their first sending."""
-    rows = [Order.of(order) for order in ordered]
     await tx.execute(
         SQL["insert"],
         *columns(
-            rows,
+            ordered,
             "revocation_id article_id order_no kind reason reinstates clock_started_at due_at revoked_at "
-            "ordered_at",
+            "ordered_at ordered_by backlog sending_id traceparent previous_order",
         ),
-        [order.ordered_by for order in ordered],
-        [order.backlog for order in ordered],
-        [sending_id(row.article_id, row.order_no, row.attempts) for row in rows],
-        [resending.ORDERS.next_at(row.resend_from, now) for row in rows],
-        [row.traceparent for row in rows],
-        [row.previous_order for row in rows],
+        [_next(order, now) for order in ordered],
     )
 
 
@@ -90,12 +84,7 @@ async def reinstate(tx: Transaction, revocation_id: UUID, lifted_by: str, now: d
 
 async def close_earlier(tx: Transaction, ordered: Sequence[IssueOrder], now: datetime) -> list[UUID]:
     """Closes the orders that these replace. Returns their ids."""
-    rows = await tx.fetch(
-        SQL["close_earlier"],
-        [order.article_id for order in ordered],
-        [order.order_no for order in ordered],
-        now,
-    )
+    rows = await tx.fetch(SQL["close_earlier"], *columns(ordered, "article_id order_no"), now)
     return [row["revocation_id"] for row in rows]
 
 
@@ -108,28 +97,21 @@ async def lock(tx: Transaction, article_ids: Iterable[str], revocation_ids: Iter
 
 async def lock_orders(tx: Transaction, revocation_ids: Iterable[UUID]) -> list[Order]:
     """Locks these orders."""
-    return [_order(row) for row in await tx.fetch(SQL["lock_orders"], sorted(set(revocation_ids)))]
+    rows = await tx.fetch(SQL["lock_orders"], sorted(set(revocation_ids)))
+    return [build(Order, row, kind=Kind(row["kind"])) for row in rows]
 
 
 async def lock_due(tx: Transaction, now: datetime, limit: int) -> list[Order]:
     """Locks some of the open orders that are due to be resent."""
-    return [_order(row) for row in await tx.fetch(SQL["lock_due"], now, limit)]
+    rows = await tx.fetch(SQL["lock_due"], now, limit)
+    return [build(Order, row, kind=Kind(row["kind"])) for row in rows]
 
 
 async def lock_by_order(tx: Transaction, orders: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Place]:
     """Locks orders by article and number. Missing ones are omitted."""
     wanted = sorted(set(orders))
     rows = await tx.fetch(SQL["lock_by_order"], [a for a, _ in wanted], [n for _, n in wanted])
-    return {
-        (row["article_id"], row["order_no"]): Place(
-            row["revocation_id"],
-            row["article_id"],
-            row["order_no"],
-            Kind(row["kind"]),
-            row["last_order_no"] > row["order_no"],
-        )
-        for row in rows
-    }
+    return {(row["article_id"], row["order_no"]): build(Place, row, kind=Kind(row["kind"])) for row in rows}
 
 
 async def sent(
@@ -138,10 +120,7 @@ async def sent(
     """Records another sending of locked orders. The next one is due at its regular time, or at ``no_later``."""
     await tx.execute(
         SQL["sent"],
-        [order.revocation_id for order in orders],
-        [order.attempts for order in orders],
-        [sending_id(order.article_id, order.order_no, order.attempts) for order in orders],
-        *columns(orders, "clock_started_at due_at resend_from"),
+        *columns(orders, "revocation_id attempts sending_id clock_started_at due_at"),
         [_next(order, now, no_later.get(order.revocation_id)) for order in orders],
     )
 
@@ -159,8 +138,8 @@ async def send_from(tx: Transaction, times: Mapping[UUID, datetime]) -> None:
     await tx.execute(SQL["send_from"], list(times), list(times.values()))
 
 
-def _next(order: Order, now: datetime, no_later: datetime | None) -> datetime:
-    regular = resending.ORDERS.next_at(order.resend_from, now)
+def _next(order: Order, now: datetime, no_later: datetime | None = None) -> datetime:
+    regular = resending.ORDERS.next_at(order.resend_from or order.ordered_at, now)
     return regular if no_later is None else min(regular, no_later)
 
 
@@ -224,13 +203,3 @@ async def counts(db: Querier) -> dict[str, int]:
 async def history(db: Querier, start: datetime, end: datetime, now: datetime, limit: int) -> list[Row]:
     """Returns orders per day, the newest day first."""
     return await db.fetch(SQL["history"], start, end, now, limit)
-
-
-def _order(row: Row) -> Order:
-    return build(
-        Order,
-        row,
-        kind=Kind(row["kind"]),
-        resend_from=row["resend_from"],
-        closed=row["closed_at"] is not None,
-    )

@@ -7,9 +7,9 @@ SELECT n.revocation_id, n.article_id, n.order_no, n.previous_order, n.kind, n.re
        n.traceparent
 FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::uuid[], $7::timestamptz[],
             $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::boolean[], $13::uuid[],
-            $14::timestamptz[], $15::text[], $16::bigint[])
+            $14::text[], $15::bigint[], $16::timestamptz[])
      AS n (revocation_id, article_id, order_no, kind, reason, reinstates, clock_started_at, due_at, revoked_at,
-           ordered_at, ordered_by, backlog, sent_event_id, next_send_at, traceparent, previous_order)
+           ordered_at, ordered_by, backlog, sent_event_id, traceparent, previous_order, next_send_at)
 
 -- name: reinstate
 UPDATE revocation SET lifted_at = $2, lifted_by = $3 WHERE revocation_id = $1
@@ -50,7 +50,7 @@ FOR NO KEY UPDATE
 -- name: lock_orders
 -- Rows of this table are always locked before rows of obligation, in the order of their ids.
 SELECT revocation_id, article_id, order_no, previous_order, kind, reason, clock_started_at, due_at, revoked_at,
-       ordered_at, reinstates, attempts, resend_from, closed_at, traceparent
+       ordered_at, reinstates, attempts, resend_from, traceparent
 FROM revocation
 WHERE revocation_id = ANY ($1::uuid[])
 ORDER BY revocation_id
@@ -59,7 +59,7 @@ FOR NO KEY UPDATE
 -- name: lock_due
 -- Open orders that are due to be resent. An order whose last sending is still in the outbox counts as sent.
 SELECT revocation_id, article_id, order_no, previous_order, kind, reason, clock_started_at, due_at, revoked_at,
-       ordered_at, reinstates, attempts, resend_from, closed_at, traceparent
+       ordered_at, reinstates, attempts, resend_from, traceparent
 FROM revocation AS r
 WHERE closed_at IS NULL AND next_send_at <= $1
   AND NOT EXISTS (SELECT FROM outbox_priority AS o
@@ -69,7 +69,7 @@ LIMIT $2
 FOR NO KEY UPDATE SKIP LOCKED
 
 -- name: lock_by_order
-SELECT r.revocation_id, r.article_id, r.order_no, r.kind, a.order_no AS last_order_no
+SELECT r.revocation_id, r.article_id, r.order_no, r.kind, a.order_no > r.order_no AS superseded
 FROM revocation AS r
 JOIN unnest($1::text[], $2::bigint[]) AS n (article_id, order_no) USING (article_id, order_no)
 JOIN article AS a USING (article_id)
@@ -79,10 +79,9 @@ FOR NO KEY UPDATE OF r
 -- name: sent
 UPDATE revocation AS r
 SET attempts = n.attempts, sent_event_id = n.event_id, clock_started_at = n.clock_started_at, due_at = n.due_at,
-    resend_from = n.resend_from, next_send_at = CASE WHEN r.closed_at IS NULL THEN n.next_send_at END
-FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
-            $7::timestamptz[])
-     AS n (revocation_id, attempts, event_id, clock_started_at, due_at, resend_from, next_send_at)
+    next_send_at = CASE WHEN r.closed_at IS NULL THEN n.next_send_at END
+FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[])
+     AS n (revocation_id, attempts, event_id, clock_started_at, due_at, next_send_at)
 WHERE r.revocation_id = n.revocation_id
 
 -- name: close_if_complete
@@ -146,7 +145,7 @@ FROM (SELECT FROM revocation
 -- name: page
 SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.previous_order, r.kind, r.reason, r.reinstates,
        r.clock_started_at, r.due_at, r.revoked_at, r.ordered_at, r.ordered_by, r.lifted_at, r.lifted_by, r.backlog,
-       r.attempts, r.closed_at
+       r.attempts, r.closed_at, r.closed_at IS NULL AS is_open
 FROM revocation AS r
 WHERE r.seq < $1
   AND ($2::boolean IS NULL OR (r.closed_at IS NULL) = $2)
@@ -158,16 +157,14 @@ LIMIT $5
 -- name: one
 SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.previous_order, r.kind, r.reason, r.reinstates,
        r.clock_started_at, r.due_at, r.revoked_at, r.ordered_at, r.ordered_by, r.lifted_at, r.lifted_by, r.backlog,
-       r.attempts, r.next_send_at,
-       r.closed_at
+       r.attempts, r.next_send_at, r.closed_at, r.closed_at IS NULL AS is_open
 FROM revocation AS r
 WHERE r.revocation_id = $1
 
 -- name: of_article
 SELECT r.seq, r.revocation_id, r.article_id, r.order_no, r.previous_order, r.kind, r.reason, r.reinstates,
        r.clock_started_at, r.due_at, r.revoked_at, r.ordered_at, r.ordered_by, r.lifted_at, r.lifted_by, r.backlog,
-       r.attempts, r.next_send_at,
-       r.closed_at
+       r.attempts, r.next_send_at, r.closed_at, r.closed_at IS NULL AS is_open
 FROM revocation AS r
 WHERE r.article_id = $1
 ORDER BY r.order_no

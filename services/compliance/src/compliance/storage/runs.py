@@ -8,6 +8,7 @@ import orjson
 
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
+from clawback_contracts.run.v1 import RunCompleted
 
 SQL = Queries.load(__package__, "runs")
 
@@ -35,23 +36,10 @@ async def polled(db: Querier, run_id: UUID, polls: Sequence[Mapping[str, object]
     await db.execute(SQL["polled"], run_id, orjson.dumps(list(polls)).decode(), noticed)
 
 
-async def complete(
-    tx: Transaction,
-    run_id: UUID,
-    outcome: str,
-    now: datetime,
-    *,
-    noticed: int,
-    closed: int,
-    still_open: int,
-    overdue: int,
-    open_in_all: int,
-) -> bool:
+async def complete(tx: Transaction, run: RunCompleted, outcome: str, open_in_all: int) -> bool:
     """Ends it as completed; False if it had already ended."""
-    tag = await tx.execute(
-        SQL["complete"], run_id, outcome, now, noticed, closed, still_open, overdue, open_in_all
-    )
-    return tag.endswith(" 1")
+    counts = run.noticed, run.closed, run.open, run.overdue, open_in_all
+    return (await tx.execute(SQL["complete"], run.run_id, outcome, run.ended_at, *counts)).endswith(" 1")
 
 
 async def fail(tx: Transaction, run_id: UUID, error: str, now: datetime) -> bool:

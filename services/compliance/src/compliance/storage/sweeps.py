@@ -47,13 +47,13 @@ async def delete_orders(tx: Transaction, taken: Slice) -> int:
     return int(await tx.fetchval(SQL["delete_orders"], *taken.keys))
 
 
-async def lock_alone(tx: Transaction, kind: str, limit: SweepLimit) -> Slice:
+async def lock_alone(kind: str, tx: Transaction, limit: SweepLimit) -> Slice:
     """Locks records of one of the kinds in ``ALONE``."""
     rows = await tx.fetch(SQL[f"lock_{kind}"], *limit.parameters, SLICE)
     return Slice(_records(rows), ([row["key"] for row in rows],))
 
 
-async def delete_alone(tx: Transaction, kind: str, taken: Slice) -> int:
+async def delete_alone(kind: str, tx: Transaction, taken: Slice) -> int:
     """Deletes them. Returns how many."""
     return int((await tx.execute(SQL[f"delete_{kind}"], *taken.keys)).rsplit(" ", 1)[-1])
 

@@ -11,9 +11,9 @@ from clawback_common.service import jobs, leases
 from clawback_common.service.leases import LeaseLost
 from clawback_common.service.process import ExitCode, ShutdownEvent
 from compliance.gateways.ingester import Ingester, Poll
-from compliance.storage import runs
+from compliance.storage import notices, runs
 from compliance.storage.notices import Progress
-from compliance.use_cases.runs import check_completed, check_failed, check_started, progress_of
+from compliance.use_cases.runs import check_completed, check_failed, check_started
 from compliance.use_cases.service import Service
 
 LEASE = "run"
@@ -118,7 +118,7 @@ class Check:
         until = self.service.clock.now() + self.wait
         printed, warned, check_s = "", False, CHECK_S
         while True:
-            progress = await progress_of(polls, self.service)
+            progress = await notices.of_polls(self.service.db, [poll.poll_id for poll in polls])
             total = progress.open + progress.closed
             line = f"{progress.recorded} of {noticed} notices recorded, {progress.closed} of {total} obligations closed"
             if line != printed and noticed:

@@ -1,5 +1,6 @@
 """Notices become orders, and orders are resent until they are answered."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -111,6 +112,7 @@ async def carry_out(tx: Transaction, decisions: Sequence[Decision], service: Ser
     new = [decision for decision in decisions if isinstance(decision, IssueOrder)]
     again = [decision for decision in decisions if isinstance(decision, ResendOrder)]
     later = [decision for decision in new if decision.previous_order > 0]
+    cited = {one.revocation_id: [notice.notice_id for notice in one.notices] for one in decisions}
     await revocations.lock(tx, (one.article_id for one in later), (one.revocation_id for one in again))
     if new:
         await articles.save(tx, new, now)
@@ -118,12 +120,10 @@ async def carry_out(tx: Transaction, decisions: Sequence[Decision], service: Ser
         if later:
             await obligations.supersede(tx, await revocations.close_earlier(tx, later, now), now)
         await obligations.open_all(tx, (decision.revocation_id for decision in new), now)
-        cited = {d.revocation_id: [notice.notice_id for notice in d.notices] for d in new}
-        await service.outbox.put(tx, events.orders([Order.of(d) for d in new], cited, now))
+        await service.outbox.put(tx, events.orders(new, cited, now))
     if again:
         taken = await revocations.lock_orders(tx, (decision.revocation_id for decision in again))
         earliest = {d.revocation_id: (d.clock_started_at, d.due_at) for d in again}
-        cited = {d.revocation_id: [notice.notice_id for notice in d.notices] for d in again}
         await send_again(tx, taken, service, now, earliest=earliest, cited=cited)
 
 
@@ -211,10 +211,7 @@ async def close_if_complete(tx: Transaction, revocation_ids: Sequence[UUID], now
 async def _report_backlog(
     tx: Transaction, decisions: Sequence[Decision], service: Service, now: datetime
 ) -> None:
-    late: dict[str, int] = {}
-    for decision in decisions:
-        if isinstance(decision, IssueOrder) and decision.backlog:
-            late[decision.ordered_by] = late.get(decision.ordered_by, 0) + 1
+    late = Counter(one.ordered_by for one in decisions if isinstance(one, IssueOrder) and one.backlog)
     await service.alert_publisher.raise_event(
         tx, [condition.backlog(feed, count) for feed, count in late.items()], now
     )

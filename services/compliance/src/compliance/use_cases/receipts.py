@@ -20,8 +20,6 @@ from compliance.use_cases.service import GROUP, Service
 CHECK_AGAIN = timedelta(seconds=5)
 """The delay after an answer without a result."""
 
-
-REMOVALS = frozenset({Outcome.REMOVED, Outcome.ALREADY_REMOVED, Outcome.NEVER_HELD})
 UNREGISTERED = "unregistered"
 """All unregistered names share one alert, so that a sender of invented names cannot cause many alerts."""
 
@@ -69,7 +67,7 @@ def _removed(meant: Iterable[tuple[Answer, ReceiptOutcome]], last: Mapping[str, 
         for answer, meaning in meant
         if meaning is ReceiptOutcome.UNKNOWN_ORDER
         and answer.order_no == last.get(answer.article_id)
-        and REMOVALS.issuperset(answer.removals.values())
+        and obligation.REMOVALS.issuperset(answer.removals.values())
     ]
 
 
@@ -221,12 +219,7 @@ async def _reopen_contradicted(
 async def _report_strays(
     tx: Transaction, meant: Iterable[tuple[Answer, ReceiptOutcome]], service: Service, now: datetime
 ) -> None:
-    found = {
-        (meaning.value, answer.holder)
-        for answer, meaning in meant
-        if meaning
-        in {ReceiptOutcome.UNKNOWN_ORDER, ReceiptOutcome.NOT_OBLIGED, ReceiptOutcome.UNAUTHENTICATED}
-    }
+    found = {(meaning.value, answer.holder) for answer, meaning in meant if meaning in obligation.STRAY}
     registered = await holders.registered(tx, {name for _, name in found}) if found else set()
     strays = {
         (meaning, name if name in registered else UNREGISTERED)

@@ -47,17 +47,15 @@ async def notices_requested(request: Request, service: Service) -> Request:
     return recorded
 
 
-async def requested(request: Request, service: Service) -> Request:
+async def requested(request: Request, service: Service) -> None:
     """Records a request that always needs a second person: to reinstate many articles, or to remove a holder.
 
     Raises:
         Conflict: The idempotency key was used with other content.
     """
     async with service.db.transaction() as tx:
-        before = await _recorded(tx, request)
-        if before is None:
+        if await _recorded(tx, request) is None:
             await requests.insert(tx, request)
-    return before or request
 
 
 async def _recorded(tx: Transaction, request: Request) -> Request | None:
@@ -85,8 +83,8 @@ async def approval_needed(
 
 async def request_confirmed(
     request_id: UUID, by: str, note: str | None, service: Service, *, articles_seen: int | None
-) -> Request | None:
-    """Confirms a request as the second person; it is then carried out. Returns None if there is no such request.
+) -> None:
+    """Confirms a request as the second person; it is then carried out.
 
     Raises:
         Conflict: It was refused, has expired, or changed since it was reviewed.
@@ -95,14 +93,13 @@ async def request_confirmed(
         now = service.clock.now()
         request = await requests.lock(tx, request_id)
         if request is None or request.confirmed_at is not None:
-            return request
+            return
         _may_confirm(request, now, articles_seen)
-        if request.kind is RequestKind.REMOVE_HOLDER:
-            await removed_by_request(tx, request, by, service)
         done = request.kind is RequestKind.REMOVE_HOLDER
+        if done:
+            await removed_by_request(tx, request, by, service)
         await requests.confirm(tx, request, by, note, now, done=done)
     await carry_out_all(service, request_id)
-    return replace(request, confirmed_by=by, confirmed_at=now)
 
 
 def _may_confirm(request: Request, now: datetime, articles_seen: int | None) -> None:
@@ -118,8 +115,8 @@ def _may_confirm(request: Request, now: datetime, articles_seen: int | None) -> 
         raise Conflict(f"this request now names {len(request.article_ids)} articles: review it again")
 
 
-async def request_refused(request_id: UUID, by: str, note: str, service: Service) -> Request | None:
-    """Refuses a request as the second person; articles withheld only for it are reinstated. Returns None if unknown.
+async def request_refused(request_id: UUID, by: str, note: str, service: Service) -> None:
+    """Refuses a request as the second person; articles withheld only for it are reinstated.
 
     Raises:
         Conflict: It was confirmed, or needed no confirmation.
@@ -127,12 +124,11 @@ async def request_refused(request_id: UUID, by: str, note: str, service: Service
     async with service.db.transaction() as tx:
         request = await requests.lock(tx, request_id)
         if request is None or request.refused_at is not None:
-            return request
+            return
         if request.decided or request.executed_at is not None:
             raise Conflict("this request was confirmed, or needed no confirmation")
         await requests.refuse(tx, request, by, note, service.clock.now())
     await carry_out_all(service, request_id)
-    return replace(request, refused_by=by, refused_at=service.clock.now())
 
 
 async def carry_out_all(service: Service, request_id: UUID | None = None) -> int:

@@ -9,7 +9,7 @@ from clawback_common.telemetry import traceparent
 from clawback_contracts.run.v1 import RunCompleted, RunFailed
 from compliance.gateways import events, metrics
 from compliance.gateways.ingester import Poll
-from compliance.storage import notices, obligations, runs
+from compliance.storage import obligations, runs
 from compliance.storage.notices import Progress
 from compliance.use_cases.service import Service
 
@@ -30,23 +30,10 @@ async def check_completed(
     """Ends a run as completed and counts what is open. None if the run had already ended."""
     async with service.db.transaction() as tx:
         now = service.clock.now()
-        late = sum(one.overdue for one in await obligations.lateness(tx, now))
         row = await runs.one(tx, run_id)
-        noticed = sum(poll.noticed for poll in polls)
-        open_or_lost = progress.open + max(0, noticed - progress.recorded)
-        done = await runs.complete(
-            tx,
-            run_id,
-            "open" if open_or_lost else "done",
-            now,
-            noticed=noticed,
-            closed=progress.closed,
-            still_open=open_or_lost,
-            overdue=late,
-            open_in_all=await obligations.open_prompt(tx),
-        )
-        if row is None or not done:
+        if row is None:
             return None
+        noticed = sum(poll.noticed for poll in polls)
         completed = RunCompleted(
             run_id=run_id,
             started_at=row["started_at"],
@@ -55,11 +42,14 @@ async def check_completed(
             mock=row["mock"],
             noticed=noticed,
             closed=progress.closed,
-            open=open_or_lost,
-            overdue=late,
+            open=progress.open + max(0, noticed - progress.recorded),
+            overdue=sum(one.overdue for one in await obligations.lateness(tx, now)),
         )
+        outcome = "open" if completed.open else "done"
+        if not await runs.complete(tx, completed, outcome, await obligations.open_prompt(tx)):
+            return None
         await service.outbox.put(tx, [events.run_ended(completed, traceparent())])
-    metrics.RUNS.labels("open" if open_or_lost else "done").inc()
+    metrics.RUNS.labels(outcome).inc()
     return completed
 
 
@@ -80,8 +70,3 @@ async def check_failed(run_id: UUID, error: str, service: Service) -> None:
         )
         await service.outbox.put(tx, [events.run_ended(failed, traceparent())])
     metrics.RUNS.labels("failed").inc()
-
-
-async def progress_of(polls: Sequence[Poll], service: Service) -> Progress:
-    """Returns the progress of the notices of these polls."""
-    return await notices.of_polls(service.db, [poll.poll_id for poll in polls])

@@ -41,13 +41,7 @@ async def watch_requests(service: Service) -> list[Condition]:
     """Raises conditions for requests that wait for a second person or have expired."""
     now = service.clock.now()
     row = await requests.waiting(service.db, now)
-    found = (
-        condition.approval_conditions(
-            row["waiting"], row["expired"], row["articles"], row["next_expiry_at"], now
-        )
-        if row
-        else []
-    )
+    found = list(condition.approval_conditions(**row, now=now)) if row else []
     await service.alert_publisher.on_conditions(REQUESTS, found)
     return found
 

@@ -23,10 +23,10 @@ async def publish(service: Service, db: Querier, rows: Sequence[Waiting]) -> lis
     refs, versions = [row["ref"] for row in rows], [row["version"] for row in rows]
     found = await articles.to_publish(db, refs, versions, BATCH_BYTES_MAX)
     now = service.clock.now()
-    said = {row["number"]: row for row in found if not row["over"]}
+    publishable = {row["number"]: row for row in found if not row["over"]}
     fitting = next((row["number"] - 1 for row in found if row["over"]), len(rows))
     return [
-        events.published(said[number], row["traceparent"], now) if number in said else None
+        events.published(publishable[number], row["traceparent"], now) if number in publishable else None
         for number, row in enumerate(rows[:fitting], 1)
     ]
 

@@ -54,14 +54,7 @@ class LegalHold:
 
     def for_owners(self) -> Hold:
         """Returns the hold as sent to owners."""
-        return Hold(
-            hold_id=self.hold_id,
-            article_ids=self.article_ids,
-            dated_from=self.dated_from,
-            dated_until=self.dated_until,
-            placed_by=self.placed_by,
-            confirmed_by=self.confirmed_by,
-        )
+        return Hold.model_validate(self, from_attributes=True)
 
     @classmethod
     def from_owner(cls, data_class: str, hold: Hold, owner: str) -> "LegalHold":

@@ -20,6 +20,7 @@ class Sweep:
     requested_at: datetime
     requested_by: str
     attempt: int = 1
+    traceparent: str | None = None
 
 
 def newest(answers: list[SweepAnswer]) -> list[SweepAnswer]:

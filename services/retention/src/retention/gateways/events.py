@@ -1,6 +1,7 @@
 """The events that retention publishes to the owners of a class: requests, and changes of holds."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from uuid import uuid4
 
@@ -19,24 +20,18 @@ def request(
     at: datetime,
     *,
     answered: Collection[str] = (),
-    trace: str | None,
 ) -> Message:
     """One sending of a request to the owners that have not answered, with all holds in force and ended ones."""
-    event = SweepRequested(
-        sweep_id=sweep.sweep_id,
-        data_class=sweep.data_class,
-        action=sweep.action,
-        owners=tuple(owner for owner in sweep.owners if owner not in answered),
-        before=sweep.before,
-        dry_run=sweep.dry_run,
-        holds=tuple(hold.for_owners() for hold in holds),
-        ended_holds=tuple(ended),
-        requested_at=sweep.requested_at,
-        requested_by=sweep.requested_by,
-        attempt=sweep.attempt,
+    event = SweepRequested.model_validate(
+        {
+            **asdict(sweep),
+            "owners": [owner for owner in sweep.owners if owner not in answered],
+            "holds": [hold.for_owners() for hold in holds],
+            "ended_holds": ended,
+        }
     )
     sending = event_id("sweep", sweep.sweep_id, sweep.attempt)
-    return Message.of(event, sending, at=at, traceparent=trace)
+    return Message.of(event, sending, at=at, traceparent=sweep.traceparent)
 
 
 def holds_changed(

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, StringConstraints
 
 from clawback_common.config.yaml_file import Loc, read_file, read_text
 from retention.domain.age import age
@@ -17,9 +17,7 @@ PACKAGED = "policies.yaml"
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _Entry(BaseModel, extra="forbid"):
     description: Text
     basis: Text
     age: str
@@ -27,9 +25,7 @@ class _Entry(BaseModel):
     owners: tuple[str, ...]
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _File(BaseModel, extra="forbid"):
     policies: dict[str, _Entry]
 
 

@@ -1,7 +1,6 @@
 """Sweeps: requests to owners, and their state."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -14,21 +13,8 @@ from retention.domain.sweep import Sweep
 SQL = Queries.load(__package__, "sweeps")
 
 
-@dataclass(frozen=True, slots=True)
-class LockedSweep:
-    """A locked sweep, and the trace of its request."""
-
-    sweep: Sweep
-    traceparent: str | None
-
-
 async def insert(
-    tx: Transaction,
-    sweep: Sweep,
-    cause: str,
-    hold_ids: Sequence[UUID],
-    traceparent: str | None,
-    next_send_at: datetime,
+    tx: Transaction, sweep: Sweep, cause: str, hold_ids: Sequence[UUID], next_send_at: datetime
 ) -> None:
     """Inserts a request that is about to be sent for the first time."""
     await tx.execute(
@@ -44,7 +30,7 @@ async def insert(
         sweep.requested_by,
         sweep.attempt,
         list(hold_ids),
-        traceparent,
+        sweep.traceparent,
         next_send_at,
     )
 
@@ -55,18 +41,14 @@ async def lock_existing(tx: Transaction, sweep_ids: Collection[UUID]) -> dict[UU
     return {row["sweep_id"]: _sweep(row) for row in rows}
 
 
-async def lock_due(tx: Transaction, now: datetime, limit: int) -> list[LockedSweep]:
+async def lock_due(tx: Transaction, now: datetime, limit: int) -> list[Sweep]:
     """Locks open sweeps that are due to be sent again."""
-    return [
-        LockedSweep(_sweep(row), row["traceparent"]) for row in await tx.fetch(SQL["lock_due"], now, limit)
-    ]
+    return [_sweep(row) for row in await tx.fetch(SQL["lock_due"], now, limit)]
 
 
-async def lock_open(tx: Transaction, data_class: str) -> list[LockedSweep]:
+async def lock_open(tx: Transaction, data_class: str) -> list[Sweep]:
     """Locks the sweeps of a class that may still delete something."""
-    return [
-        LockedSweep(_sweep(row), row["traceparent"]) for row in await tx.fetch(SQL["lock_open"], data_class)
-    ]
+    return [_sweep(row) for row in await tx.fetch(SQL["lock_open"], data_class)]
 
 
 async def save_sending(
@@ -101,9 +83,9 @@ async def unanswered(db: Querier, before: datetime) -> list[Row]:
     return await db.fetch(SQL["unanswered"], before)
 
 
-async def by_ids(db: Querier, sweep_ids: Sequence[UUID]) -> list[Row]:
-    """Returns these sweeps, by class."""
-    return await db.fetch(SQL["by_ids"], list(sweep_ids))
+async def one(db: Querier, sweep_id: UUID) -> Row | None:
+    """Returns one sweep."""
+    return await db.fetchrow(SQL["one"], sweep_id)
 
 
 async def page(

@@ -80,12 +80,11 @@ WHERE s.state = 'requested' AND s.requested_at <= $1
 GROUP BY o.owner
 ORDER BY o.owner
 
--- name: by_ids
+-- name: one
 SELECT sweep_id, data_class, action, owners, before, dry_run, cause, requested_at, requested_by, attempt, hold_ids,
        state, sent_at, next_send_at, closed_at
 FROM sweep
-WHERE sweep_id = ANY ($1::uuid[])
-ORDER BY data_class, sweep_id
+WHERE sweep_id = $1
 
 -- name: page
 SELECT sweep_id, data_class, action, owners, before, dry_run, cause, requested_at, requested_by, attempt, hold_ids,

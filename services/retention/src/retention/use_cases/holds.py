@@ -1,7 +1,6 @@
 """Legal holds: placed by one person and confirmed by a second; two people are needed to end one."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -16,19 +15,17 @@ from retention.storage import holds, sweeps
 from retention.use_cases.service import Service
 from retention.use_cases.sweeps import resend
 
-
-@dataclass(frozen=True, slots=True)
-class HoldPlaced:
-    """Sweeps that may have preceded a hold."""
-
-    under_way: Sequence[Sweep]
-    """Sweeps that some owner has not answered: records that the hold names may already be deleted."""
+Decide = Callable[[LegalHold], State | HoldRejected]
+"""Decides on the locked hold."""
 
 
-async def hold_placed(hold: LegalHold, reason: str, service: Service) -> HoldPlaced:
+async def hold_placed(hold: LegalHold, reason: str, service: Service) -> Sequence[Sweep]:
     """Places a hold. It is in force when this returns.
 
     The owners are notified of it immediately, and every open sweep of its class is sent again with it.
+
+    Returns:
+        Sweeps that some owner has not answered: records that the hold names may already be deleted.
 
     Raises:
         Conflict: with it, the holds in force on the class would not fit into a request.
@@ -44,7 +41,7 @@ async def hold_placed(hold: LegalHold, reason: str, service: Service) -> HoldPla
         under_way = await sweeps.lock_open(tx, hold.data_class)
         await resend(tx, under_way, service, now)
         await _notify_owners(tx, hold, service, now)
-    return HoldPlaced([one.sweep for one in under_way])
+    return under_way
 
 
 async def hold_confirmed(hold_id: UUID, by: str, note: str, service: Service) -> State | None:
@@ -57,9 +54,7 @@ async def hold_confirmed(hold_id: UUID, by: str, note: str, service: Service) ->
         Forbidden: the second person must be another one.
         Conflict: there is nothing to confirm.
     """
-    async with service.db.transaction() as tx:
-        hold = await holds.lock_existing(tx, hold_id)
-        return await _move(tx, hold, holding.confirm(hold, by), by, note, service) if hold else None
+    return await _move(hold_id, lambda hold: holding.confirm(hold, by), by, note, service)
 
 
 async def hold_lifted(hold_id: UUID, by: str, reason: str, service: Service) -> State | None:
@@ -68,9 +63,7 @@ async def hold_lifted(hold_id: UUID, by: str, reason: str, service: Service) -> 
     Raises:
         Conflict: it is over, or its end was already requested.
     """
-    async with service.db.transaction() as tx:
-        hold = await holds.lock_existing(tx, hold_id)
-        return await _move(tx, hold, holding.end(hold, by), by, reason, service) if hold else None
+    return await _move(hold_id, lambda hold: holding.end(hold, by), by, reason, service)
 
 
 async def hold_kept(hold_id: UUID, by: str, note: str, service: Service) -> State | None:
@@ -79,25 +72,25 @@ async def hold_kept(hold_id: UUID, by: str, note: str, service: Service) -> Stat
     Raises:
         Conflict: its end was not requested.
     """
+    return await _move(hold_id, holding.keep, by, note, service)
+
+
+async def _move(hold_id: UUID, decide: Decide, by: str, note: str, service: Service) -> State | None:
     async with service.db.transaction() as tx:
         hold = await holds.lock_existing(tx, hold_id)
-        return await _move(tx, hold, holding.keep(hold), by, note, service) if hold else None
-
-
-async def _move(
-    tx: Transaction, hold: LegalHold, to: State | HoldRejected, by: str, note: str, service: Service
-) -> State:
-    match to:
-        case HoldRejected(reason, same_person=True):
-            raise Forbidden(reason)
-        case HoldRejected(reason):
-            raise Conflict(reason)
-        case State():
-            now = service.clock.now()
-            await holds.save_state(tx, hold, to, by, note, now)
-            moved = await holds.lock_existing(tx, hold.hold_id)
-            await _notify_owners(tx, moved or hold, service, now)
-            return to
+        if hold is None:
+            return None
+        match decide(hold):
+            case HoldRejected(reason, same_person=True):
+                raise Forbidden(reason)
+            case HoldRejected(reason):
+                raise Conflict(reason)
+            case State() as to:
+                now = service.clock.now()
+                await holds.save_state(tx, hold, to, by, note, now)
+                moved = await holds.lock_existing(tx, hold.hold_id)
+                await _notify_owners(tx, moved or hold, service, now)
+                return to
 
 
 async def _notify_owners(tx: Transaction, hold: LegalHold, service: Service, now: datetime) -> None:

@@ -20,7 +20,6 @@ POLL_S = 0.2
 POLL_S_MAX = 1.0
 LEASE = "sweep job"
 """Differs from the lease of the sweeper for retention's own job runs, which uses the same database."""
-COUNTS = ("found", "removed", "archived", "held", "kept")
 
 Write = Callable[[str], object]
 
@@ -116,7 +115,9 @@ class SweepJob:
             self.write(line)
         failed = sum(row["outcome"] == "failed" for row in rows)
         silent = sum(len(sweep.owners) for sweep in requested) - len(rows)
-        job.count(**{name: sum(row[name] for row in rows) for name in COUNTS}, failed=failed, silent=silent)
+        job.count(
+            **{name: sum(row[name] for row in rows) for name in console.COLUMNS}, failed=failed, silent=silent
+        )
         if not failed and not silent:
             return ExitCode.OK
         job.needs_attention(f"{failed} owners failed, {silent} did not answer")

@@ -15,7 +15,6 @@ from retention.domain.sweep import Sweep
 from retention.gateways import events, metrics
 from retention.storage import answers, holds, sweeps
 from retention.storage.policies import in_force as policies_in_force
-from retention.storage.sweeps import LockedSweep
 from retention.use_cases.service import Service
 
 
@@ -41,16 +40,15 @@ async def sweeps_requested(
         others = [] if is_trial else differing(policies, await policies_in_force(tx))
         if others:
             raise Conflict(f"the worker has other policies (POLICIES): {'; '.join(others)}")
-        now, trace = service.clock.now(), traceparent()
+        now = service.clock.now()
         classes = [policy.data_class for policy in policies]
         held, ended = await holds.in_force(tx, classes), await holds.ended(tx, classes)
         requested = [_sweep(policy, action, now, by, dry_run=dry_run) for policy in policies]
         for sweep in sorted(requested, key=lambda one: one.sweep_id):
             hold_ids = [hold.hold_id for hold in held[sweep.data_class]]
-            await sweeps.insert(tx, sweep, cause, hold_ids, trace, HOURLY.next_at(now, now))
+            await sweeps.insert(tx, sweep, cause, hold_ids, HOURLY.next_at(now, now))
         messages = [
-            events.request(sweep, held[sweep.data_class], ended[sweep.data_class], now, trace=trace)
-            for sweep in requested
+            events.request(sweep, held[sweep.data_class], ended[sweep.data_class], now) for sweep in requested
         ]
         await service.outbox.put(tx, messages)
     for sweep in requested:
@@ -68,6 +66,7 @@ def _sweep(policy: Policy, action: Action | None, now: datetime, by: str, *, dry
         dry_run=dry_run,
         requested_at=now,
         requested_by=by,
+        traceparent=traceparent(),
     )
 
 
@@ -85,28 +84,20 @@ async def resend_due(service: Service, limit: int = 20) -> int:
     return len(due)
 
 
-async def resend(tx: Transaction, locked: Sequence[LockedSweep], service: Service, now: datetime) -> None:
+async def resend(tx: Transaction, locked: Sequence[Sweep], service: Service, now: datetime) -> None:
     """Sends the next attempt of each to the owners that have not answered, with the current holds."""
     if not locked:
         return
-    classes = {one.sweep.data_class for one in locked}
+    classes = {one.data_class for one in locked}
     held, ended = await holds.in_force(tx, classes), await holds.ended(tx, classes)
-    answered = await answers.owners(tx, [one.sweep.sweep_id for one in locked])
+    answered = await answers.owners(tx, [one.sweep_id for one in locked])
     messages = []
     for one in locked:
-        sweep = replace(one.sweep, attempt=one.sweep.attempt + 1)
+        sweep = replace(one, attempt=one.attempt + 1)
         in_force = held[sweep.data_class]
         following = HOURLY.next_at(sweep.requested_at, now)
         await sweeps.save_sending(tx, sweep, [hold.hold_id for hold in in_force], now, following)
-        messages.append(
-            events.request(
-                sweep,
-                in_force,
-                ended[sweep.data_class],
-                now,
-                answered=answered.get(sweep.sweep_id, ()),
-                trace=one.traceparent,
-            )
-        )
+        done = answered.get(sweep.sweep_id, ())
+        messages.append(events.request(sweep, in_force, ended[sweep.data_class], now, answered=done))
     await service.outbox.put(tx, messages)
     metrics.RESENT.inc(len(messages))

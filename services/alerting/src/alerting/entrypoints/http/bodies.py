@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_validator
 
 from alerting.domain.alert import AlertEvent, Raised, Resolved, one_line
 from alerting.domain.matcher import LENGTH_MAX, Matcher, may_match_critical, names_an_alert
@@ -22,18 +22,14 @@ _SEVERITIES = {"page": Severity.CRITICAL, "error": Severity.CRITICAL, "none": Se
 Label = Annotated[str, Field(max_length=200)]
 
 
-class AckBody(BaseModel):
+class AckBody(BaseModel, extra="forbid"):
     """Why no more reminders are needed."""
-
-    model_config = ConfigDict(extra="forbid")
 
     note: str | None = Field(None, min_length=3, max_length=500)
 
 
-class SilenceBody(BaseModel):
+class SilenceBody(BaseModel, extra="forbid"):
     """What to mute, how long, and why."""
-
-    model_config = ConfigDict(extra="forbid")
 
     matchers: list[Annotated[str, Field(max_length=LENGTH_MAX)]] = Field(min_length=1, max_length=20)
     starts_at: AwareDatetime | None = None

@@ -1,13 +1,12 @@
 """The write endpoints of people and of Alertmanager. Each action is recorded with its subject."""
 
-from dataclasses import asdict
 from uuid import UUID
 
 from fastapi import Request
 
 from alerting.entrypoints.http.bodies import ALERTMANAGER, AckBody, AmBody, SilenceBody
 from alerting.entrypoints.http.callers import Alertmanager, Operator, Responder
-from alerting.entrypoints.http.queries import Fingerprint
+from alerting.entrypoints.http.queries import NO_ALERT, Fingerprint
 from alerting.entrypoints.http.schemas import (
     AlertAnswer,
     AlertTested,
@@ -35,18 +34,13 @@ def _alerts(service: Service) -> Router:
     async def acknowledge(
         alert_id: Fingerprint, caller: Responder, body: AckBody | None = None
     ) -> AlertAnswer:
-        found = existing(
-            await operators.acknowledge(alert_id, caller.subject, service, body.note if body else None),
-            "There is no such alert.",
-        )
-        return AlertAnswer.of(found)
+        found = await operators.acknowledge(alert_id, caller.subject, service, body.note if body else None)
+        return AlertAnswer.of(existing(found, NO_ALERT))
 
     @router.post("/{alert_id}/resolve", summary="Resolve; if raised again it becomes a new occurrence")
     async def resolve(alert_id: Fingerprint, caller: Responder) -> AlertAnswer:
-        found = existing(
-            await operators.resolve_by_hand(alert_id, caller.subject, service), "There is no such alert."
-        )
-        return AlertAnswer.of(found)
+        found = await operators.resolve_by_hand(alert_id, caller.subject, service)
+        return AlertAnswer.of(existing(found, NO_ALERT))
 
     return router
 
@@ -62,7 +56,7 @@ def _silences(service: Service) -> Router:
     async def silence(body: SilenceBody, caller: Responder) -> SilenceCreated:
         span = body.span(service.clock.now())
         made = await operators.silence(body.matchers, span, caller.subject, body.comment, service)
-        return SilenceCreated.model_validate(asdict(made))
+        return SilenceCreated.model_validate(dict(made))
 
     @router.delete("/{silence_id}", summary="End a silence now; it stays on record")
     async def end(silence_id: UUID, caller: Responder) -> SilenceAnswer:

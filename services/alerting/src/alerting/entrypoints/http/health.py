@@ -2,6 +2,7 @@
 
 import platform
 import time
+from functools import partial
 from importlib.metadata import version as version_of
 from typing import Any
 
@@ -23,10 +24,8 @@ _STARTED_S = time.monotonic()
 def health_of_all(service: Service, checks: HealthChecks) -> Router:
     """Returns `health`, and the detailed health under two paths: 200 when healthy or degraded, otherwise 503."""
     router = Router(tags=["health"])
-    release, keys = version_of("clawback-alerting"), ApiKeys(service.settings.api_keys_file)
-
-    def page(snapshot: health.HealthSnapshot) -> dict[str, Any]:
-        return _page(snapshot, release, service, keys)
+    keys = ApiKeys(service.settings.api_keys_file)
+    page = partial(_page, release=version_of("clawback-alerting"), service=service, keys=keys)
 
     @router.get("/health", summary="Health of the whole system", responses={503: {"model": SystemHealth}})
     async def brief(response: Response) -> SystemHealth:

@@ -29,6 +29,7 @@ from clawback_contracts.alert.v1 import Severity
 
 ALERTS = Keyset(last_at=datetime.max.replace(tzinfo=UTC), fingerprint="")
 SILENCES = newest_first("created_at", "silence_id")
+NO_ALERT = "There is no such alert."
 Fingerprint = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
 
 
@@ -65,7 +66,7 @@ def _alerts(service: Service) -> Router:
 
     @router.get("/{alert_id}", summary="One alert, with its notifications")
     async def one_alert(_: Reader, alert_id: Fingerprint) -> AlertWithNotifications:
-        found = existing(await alerts.one(service.db, alert_id), "There is no such alert.")
+        found = existing(await alerts.one(service.db, alert_id), NO_ALERT)
         notifications = await messages.of_alert(service.db, alert_id)
         silenced = await silences.in_force(service.db, service.clock.now())
         return AlertWithNotifications.of(

@@ -11,7 +11,6 @@ from fastapi import Request
 from pydantic import (
     AwareDatetime,
     BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     model_validator,
@@ -38,10 +37,8 @@ _ID = re.compile(ARTICLE_ID)
 RECEIPTS_MAX = 500
 
 
-class NoticeBody(BaseModel):
+class NoticeBody(BaseModel, extra="forbid"):
     """Articles to revoke, and the reason."""
-
-    model_config = ConfigDict(extra="forbid")
 
     article_id: ArticleId | None = None
     article_ids: list[ArticleId] = Field(default_factory=list, max_length=IDS_MAX)
@@ -137,49 +134,37 @@ def documented(model: type[BaseModel], *, many: bool = False) -> dict[str, Any]:
     return json_body([schema, items_of(schema, RECEIPTS_MAX)] if many else [schema])
 
 
-class ReinstateBody(BaseModel):
+class ReinstateBody(BaseModel, extra="forbid"):
     """The reason for a reinstatement."""
-
-    model_config = ConfigDict(extra="forbid")
 
     note: str = Field(min_length=3, max_length=500)
 
 
-class DecisionBody(BaseModel):
+class DecisionBody(BaseModel, extra="forbid"):
     """The reason for confirming a request."""
-
-    model_config = ConfigDict(extra="forbid")
 
     note: str | None = Field(None, max_length=500)
 
 
-class RefusalBody(BaseModel):
+class RefusalBody(BaseModel, extra="forbid"):
     """The reason for refusing a request."""
-
-    model_config = ConfigDict(extra="forbid")
 
     note: str = Field(min_length=3, max_length=500)
 
 
-class ReinstatementBody(BaseModel):
+class ReinstatementBody(BaseModel, extra="forbid"):
     """Articles to reinstate, and the reason."""
-
-    model_config = ConfigDict(extra="forbid")
 
     article_ids: list[ArticleId] = Field(min_length=1, max_length=IDS_MAX)
     note: str = Field(min_length=3, max_length=500)
 
 
-class FilterBody(HolderFilter):
+class FilterBody(HolderFilter, extra="forbid"):
     """The articles that the holder receives; empty: all."""
 
-    model_config = ConfigDict(extra="forbid")
 
-
-class RegistrationBody(HolderRegistration):
+class RegistrationBody(HolderRegistration, extra="forbid"):
     """A registration over HTTP. An unknown field is an error, not a field of a later version."""
-
-    model_config = ConfigDict(extra="forbid")
 
     filter: FilterBody = FilterBody()
 
@@ -196,10 +181,8 @@ class Resent(BaseModel):
     """The number of orders, at most 5,000 per request, the most urgent first."""
 
 
-class HolderChange(BaseModel):
+class HolderChange(BaseModel, extra="forbid"):
     """A change of a holder's registration; omitted fields stay unchanged."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: HolderKind | None = None
     group: Annotated[str | None, Field(min_length=1, max_length=249)] = None

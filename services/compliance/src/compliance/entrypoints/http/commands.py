@@ -1,5 +1,6 @@
 """Write requests by people and systems. Each has a subject and uses the same functions as records on topics."""
 
+from dataclasses import asdict
 from uuid import UUID, uuid4
 
 from fastapi import Request, Response
@@ -32,12 +33,7 @@ def _reinstating_one(service: Service) -> Router:
     )
     async def reinstate(revocation_id: UUID, body: ReinstateBody, caller: Officer) -> Reinstated:
         reinstating = await orders.reinstate(revocation_id, caller.subject, body.note, service)
-        return Reinstated(
-            revocation_id=reinstating.revocation_id,
-            reinstates=reinstating.reinstates,
-            article_id=reinstating.article_id,
-            order=reinstating.order_no,
-        )
+        return Reinstated.model_validate(asdict(reinstating))
 
     @router.post(
         "/receipts",

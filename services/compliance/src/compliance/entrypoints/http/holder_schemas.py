@@ -1,14 +1,13 @@
 """Responses about holders and their obligations."""
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Json, with_config
+from pydantic import BaseModel, ConfigDict, Field, Json, with_config
 from typing_extensions import TypedDict
 
 from clawback_common.http.problem import existing
-from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import ArticleId
 from clawback_contracts.holder.v1 import HolderFilter, HolderKind
 from compliance.domain.obligation import State
@@ -22,7 +21,7 @@ class HolderAnswer(BaseModel):
 
     name: str
     kind: HolderKind
-    group: str | None
+    group: str | None = Field(validation_alias="consumer_group")
     """The consumer group with which it reads `articles.v1`."""
     purpose: str
     filter: Json[HolderFilter]
@@ -37,11 +36,6 @@ class HolderAnswer(BaseModel):
     left_at: datetime | None
     signing_keys: Json[dict[str, str]]
     """Public keys (Ed25519, base64), by key id."""
-
-    @classmethod
-    def of(cls, row: Row) -> Self:
-        """Creates it from its row."""
-        return cls.model_validate({**row, "group": row["consumer_group"]})
 
 
 class ObligationSums(BaseModel):
@@ -58,11 +52,6 @@ class HolderListed(HolderAnswer):
     """A holder with its totals."""
 
     obligations: ObligationSums
-
-    @classmethod
-    def with_sums(cls, row: Row, sums: Row) -> Self:
-        """Creates it from the holder's row and the totals."""
-        return cls.model_validate({**row, "group": row["consumer_group"], "obligations": dict(sums)})
 
 
 @with_config(ConfigDict(extra="allow"))
@@ -117,7 +106,7 @@ class OpenObligation(BaseModel):
 
     revocation_id: UUID
     article_id: ArticleId
-    order: int
+    order: int = Field(validation_alias="order_no")
     order_kind: Kind
     kind: HolderKind
     """The kind of the holder; obligations of `expiry` holders are closed by time."""
@@ -144,7 +133,7 @@ async def holder_answer(service: Service, name: str) -> HolderAnswer:
         Problem: 404.
     """
     row = existing(await holders.one(service.db, name), "There is no such holder.")
-    return HolderAnswer.of(row)
+    return HolderAnswer.model_validate(dict(row))
 
 
 async def holder_detail(service: Service, name: str) -> HolderDetail:
@@ -158,7 +147,6 @@ async def holder_detail(service: Service, name: str) -> HolderDetail:
     return HolderDetail.model_validate(
         {
             **row,
-            "group": row["consumer_group"],
             "unclosed": await obligations.unclosed_of_holder(service.db, name),
             "changes": [dict(change) for change in changed[-holders.CHANGES_MAX :]],
             "changes_truncated": len(changed) > holders.CHANGES_MAX,

@@ -41,10 +41,7 @@ def registering(service: Service) -> Router:
         "/{name}", summary="Change a holder's registration; open orders keep the former declaration"
     )
     async def change(name: str, body: HolderChange, caller: Operator) -> HolderAnswer:
-        there = await holders.one(service.db, name)
-        if there is None or there["status"] != "active":
-            raise Problem(404, "There is no such active holder.")
-        _may_change(service, there)
+        there = await _changeable(service, name)
         if body.kind not in {None, there["kind"]}:
             raise Problem(409, "The kind of a holder cannot change: it decides what closes its obligations.")
         registration = body.on(holders.registration(there))
@@ -66,10 +63,7 @@ def _leaving(router: Router, service: Service) -> None:
     async def leave(
         name: str, caller: Operator, response: Response, *, force: bool = False
     ) -> HolderAnswer | RequestAnswer:
-        there = await holders.one(service.db, name)
-        if there is None or there["status"] != "active":
-            raise Problem(404, "There is no such active holder.")
-        _may_change(service, there)
+        await _changeable(service, name)
         if await use_cases.holder_left(name, caller.subject, service):
             return await holder_answer(service, name)
         if not force:
@@ -105,8 +99,12 @@ def _may_register(service: Service, body: HolderRegistration) -> None:
         raise Problem(409, f"This holder cannot be registered over HTTP: {reason}.")
 
 
-def _may_change(service: Service, there: Row) -> None:
-    """Raises 409 for a holder that must not be changed over HTTP."""
+async def _changeable(service: Service, name: str) -> Row:
+    """Returns an active holder; raises 404 if there is none, and 409 if it must not be changed over HTTP."""
+    there = await holders.one(service.db, name)
+    if there is None or there["status"] != "active":
+        raise Problem(404, "There is no such active holder.")
     reason = holder.fixed(there["name"], HolderKind(there["kind"]), service.settings.stores)
     if reason:
         raise Problem(409, f"This holder cannot be changed or removed over HTTP: {reason}.")
+    return there

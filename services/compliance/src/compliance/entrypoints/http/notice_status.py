@@ -1,6 +1,7 @@
 """The status of a notice, for its sender."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import Path
@@ -56,20 +57,14 @@ def _known(notice_id: str, found: Sequence[RecordedNotice]) -> NoticeStatus:
         state=state_of_all(found),
         truncated=len(found) > notices.STATUS_MAX,
         items=[
-            NoticeItem(
-                notice_id=one.notice_id,
-                article_id=one.article_id,
-                state=one.state,
-                received_at=one.received_at,
-                request_id=one.request_id,
-                revocation_id=one.revocation_id,
-                order=one.order_no,
-                closed_at=one.closed_at,
-                errors=[field_error("", "request_refused", REFUSED)] if one.request_refused else [],
-            )
+            NoticeItem.model_validate({**asdict(one), "state": one.state, "errors": _errors(one)})
             for one in found[: notices.STATUS_MAX]
         ],
     )
+
+
+def _errors(one: RecordedNotice) -> list[dict[str, str]]:
+    return [field_error("", "request_refused", REFUSED)] if one.request_refused else []
 
 
 def _helps(caller: Caller) -> bool:

@@ -36,5 +36,5 @@ def _item(row: Row, now: datetime) -> OpenObligation:
         else None
     )
     left = round((row["due_at"] - now).total_seconds()) if row["order_kind"] != Kind.WITHHELD else None
-    given = {**row, "order": row["order_no"], "seconds_left": left, "last_answer": answered}
+    given = {**row, "seconds_left": left, "last_answer": answered}
     return OpenObligation.model_validate(given)

@@ -1,13 +1,12 @@
 """Responses about orders, with their notices, obligations and receipts."""
 
 from datetime import datetime
-from typing import Literal, NotRequired, Self
+from typing import Literal, NotRequired
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Json, with_config
-from typing_extensions import TypedDict, override
+from pydantic import BaseModel, ConfigDict, Field, Json, with_config
+from typing_extensions import TypedDict
 
-from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import ArticleId
 from clawback_contracts.holder.v1 import HolderKind
 from clawback_contracts.revocation.v1 import ReasonCode
@@ -20,7 +19,7 @@ class OrderFed(BaseModel):
 
     revocation_id: UUID
     article_id: ArticleId
-    order: int
+    order: int = Field(validation_alias="order_no")
     """Its number among the orders on the article."""
     previous_order: int | None
     """The previous order on the article; 0: there was none. Null: issued before this was recorded."""
@@ -34,11 +33,6 @@ class OrderFed(BaseModel):
     ordered_at: datetime
     attempts: int
     """How often it was sent."""
-
-    @classmethod
-    def of(cls, row: Row) -> Self:
-        """Creates it from its row."""
-        return cls.model_validate({**row, "order": row["order_no"]})
 
 
 class OrderFeed(BaseModel):
@@ -62,12 +56,6 @@ class OrderListed(OrderFed):
     closed_at: datetime | None
     """When every prompt holder had answered, or a later order replaced it."""
     is_open: bool
-
-    @override
-    @classmethod
-    def of(cls, row: Row) -> Self:
-        """Creates it from its row."""
-        return cls.model_validate({**row, "order": row["order_no"], "is_open": row["closed_at"] is None})
 
 
 class OrderAnswer(OrderListed):
@@ -159,11 +147,6 @@ class ObligationAnswer(BaseModel):
     """When it is closed by time, for an `expiry` holder."""
     evidence: Json[Evidence] | None
 
-    @classmethod
-    def of(cls, row: Row) -> Self:
-        """Creates it from its row."""
-        return cls.model_validate(dict(row))
-
 
 class OrderDetail(OrderAnswer):
     """One order with everything that belongs to it; at most 500 notices and 500 receipts."""
@@ -179,7 +162,7 @@ class Takedown(BaseModel):
     """The complete history of one article."""
 
     article_id: ArticleId
-    order: int
+    order: int = Field(validation_alias="order_no")
     """The number of the last order on it; 0: there was none."""
     state: Literal["live", "withheld", "revoked"]
     revocation_id: UUID | None
@@ -201,7 +184,7 @@ class Reinstated(BaseModel):
     revocation_id: UUID
     reinstates: UUID | None
     article_id: ArticleId
-    order: int
+    order: int = Field(validation_alias="order_no")
 
 
 class ReceiptResult(BaseModel):

@@ -17,14 +17,10 @@ from compliance.domain.order import Kind
 from compliance.entrypoints.http.callers import Inspecting, Reader
 from compliance.entrypoints.http.holder_schemas import HolderDetail, HolderListed, holder_detail
 from compliance.entrypoints.http.order_schemas import (
-    ObligationAnswer,
-    OrderAnswer,
     OrderDetail,
-    OrderedNotice,
     OrderFed,
     OrderFeed,
     OrderListed,
-    ReceiptAnswer,
     Takedown,
 )
 from compliance.entrypoints.http.run_schemas import RunAnswer, RunExplained, run_explained
@@ -94,7 +90,7 @@ def _orders(service: Service) -> Router:
         rows = await revocations.page(
             service.db, ORDERS.after(cursor)[0], is_open=is_open, kind=kind, reason=reason, limit=limit + 1
         )
-        return ORDERS.page(rows, limit, OrderListed.of)
+        return ORDERS.page(rows, limit, lambda row: OrderListed.model_validate(dict(row)))
 
     @router.get(
         "/revocations/{revocation_id}", summary="One order with its notices, obligations and receipts"
@@ -119,7 +115,7 @@ async def _feed(service: Service, settled: CommittedFeed, after: int, limit: int
     await service.require_own_orders()
     rows = await settled.feed(after, limit, service.clock.now())
     return OrderFeed(
-        items=[OrderFed.of(row) for row in rows],
+        items=[OrderFed.model_validate(dict(row)) for row in rows],
         next_cursor=FEED.cursor(rows[-1] if rows else {"seq": after}),
         caught_up=len(rows) < limit,
     )
@@ -130,13 +126,15 @@ async def _order_detail(service: Service, row: Row) -> OrderDetail:
     answers = await receipts.of_order(service.db, row["article_id"], row["order_no"], more)
     noticed = await notices.of_revocation(service.db, revocation_id, more)
     owed = await obligations.of_revocations(service.db, [revocation_id])
-    return OrderDetail(
-        **dict(OrderAnswer.of(row)),
-        notices=[OrderedNotice.model_validate(dict(notice)) for notice in noticed[:LIMIT_MAX]],
-        notices_truncated=len(noticed) > LIMIT_MAX,
-        obligations=[ObligationAnswer.of(one) for one in owed],
-        receipts=[ReceiptAnswer.model_validate(dict(receipt)) for receipt in answers[:LIMIT_MAX]],
-        receipts_truncated=len(answers) > LIMIT_MAX,
+    return OrderDetail.model_validate(
+        {
+            **row,
+            "notices": list(map(dict, noticed[:LIMIT_MAX])),
+            "notices_truncated": len(noticed) > LIMIT_MAX,
+            "obligations": list(map(dict, owed)),
+            "receipts": list(map(dict, answers[:LIMIT_MAX])),
+            "receipts_truncated": len(answers) > LIMIT_MAX,
+        }
     )
 
 
@@ -145,18 +143,16 @@ async def _takedown(service: Service, row: Row) -> Takedown:
     owed = await obligations.of_revocations(service.db, [order["revocation_id"] for order in orders])
     noticed = await notices_page(service, row["article_id"])
     answers = await receipts_page(service, row["article_id"])
-    return Takedown(
-        article_id=row["article_id"],
-        order=row["order_no"],
-        state=row["state"],
-        revocation_id=row["revocation_id"],
-        updated_at=row["updated_at"],
-        notices=noticed.items,
-        notices_next_cursor=noticed.next_cursor,
-        orders=[OrderAnswer.of(order) for order in orders],
-        obligations=[ObligationAnswer.of(one) for one in owed],
-        receipts=answers.items,
-        receipts_next_cursor=answers.next_cursor,
+    return Takedown.model_validate(
+        {
+            **row,
+            "notices": noticed.items,
+            "notices_next_cursor": noticed.next_cursor,
+            "orders": list(map(dict, orders)),
+            "obligations": list(map(dict, owed)),
+            "receipts": answers.items,
+            "receipts_next_cursor": answers.next_cursor,
+        }
     )
 
 
@@ -166,7 +162,7 @@ def _records(service: Service) -> Router:
     @router.get("/runs", summary="Runs of the daily check, the newest first")
     async def list_runs(_: Reader, limit: Limit = 100, cursor: Cursor = None) -> Page[RunAnswer]:
         rows = await runs.page(service.db, RUNS.after(cursor), limit + 1)
-        return RUNS.page(rows, limit, RunAnswer.of)
+        return RUNS.page(rows, limit, lambda row: RunAnswer.model_validate(dict(row)))
 
     @router.get("/runs/{run_id}", summary="One run, with the definition of each of its figures")
     async def one_run(_: Reader, run_id: UUID) -> RunExplained:
@@ -181,7 +177,11 @@ def _records(service: Service) -> Router:
         sums = await obligations.open_sums(
             service.db, [row["name"] for row in rows[:limit]], service.clock.now()
         )
-        return HOLDERS.page(rows, limit, lambda row: HolderListed.with_sums(row, sums[row["name"]]))
+        return HOLDERS.page(
+            rows,
+            limit,
+            lambda row: HolderListed.model_validate({**row, "obligations": dict(sums[row["name"]])}),
+        )
 
     @router.get("/holders/{name}", summary="One holder with its changes")
     async def one_holder(_: Reader, name: str) -> HolderDetail:

@@ -1,7 +1,7 @@
 """Responses about runs, with the definition of each figure."""
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Json
@@ -71,11 +71,6 @@ class RunAnswer(BaseModel):
     open_in_all: int | None
     mock: bool
     error: str | None
-
-    @classmethod
-    def of(cls, row: Row) -> Self:
-        """Creates it from its row."""
-        return cls.model_validate(dict(row))
 
 
 class RunExplained(RunAnswer):

@@ -20,7 +20,7 @@ class NoticeItem(BaseModel):
     request_id: UUID | None
     """The request that it belongs to, if it was submitted over HTTP or needs a second person."""
     revocation_id: UUID
-    order: int
+    order: int = Field(validation_alias="order_no")
     """The number of its order; until a second person decides, of the order that withholds the article."""
     closed_at: datetime | None
     """When every holder had answered the order."""

@@ -14,7 +14,7 @@ from clawback_common.postgres.pool import Row
 from clawback_contracts.alert.v1 import Severity
 from clawback_contracts.envelope import ArticleId
 from compliance.domain import condition
-from compliance.domain.condition import Lateness, RunState, Status
+from compliance.domain.condition import RunState, Status
 from compliance.domain.obligation import State
 from compliance.entrypoints.http.run_schemas import RunAnswer
 from compliance.storage import obligations, revocations, runs
@@ -168,7 +168,7 @@ async def status_now(service: Service) -> StatusAnswer:
         obligations=ObligationCounts.of(await obligations.counts(service.db)),
         overdue=overdue,
         at_risk=sum(one.at_risk for one in late),
-        late_holders=[_late(one) for one in late],
+        late_holders=[LateHolder(**asdict(one)) for one in late],
         open_incidents=waiting,
         alerts=[AlertRaised.model_validate(dict(row)) for row in raised[: alert_state.RAISED_MAX]],
         alerts_truncated=len(raised) > alert_state.RAISED_MAX,
@@ -182,9 +182,5 @@ async def _runs(service: Service, now: datetime) -> RunsStatus:
         state=condition.run_state(completed_at, now),
         last_completed_at=completed_at,
         failed_in_a_row=await runs.failed_in_a_row(service.db),
-        last=RunAnswer.of(last) if last else None,
+        last=RunAnswer.model_validate(dict(last)) if last else None,
     )
-
-
-def _late(one: Lateness) -> LateHolder:
-    return LateHolder(holder=one.holder, overdue=one.overdue, at_risk=one.at_risk)

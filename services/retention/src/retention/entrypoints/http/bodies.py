@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from clawback_common.http.moments import AwareMoment
 from clawback_contracts.envelope import ArticleId
@@ -13,10 +13,8 @@ from retention.domain.hold import LegalHold, State
 Reason = Annotated[str, Field(min_length=3, max_length=500)]
 
 
-class HoldBody(BaseModel):
+class HoldBody(BaseModel, extra="forbid"):
     """What is held, given in one of three ways, and why."""
-
-    model_config = ConfigDict(extra="forbid")
 
     data_class: str = Field(max_length=50)
     article_ids: list[ArticleId] = Field(default_factory=list, max_length=HELD_IDS_MAX)
@@ -49,18 +47,14 @@ class HoldBody(BaseModel):
         )
 
 
-class NoteBody(BaseModel):
+class NoteBody(BaseModel, extra="forbid"):
     """The note of the second person."""
-
-    model_config = ConfigDict(extra="forbid")
 
     note: str = Field("", max_length=500)
 
 
-class SweepBody(BaseModel):
+class SweepBody(BaseModel, extra="forbid"):
     """The class to sweep."""
-
-    model_config = ConfigDict(extra="forbid")
 
     data_class: str | None = Field(None, max_length=50)
     """None: all classes."""
@@ -68,10 +62,8 @@ class SweepBody(BaseModel):
     """Only count; delete nothing."""
 
 
-class VacuumBody(BaseModel):
+class VacuumBody(BaseModel, extra="forbid"):
     """The classes whose tables are maintained, and how."""
-
-    model_config = ConfigDict(extra="forbid")
 
     action: Literal["vacuum", "analyze", "reindex"] = "vacuum"
     classes: Annotated[list[str] | None, Field(min_length=1, max_length=50)] = None

@@ -6,17 +6,23 @@ from uuid import UUID, uuid4
 
 from fastapi import Query, Response, status
 
-from clawback_common.http.problem import Problem, field_error
+from clawback_common.http.auth import Caller
+from clawback_common.http.problem import Problem, existing, field_error
 from clawback_common.http.routing import Router
 from clawback_contracts.sweep.v1 import Action
 from retention.domain.classes import CLASSES
 from retention.domain.hold import State
 from retention.domain.policy import Policy
-from retention.domain.sweep import Sweep
 from retention.entrypoints.http.bodies import HoldBody, NoteBody, SweepBody, VacuumBody
 from retention.entrypoints.http.callers import Approver, Officer, Operator
-from retention.entrypoints.http.queries import hold_detail
-from retention.entrypoints.http.schemas import HoldDetail, HoldPlaced, SweepsAccepted, SweepUnderWay
+from retention.entrypoints.http.queries import NO_HOLD, hold_detail
+from retention.entrypoints.http.schemas import (
+    HoldDetail,
+    HoldPlaced,
+    SweepAccepted,
+    SweepsAccepted,
+    SweepUnderWay,
+)
 from retention.gateways import ingester
 from retention.use_cases import holds, sweeps
 from retention.use_cases.service import Service
@@ -39,14 +45,8 @@ def _sweeping(service: Service) -> Router:
     @router.post("", status_code=202, summary="Request a sweep of one class, or of all, from the owners")
     async def sweep(body: SweepBody, response: Response, caller: Operator) -> SweepsAccepted:
         named = None if body.data_class is None else [body.data_class]
-        requested = await sweeps.sweeps_requested(
-            _policies_of(service, named, "data_class"),
-            service,
-            by=caller.subject,
-            cause="request",
-            dry_run=body.dry_run,
-        )
-        return _answered(requested, response)
+        policies = _policies_of(service, named, "data_class")
+        return await _requested(policies, service, caller, response, dry_run=body.dry_run)
 
     return router
 
@@ -60,15 +60,8 @@ def _maintenance(service: Service) -> Router:
         summary="Request vacuum, analyze or reindex from the owners; the sweep shows the bloat before and after",
     )
     async def vacuum(body: VacuumBody, response: Response, caller: Operator) -> SweepsAccepted:
-        requested = await sweeps.sweeps_requested(
-            _policies_of(service, body.classes, "classes"),
-            service,
-            by=caller.subject,
-            cause="request",
-            dry_run=body.dry_run,
-            action=Action(body.action),
-        )
-        return _answered(requested, response)
+        policies, action = _policies_of(service, body.classes, "classes"), Action(body.action)
+        return await _requested(policies, service, caller, response, dry_run=body.dry_run, action=action)
 
     return router
 
@@ -96,10 +89,22 @@ def _policies_of(service: Service, names: Sequence[str] | None, path: str) -> li
     return [service.policies[name] for name in dict.fromkeys(names)]
 
 
-def _answered(requested: Sequence[Sweep], response: Response) -> SweepsAccepted:
+async def _requested(
+    policies: Sequence[Policy],
+    service: Service,
+    caller: Caller,
+    response: Response,
+    *,
+    dry_run: bool,
+    action: Action | None = None,
+) -> SweepsAccepted:
+    requested = await sweeps.sweeps_requested(
+        policies, service, by=caller.subject, cause="request", dry_run=dry_run, action=action
+    )
     if len(requested) == 1:
         response.headers["Location"] = f"/api/v1/retention/sweeps/{requested[0].sweep_id}"
-    return SweepsAccepted.of(requested)
+    accepted = [SweepAccepted.model_validate(one, from_attributes=True) for one in requested]
+    return SweepsAccepted(sweeps=accepted)
 
 
 def _holding(service: Service) -> Router:
@@ -113,7 +118,7 @@ def _holding(service: Service) -> Router:
     async def place(body: HoldBody, response: Response, caller: Officer) -> HoldPlaced:
         _require_valid(body)
         hold = body.hold(uuid4(), caller.subject)
-        placed = await holds.hold_placed(hold, body.reason, service)
+        under_way = await holds.hold_placed(hold, body.reason, service)
         response.headers["Location"] = f"/api/v1/retention/holds/{hold.hold_id}"
         asks = body.article_ids and INGESTER in CLASSES[body.data_class].owners
         not_held = await ingester.not_held(service.settings, hold.article_ids) if asks else None
@@ -121,9 +126,9 @@ def _holding(service: Service) -> Router:
         return HoldPlaced(
             **dict(made),
             confirm=f"/api/v1/retention/holds/{hold.hold_id}/confirm",
-            sweeps_under_way=[SweepUnderWay.of(sweep) for sweep in placed.under_way],
+            sweeps_under_way=[SweepUnderWay.model_validate(one, from_attributes=True) for one in under_way],
             article_ids_not_held=not_held,
-            warning=_warning(late=bool(placed.under_way), not_held=not_held or []),
+            warning=_warning(late=bool(under_way), not_held=not_held or []),
         )
 
     return router
@@ -154,14 +159,14 @@ def _ending(service: Service) -> Router:
 
     @router.post("/confirm", summary="Confirm a hold, or its requested end, as the second person")
     async def confirm(hold_id: UUID, caller: Approver, body: NoteBody | None = None) -> HoldDetail:
-        _require_found(
-            await holds.hold_confirmed(hold_id, caller.subject, body.note if body else "", service)
-        )
+        note = body.note if body else ""
+        existing(await holds.hold_confirmed(hold_id, caller.subject, note, service), NO_HOLD)
         return await hold_detail(service, hold_id)
 
     @router.post("/keep", summary="Reject the requested end; the hold stays in force")
     async def keep(hold_id: UUID, caller: Officer, body: NoteBody | None = None) -> HoldDetail:
-        _require_found(await holds.hold_kept(hold_id, caller.subject, body.note if body else "", service))
+        note = body.note if body else ""
+        existing(await holds.hold_kept(hold_id, caller.subject, note, service), NO_HOLD)
         return await hold_detail(service, hold_id)
 
     @router.delete(
@@ -175,15 +180,9 @@ def _ending(service: Service) -> Router:
         caller: Officer,
         reason: Annotated[str, Query(min_length=3, max_length=500)],
     ) -> HoldDetail:
-        state = _require_found(await holds.hold_lifted(hold_id, caller.subject, reason, service))
+        state = existing(await holds.hold_lifted(hold_id, caller.subject, reason, service), NO_HOLD)
         if state is State.LIFTING:
             response.status_code = status.HTTP_202_ACCEPTED
         return await hold_detail(service, hold_id)
 
     return router
-
-
-def _require_found(state: State | None) -> State:
-    if state is None:
-        raise Problem(404, "There is no such hold.")
-    return state

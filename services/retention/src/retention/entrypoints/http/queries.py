@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query
 
 from clawback_common.http.paging import Cursor, Limit, Page, newest_first
-from clawback_common.http.problem import Problem, existing
+from clawback_common.http.problem import existing
 from clawback_common.http.routing import Router
 from retention.entrypoints.http.callers import Reader
 from retention.entrypoints.http.schemas import (
@@ -22,6 +22,7 @@ from retention.use_cases.service import Service
 
 SWEEPS = newest_first("requested_at", "sweep_id")
 HOLDS = newest_first("placed_at", "hold_id")
+NO_HOLD = "There is no such hold."
 ClassName = Annotated[str | None, Query(max_length=50)]
 
 
@@ -69,10 +70,8 @@ def _sweeps(service: Service) -> Router:
 
     @router.get("/sweeps/{sweep_id}", summary="One sweep with all answers of its owners")
     async def one_sweep(_: Reader, sweep_id: UUID) -> SweepDetail:
-        rows = await sweeps.by_ids(service.db, [sweep_id])
-        if not rows:
-            raise Problem(404, "There is no such sweep.")
-        return SweepDetail.of(rows[0], await answers.of_sweeps(service.db, [sweep_id]))
+        row = existing(await sweeps.one(service.db, sweep_id), "There is no such sweep.")
+        return SweepDetail.of(row, await answers.of_sweeps(service.db, [sweep_id]))
 
     return router
 
@@ -105,6 +104,6 @@ async def hold_detail(service: Service, hold_id: UUID) -> HoldDetail:
     Raises:
         Problem: 404.
     """
-    row = existing(await holds.one(service.db, hold_id), "There is no such hold.")
+    row = existing(await holds.one(service.db, hold_id), NO_HOLD)
     history = [dict(change) for change in await holds.changes(service.db, hold_id)]
     return HoldDetail.model_validate({**row, "history": history})

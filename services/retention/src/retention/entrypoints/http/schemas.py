@@ -1,6 +1,7 @@
 """The responses of retention's API."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Literal, Self
 from uuid import UUID
@@ -12,7 +13,6 @@ from clawback_contracts.envelope import ArticleId
 from clawback_contracts.sweep.v1 import Action, Archive, TableSize
 from retention.domain.hold import State
 from retention.domain.policy import Policy
-from retention.domain.sweep import Sweep
 
 SweepState = Literal["requested", "done", "attention"]
 
@@ -35,17 +35,8 @@ class PolicyAnswer(BaseModel):
     @classmethod
     def of(cls, policy: Policy, now: datetime, last_swept_at: datetime | None, holds: int) -> Self:
         """Converts a policy and the last sweep of its class."""
-        return cls(
-            data_class=policy.data_class,
-            description=policy.description,
-            basis=policy.basis,
-            age=str(policy.age),
-            action=policy.action,
-            owners=list(policy.owners),
-            before=policy.before(now),
-            last_swept_at=last_swept_at,
-            holds_in_force=holds,
-        )
+        counted = {"before": policy.before(now), "last_swept_at": last_swept_at, "holds_in_force": holds}
+        return cls.model_validate({**asdict(policy), "age": str(policy.age), **counted})
 
 
 class AnswerBrief(BaseModel):
@@ -141,23 +132,6 @@ class SweepsAccepted(BaseModel):
 
     sweeps: list[SweepAccepted]
 
-    @classmethod
-    def of(cls, asked: Sequence[Sweep]) -> Self:
-        """Converts the requested sweeps."""
-        return cls(
-            sweeps=[
-                SweepAccepted(
-                    sweep_id=sweep.sweep_id,
-                    data_class=sweep.data_class,
-                    action=sweep.action,
-                    owners=list(sweep.owners),
-                    before=sweep.before,
-                    dry_run=sweep.dry_run,
-                )
-                for sweep in asked
-            ]
-        )
-
 
 class HoldListed(BaseModel):
     """A legal hold, without the ids that it names."""
@@ -205,11 +179,6 @@ class SweepUnderWay(BaseModel):
     sweep_id: UUID
     requested_at: datetime
     owners: list[str]
-
-    @classmethod
-    def of(cls, sweep: Sweep) -> Self:
-        """Converts a sweep."""
-        return cls(sweep_id=sweep.sweep_id, requested_at=sweep.requested_at, owners=list(sweep.owners))
 
 
 class HoldPlaced(HoldDetail):

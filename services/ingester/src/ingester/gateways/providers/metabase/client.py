@@ -259,8 +259,8 @@ def _interpret(answer: Answer, read: Callable[[bytes, str | None], T]) -> T:
     if status < HTTPStatus.MULTIPLE_CHOICES:
         try:
             return read(answer.body, answer.content_type)
-        except ProviderFailure as said:
-            raise failure(said.code, status, answer.retry_after_s) from None
+        except ProviderFailure as error:
+            raise failure(error.code, status, answer.retry_after_s) from None
     if status < HTTPStatus.BAD_REQUEST:
         raise UnreadableAnswer(Unreadable.REDIRECT)
     raise failure(_code_of(answer.body, answer.content_type), status, answer.retry_after_s)
@@ -270,8 +270,8 @@ def _code_of(body: bytes, content_type: str | None) -> int | None:
     """Returns the code in the body of an error, if there is one."""
     try:
         parse_revoked(body, content_type)
-    except ProviderFailure as said:
-        return said.code
+    except ProviderFailure as error:
+        return error.code
     except (UnreadableAnswer, Poison):
         pass
     return None
