@@ -59,10 +59,10 @@ async def by_hand(on: Stage, provider: str, articles: int) -> float:
         env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url, "METABASE_URL": provider}
         with contestant("limit_ingest", "-m", "bench.limit_ingest", env=env, logs=on.logs) as who:
             code = await asyncio.to_thread(who.process.wait, GIVE_UP_S)
-            said = json.loads(who.log.read_text().splitlines()[-1]) if code == 0 else {"articles": 0}
-    if said["articles"] != articles:
+            result = json.loads(who.log.read_text().splitlines()[-1]) if code == 0 else {"articles": 0}
+    if result["articles"] != articles:
         raise BenchError(f"limit_ingest did not bring {articles} articles; see {who.log}")
-    return float(articles / said["seconds"])
+    return float(articles / result["seconds"])
 
 
 async def ingester(on: Stage, provider: str, articles: int) -> float:

@@ -91,8 +91,10 @@ async def _close(hand: Hand, http: httpx.AsyncClient, answer: ArticleRemoved) ->
     """Checks the holdings of a store; the receipt of a consumer is sufficient."""
     if answer.holder in PORTS:
         question = {"article_ids": [answer.article_id]}
-        said = (await http.post(f"http://127.0.0.1:{PORTS[answer.holder]}/holdings", json=question)).json()
-        if said["items"][answer.article_id] != "gone":
+        answered = (
+            await http.post(f"http://127.0.0.1:{PORTS[answer.holder]}/holdings", json=question)
+        ).json()
+        if answered["items"][answer.article_id] != "gone":
             return
     await hand.pool.execute(VERIFIED, answer.article_id, answer.holder, datetime.now(UTC))
 

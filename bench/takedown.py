@@ -174,14 +174,14 @@ async def _limit(on: Stage, articles: int) -> AsyncIterator[Chain]:
         await _publish(on.kafka, articles)
         await until_held(store, map(sample.article_id, range(FIRST, FIRST + articles)))
         for role, database in ((INGESTER, url), (ANALYTICS, counts_url), ("compliance", url)):
-            told = {
+            env = {
                 "KAFKA_BOOTSTRAP_SERVERS": on.kafka,
                 "DATABASE_URL": database,
                 "GROUP": f"bench-{number}-{role}",
             }
             running.enter_context(
                 contestant(
-                    f"by-hand-{role}", "-m", "bench.limit_takedown", role, env=told | ports, logs=on.logs
+                    f"by-hand-{role}", "-m", "bench.limit_takedown", role, env=env | ports, logs=on.logs
                 )
             )
         yield await running.enter_async_context(
@@ -218,13 +218,13 @@ async def _publish(kafka: str, articles: int) -> None:
     async with AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, linger_ms=20) as producer:
         sent = []
         for number in range(FIRST, FIRST + articles):
-            told = sample.submission(number, now).model_dump() | {
+            published = sample.submission(number, now).model_dump() | {
                 "version": 1,
                 "after_order": 0,
                 "retention_date": now,
                 "received_at": now,
             }
-            event = ArticlePublished.model_validate(told)
+            event = ArticlePublished.model_validate(published)
             message = cloudevents.write(event, event_id("bench-published", number), "/bench", now)
             sent.append(await producer.send(**message))
         await asyncio.gather(*sent)
