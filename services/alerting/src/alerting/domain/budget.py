@@ -1,4 +1,4 @@
-"""The limit of notifications per source of alerts and hour: a flood of alerts must not hide an important one."""
+"""Which notifications come first, and how many a source may cause: a flood must not hide an important alert."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +14,11 @@ def is_exempt(alert: Alert) -> bool:
     """Whether the budget does not apply: critical alerts of our own services, and the summary of an exceeded budget."""
     own = alert.service in SERVICE_NAMES
     return own and (alert.severity is Severity.CRITICAL or alert.name == BUDGET_SPENT)
+
+
+def sending_rank(alert: Alert) -> int:
+    """The order of sending: by severity, and within one severity our own services before external sources."""
+    return 2 * list(Severity).index(alert.severity) + (alert.service not in SERVICE_NAMES)
 
 
 @dataclass(frozen=True, slots=True)

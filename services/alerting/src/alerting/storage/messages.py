@@ -8,10 +8,10 @@ from uuid import UUID
 import orjson
 
 from alerting.domain.alert import Alert
+from alerting.domain.budget import sending_rank
 from alerting.domain.message_format import Line
 from alerting.domain.notification_policy import Delivered, Notification
 from alerting.domain.routing import Target
-from alerting.settings import SERVICE_NAMES
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
 from clawback_common.postgres.rows import build, columns
@@ -23,7 +23,6 @@ NOTIFICATIONS_MAX = 500
 """Maximum number of notifications in an answer about one alert."""
 LEASE = timedelta(seconds=45)
 """Longer than one attempt by any channel. After it, another sender takes over the messages of one that died."""
-_RANKS = {severity.value: rank for rank, severity in enumerate(Severity)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ async def _flush(tx: Transaction, groups: Mapping[str, Target], now: datetime) -
 async def _collect(tx: Transaction, rows: Sequence[tuple[UUID, datetime, Notification]]) -> set[UUID]:
     gravest: dict[UUID, tuple[int, datetime, Notification]] = {}
     for key, due_at, one in rows:
-        rank = _rank(one.alert)
+        rank = sending_rank(one.alert)
         if key not in gravest or rank < gravest[key][0]:
             gravest[key] = rank, due_at, one
     if not gravest:
@@ -104,11 +103,6 @@ async def _collect(tx: Transaction, rows: Sequence[tuple[UUID, datetime, Notific
         [due_at for _, due_at, _ in gravest.values()],
     )
     return {row["message_id"] for row in found}
-
-
-def _rank(alert: Alert) -> int:
-    """Returns the order of sending: by severity, and within one severity our own services before external sources."""
-    return 2 * _RANKS[alert.severity.value] + (alert.service not in SERVICE_NAMES)
 
 
 def _message_id(notification: Notification, flush_at: datetime) -> UUID:

@@ -119,9 +119,6 @@ WHERE a.state = 'revoked' AND r.ordered_at > $1
 ORDER BY r.revocation_id
 FOR NO KEY UPDATE OF r
 
--- name: next_send_at
-SELECT min(next_send_at) FROM revocation WHERE closed_at IS NULL
-
 -- name: last_seq
 SELECT coalesce(max(seq), 0) FROM revocation
 

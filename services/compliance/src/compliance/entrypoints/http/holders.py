@@ -11,8 +11,8 @@ from compliance.domain import holder
 from compliance.entrypoints.http.bodies import HolderChange, RegistrationBody, Resent, callable_address
 from compliance.entrypoints.http.callers import Operator
 from compliance.entrypoints.http.holder_schemas import HolderAnswer, holder_answer
-from compliance.entrypoints.http.request_schemas import RequestAnswer, answered
-from compliance.entrypoints.http.requests import removal_of_holder
+from compliance.entrypoints.http.request_schemas import RequestAnswer
+from compliance.entrypoints.http.requests import answered, removal_of_holder
 from compliance.storage import holders
 from compliance.use_cases import holders as use_cases
 from compliance.use_cases import requests

@@ -6,13 +6,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from clawback_common.http.problem import existing
 from clawback_common.postgres.pool import Row
 from clawback_contracts.envelope import ArticleId
 from compliance.domain import request as rules
 from compliance.domain.request import RequestKind, RequestState
-from compliance.storage import notices, requests
-from compliance.use_cases.service import Service
 
 T = TypeVar("T")
 Present = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
@@ -89,23 +86,3 @@ class RequestDetail(RequestListed):
     article_ids: list[ArticleId]
     revoked_now: int
     withheld_now: int
-
-
-async def answered(service: Service, request_id: UUID) -> RequestAnswer:
-    """Returns a request for its author or for the person who decides on it.
-
-    Raises:
-        Problem: 404.
-    """
-    row = existing(await requests.one(service.db, request_id), "There is no such request.")
-    state = rules.state(dict(row), service.clock.now())
-    answer = RequestAnswer(request_id=request_id, state=state, articles=row["articles"])
-    if state in {RequestState.WAITING, RequestState.EXPIRED}:
-        answer.withheld, answer.expires_at = row["withheld"], row["expires_at"]
-        path = f"/api/v1/compliance/notices/{request_id}"
-        answer.confirm, answer.refuse = f"{path}/confirm", f"{path}/refuse"
-    elif row["kind"] == RequestKind.REVOKE:
-        answer.revocations = await notices.orders_of_request(service.db, request_id)
-        if len(answer.revocations) == 1:
-            answer.revocation_id = next(iter(answer.revocations.values()))
-    return answer

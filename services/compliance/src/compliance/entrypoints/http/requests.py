@@ -15,7 +15,7 @@ from clawback_common.telemetry import traceparent
 from clawback_contracts.envelope import event_id
 from clawback_contracts.revocation.v1 import ReasonCode
 from compliance.domain import request as rules
-from compliance.domain.request import RequestKind
+from compliance.domain.request import RequestKind, RequestState
 from compliance.entrypoints.http.bodies import (
     ERRORS_MAX,
     DecisionBody,
@@ -31,9 +31,8 @@ from compliance.entrypoints.http.request_schemas import (
     RequestAnswer,
     RequestDetail,
     RequestListed,
-    answered,
 )
-from compliance.storage import requests
+from compliance.storage import notices, requests
 from compliance.use_cases.requests import (
     notices_requested,
     previewed,
@@ -199,6 +198,26 @@ def _confirming(router: Router, service: Service) -> None:
         await _may_decide(service, request_id, caller)
         await request_refused(request_id, caller.subject, body.note, service)
         return await answered(service, request_id)
+
+
+async def answered(service: Service, request_id: UUID) -> RequestAnswer:
+    """Returns a request for its author or for the person who decides on it.
+
+    Raises:
+        Problem: 404.
+    """
+    row = existing(await requests.one(service.db, request_id), "There is no such request.")
+    state = rules.state(dict(row), service.clock.now())
+    answer = RequestAnswer(request_id=request_id, state=state, articles=row["articles"])
+    if state in {RequestState.WAITING, RequestState.EXPIRED}:
+        answer.withheld, answer.expires_at = row["withheld"], row["expires_at"]
+        path = f"/api/v1/compliance/notices/{request_id}"
+        answer.confirm, answer.refuse = f"{path}/confirm", f"{path}/refuse"
+    elif row["kind"] == RequestKind.REVOKE:
+        answer.revocations = await notices.orders_of_request(service.db, request_id)
+        if len(answer.revocations) == 1:
+            answer.revocation_id = next(iter(answer.revocations.values()))
+    return answer
 
 
 async def _may_decide(service: Service, request_id: UUID, caller: Caller) -> None:
