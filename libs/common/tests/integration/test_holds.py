@@ -38,6 +38,12 @@ async def test_a_named_id_is_held_whatever_its_date(database: Database) -> None:
     assert not await is_held(database, holds, None, AT + DAY)
 
 
+async def test_a_named_id_is_held_also_if_the_span_of_its_hold_is_empty(database: Database) -> None:
+    holds = [_hold(article_ids=("up:a",), dated_from=AT + DAY, dated_until=AT)]
+    assert await is_held(database, holds, "up:a", AT)
+    assert not await is_held(database, holds, "up:b", AT)
+
+
 @pytest.mark.parametrize(
     ("dated_from", "dated_until", "held_days"),
     [

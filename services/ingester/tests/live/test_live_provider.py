@@ -181,7 +181,7 @@ def _on_article(answer: Answer) -> list[str]:
     found.append(f"The source has an id: {isinstance(source, dict) and 'id' in source}.")
     if harvested is not None:
         hours = (datetime.now(UTC) - harvested).total_seconds() / 3600
-        found.append(f"The oldest article that sequence_id=0 gives was harvested {hours:.0f} h ago.")
+        found.append(f"The oldest article that sequence_id=0 returns was harvested {hours:.0f} h ago.")
     return found
 
 

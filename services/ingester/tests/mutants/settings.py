@@ -17,7 +17,7 @@ MUTANTS = (
         at(SETTINGS_TESTS, "test_a_bad_file_of_feeds_is_named_when_a_process_starts"),
     ),
     Mutant(
-        "empty key of the provider that stands for the simulator's",
+        "empty key of the provider that is replaced by the simulator's",
         (Change(INGESTER_SETTINGS, "        if not given.strip():\n", "        if given is None:\n"),),
         at(SETTINGS_TESTS, "test_an_empty_key_is_refused"),
     ),

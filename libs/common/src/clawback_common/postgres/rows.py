@@ -14,7 +14,8 @@ T = TypeVar("T")
 def columns(rows: Collection[object], names: str) -> list[list[Any]]:
     """Return the values of each attribute of the rows, as the arrays that ``unnest`` takes.
 
-    A column of NULLs is an empty array, which ``unnest`` fills up to the length of the others.
+    A column of NULLs is an empty array, which ``unnest`` fills up to the length of the others; so at least one column,
+    such as the key, must have a value in each row.
 
     Args:
         rows: the batch.

@@ -22,9 +22,10 @@ class LegalHolds:
     @classmethod
     def of(cls, holds: Iterable[Hold]) -> "LegalHolds":
         """Combine holds: the ids of those that name any, the spans of those that name none."""
-        every = [hold for hold in holds if not is_empty_span(hold)]
+        every = tuple(holds)
         ids = sorted({one for hold in every for one in hold.article_ids})
-        spans = dict.fromkeys((hold.dated_from, hold.dated_until) for hold in every if not hold.article_ids)
+        dated = [hold for hold in every if not hold.article_ids and not is_empty_span(hold)]
+        spans = dict.fromkeys((hold.dated_from, hold.dated_until) for hold in dated)
         return cls(tuple(ids), tuple(Range(*span) for span in spans))
 
 

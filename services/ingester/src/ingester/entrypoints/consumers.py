@@ -10,7 +10,7 @@ from ingester.use_cases import orders, storing
 from ingester.use_cases.service import Service
 
 RESPONSE_BYTES_MAX = 1_700_000
-"""About 400 articles of average size, so that three subscribers need few copies of large responses in memory."""
+"""About 400 articles of 4 KB, so that three subscribers need few copies of large responses in memory."""
 
 
 def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
