@@ -26,7 +26,14 @@ from ingester.storage import sweeps
 from ingester.use_cases import orders, polling, storing
 from ingester.use_cases.poll_runs import poll_recorded
 from services.ingester.tests.integration.conftest import SECRET
-from services.ingester.tests.integration.world import CANARY, Script, World, articles_page, revoked_page
+from services.ingester.tests.integration.world import (
+    CANARY,
+    ENTRY,
+    Script,
+    World,
+    articles_page,
+    revoked_page,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -489,16 +496,8 @@ async def test_a_dead_letter_on_a_revoked_article_is_purged_and_not_retried(
 
 async def test_a_dead_letter_of_a_feed_is_reprocessed_by_its_reader(world: World, script: Script) -> None:
     world.configure(script.feed("articles", name="f"))
-    sound = {
-        "sequenceId": "7",
-        "id": "77",
-        "title": "t",
-        "content": "c",
-        "publishedDate": "2026-02-28T10:00:00Z",
-        "source": {"name": "n", "feed": {"id": "7"}},
-    }
     entries = [
-        port.Bad(0, "77", "7", "odd", "x", orjson.dumps(sound)),
+        port.Bad(0, "77", "7", "odd", "x", orjson.dumps(ENTRY)),
         port.Bad(1, None, "8", "id_missing", "x", b"<article><title>t</title></article>"),
     ]
     script.responses = [articles_page(bad=entries, cursor="8")]

@@ -14,7 +14,7 @@ from ingester.gateways.providers import port
 from ingester.service import SERVICE
 from ingester.use_cases import polling, storing
 from ingester.use_cases.service import GROUP
-from services.ingester.tests.integration.world import Script, World, articles_page, revoked_page
+from services.ingester.tests.integration.world import ENTRY, Script, World, articles_page, revoked_page
 
 A = "up:1"
 
@@ -179,15 +179,7 @@ async def test_a_dead_letter_from_a_slice_is_retried_by_the_reader_of_its_feed(
     world: World, script: Script, name: str
 ) -> None:
     world.configure(script.feed("articles", name="f"))
-    sound = {
-        "sequenceId": "7",
-        "id": "77",
-        "title": "t",
-        "content": "c",
-        "publishedDate": "2026-02-28T10:00:00Z",
-        "source": {"name": "n", "feed": {"id": "7"}},
-    }
-    bad = [port.Bad(0, "77", "7", "odd", "x", orjson.dumps(sound))]
+    bad = [port.Bad(0, "77", "7", "odd", "x", orjson.dumps(ENTRY))]
     script.responses = [articles_page(bad=bad, cursor="8")]
     await polling.poll(script.feed("articles", name=name), world.service, "test")
     world.clock.advance(minutes=1)

@@ -26,6 +26,15 @@ from ingester.use_cases.publishing import publish
 from ingester.use_cases.service import Service
 
 ORIGIN = Origin("http://provider.example/", "k")
+ENTRY = {
+    "sequenceId": "7",
+    "id": "77",
+    "title": "t",
+    "content": "c",
+    "publishedDate": "2026-02-28T10:00:00Z",
+    "source": {"name": "n", "feed": {"id": "7"}},
+}
+"""A sound article of Metabase, id 77."""
 CANARY = "zq-canary-7719"
 """Part of every text; its presence anywhere else is a leak."""
 
