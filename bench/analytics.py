@@ -12,11 +12,19 @@ from analytics.service import SERVICE
 from bench import results, sample, stage
 from bench.results import Result
 from bench.stage import BenchError, Stage
-from bench.watch import GIVE_UP_S, LOOK_S, Contestant, contestant
+from bench.watch import GIVE_UP_S, LOOK_S, Contestant, contestant, value
 from clawback_contracts.article.v1 import ArticlePublished
 
 TEMPLATE = "bench_template_analytics"
 COUNTED = "SELECT count(*) FROM facet WHERE day IS NOT NULL"
+ROWS = """
+    SELECT md5(string_agg(md5(s::text), '' ORDER BY s::text))
+    FROM (
+        SELECT v.dimension, v.text, v.label, v.refs, k.digest, r.day, r.articles, r.words
+        FROM rollup AS r JOIN value AS v ON v.id = r.value_id JOIN filter_key AS k ON k.id = r.filter_key_id
+    ) AS s
+"""
+"""A hash of all counts, without the ids of values."""
 SUM = "SELECT coalesce(sum(articles), 0) FROM rollup WHERE dimension = $1"
 
 
@@ -35,9 +43,13 @@ async def run(on: Stage, articles: int, rounds: int) -> list[Result]:
     await publish(on.kafka, articles)
     rates = Rates()
     for _ in range(rounds):
-        rates.limit.append(await by_hand(on, "limit_analytics", articles))
-        rates.worker.append(await worker(on, articles))
-        rates.batch.append(await by_hand(on, "plain_analytics", articles))
+        limit, limit_rows = await by_hand(on, "limit_analytics", articles)
+        ours, rows = await worker(on, articles)
+        if rows != limit_rows:
+            raise BenchError("limit_analytics has counted other things than the worker")
+        rates.limit.append(limit)
+        rates.worker.append(ours)
+        rates.batch.append((await by_hand(on, "plain_analytics", articles))[0])
         print(
             "  " + "  ".join(f"{name} {getattr(rates, name)[-1]:,.0f}" for name in Rates.__slots__),
             flush=True,
@@ -65,21 +77,21 @@ async def publish(kafka: str, articles: int) -> None:
         await asyncio.gather(*sent)
 
 
-async def by_hand(on: Stage, module: str, articles: int) -> float:
-    """Runs one of the contestants of this folder."""
+async def by_hand(on: Stage, module: str, articles: int) -> tuple[float, object]:
+    """Runs one of the contestants of this folder. Returns its rate, and a hash of the counts."""
     async with stage.database(on, TEMPLATE) as url:
         env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url, "GROUP": f"bench-{next(on.numbers)}"}
         with contestant(module, "-m", f"bench.{module}", env=env, logs=on.logs) as who:
-            return await rate(who, url, articles)
+            return await rate(who, url, articles), await value(url, ROWS)
 
 
-async def worker(on: Stage, articles: int) -> float:
-    """Runs the real worker."""
+async def worker(on: Stage, articles: int) -> tuple[float, object]:
+    """Runs the real worker. Returns its rate, and a hash of the counts."""
     await stage.place_group(on.kafka, "analytics", ArticlePublished.TOPIC)
     async with stage.database(on, TEMPLATE) as url:
         env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url, "HTTP_PORT": str(stage.free_port())}
         with contestant("analytics", "-m", "analytics", "worker", env=env, logs=on.logs) as who:
-            return await rate(who, url, articles)
+            return await rate(who, url, articles), await value(url, ROWS)
 
 
 async def rate(who: Contestant, database_url: str, articles: int) -> float:

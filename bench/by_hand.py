@@ -1,50 +1,62 @@
-"""What all hand-written contestants share: the job, with the statements of the ingester and the contract's model."""
+"""What all hand-written contestants share: the job, with the statements of the ingester and the contract's model.
+
+They store the same rows as the ingester: a test compares them.
+"""
 
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import uvloop
+from pydantic import TypeAdapter
 
 from clawback_common.messaging.outbox import bulk
 from clawback_common.service.process import tune_gc
 from clawback_contracts.article.v1 import ArticleSubmitted
+from ingester.domain.article import hash_of
 from ingester.storage import articles, contents, submitted
 
 KAFKA = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
 GROUP = os.environ.get("GROUP", "by-hand")
 TOPIC = ArticleSubmitted.TOPIC
+ADAPTER = TypeAdapter(ArticleSubmitted)
 
-Submitted = tuple[ArticleSubmitted, str | None]
-"""An article, and its trace."""
+
+class Submitted(NamedTuple):
+    """An article as it arrived."""
+
+    article: ArticleSubmitted
+    event_id: str
+    traceparent: str | None = None
 
 
 async def store(connection: Any, batch: Sequence[Submitted]) -> None:
     """Locks rows, stores documents, fills the outbox and records the result of each, in one transaction."""
     now = datetime.now(UTC)
-    by_id = {article.article_id: (article, trace) for article, trace in batch}
+    by_id = {one.article.article_id: one for one in batch}
     ids = sorted(by_id)
-    taking = [by_id[article_id][0] for article_id in ids]
+    articles_of = [by_id[article_id].article for article_id in ids]
+    documents = {article.article_id: document(article) for article in articles_of}
     async with connection.transaction():
         rows = await connection.fetch(
             articles.SQL["upsert"],
             ids,
-            [article.published_at for article in taking],
-            [article.source_order for article in taking],
-            [article.embargoed_until for article in taking],
-            [article.licence_ends_at for article in taking],
+            [article.published_at for article in articles_of],
+            [article.source_order for article in articles_of],
+            [article.embargoed_until for article in articles_of],
+            [article.licence_ends_at for article in articles_of],
             now,
-            [None] * len(ids),
+            [hash_of(documents[article_id]) for article_id in ids],
             [0] * len(ids),
         )
         await connection.execute(
             submitted.SQL["save"],
             TOPIC,
-            [row["article_id"] for row in rows],
+            [by_id[row["article_id"]].event_id for row in rows],
             [row["article_id"] for row in rows],
             ["stored" if row["stored"] else "not_newer" for row in rows],
             [row["version"] for row in rows],
@@ -52,34 +64,44 @@ async def store(connection: Any, batch: Sequence[Submitted]) -> None:
         )
         stored = [row for row in rows if row["stored"]]
         if stored:
-            await _keep(connection, stored, by_id, now)
+            await _keep(connection, stored, by_id, documents, now)
 
 
-async def _keep(connection: Any, stored: Sequence[Any], by_id: dict[str, Submitted], now: datetime) -> None:
+async def _keep(
+    connection: Any,
+    stored: Sequence[Any],
+    by_id: Mapping[str, Submitted],
+    documents: Mapping[str, bytes],
+    now: datetime,
+) -> None:
     await connection.execute(
         contents.SQL["save"],
         [row["retention_date"] for row in stored],
         [row["article_id"] for row in stored],
         [row["version"] for row in stored],
-        [document(by_id[row["article_id"]][0]) for row in stored],
+        [documents[row["article_id"]].decode() for row in stored],
     )
     await connection.execute(
         bulk.SQL["put"],
         [row["article_id"] for row in stored],
         [row["version"] for row in stored],
-        [by_id[row["article_id"]][1] for row in stored],
+        [by_id[row["article_id"]].traceparent for row in stored],
         now,
     )
 
 
-def document(article: ArticleSubmitted) -> str:
+def document(article: ArticleSubmitted) -> bytes:
     """Returns what is stored of an article: everything except the sender's numbering."""
-    return article.model_dump_json(exclude_none=True, exclude={"source_order"})
+    return ADAPTER.dump_json(article, exclude_none=True, exclude={"source_order"})
 
 
-def trace_of(headers: Sequence[tuple[str, bytes]]) -> str | None:
-    """Returns the ``traceparent`` of a record."""
-    return next((value.decode() for name, value in headers if name == "traceparent"), None)
+def submitted_of(record: Any) -> Submitted:
+    """Returns what a record holds."""
+    headers = dict(record.headers)
+    trace = headers.get("traceparent")
+    return Submitted(
+        ADAPTER.validate_json(record.value), headers["ce_id"].decode(), trace.decode() if trace else None
+    )
 
 
 def run(work: Callable[[], Awaitable[None]], *, tuned: bool = False) -> None:

@@ -90,7 +90,7 @@ async def _store(connection: Any, page: Page, now: datetime) -> Sequence[dict[st
             [None] * len(taking),
             [0] * len(taking),
         )
-        documents = [by_hand.document(by_id[row["article_id"]]) for row in rows]
+        documents = [by_hand.document(by_id[row["article_id"]]).decode() for row in rows]
         await connection.execute(
             contents.SQL["save"],
             [row["retention_date"] for row in rows],

@@ -8,14 +8,11 @@ import asyncio
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from pydantic import TypeAdapter
 
 from bench import by_hand
-from clawback_contracts.article.v1 import ArticleSubmitted
 
 IN_FLIGHT = 3
 RECORDS_MAX = 500
-ADAPTER = TypeAdapter(ArticleSubmitted)
 
 
 class Assigned(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
@@ -55,11 +52,7 @@ async def _loop(consumer: AIOKafkaConsumer, places: list[TopicPartition], pool: 
     async with pool.acquire() as connection:
         while True:
             found = await consumer.getmany(*places, timeout_ms=100, max_records=RECORDS_MAX)
-            batch = [
-                (ADAPTER.validate_json(record.value), by_hand.trace_of(record.headers))
-                for records in found.values()
-                for record in records
-            ]
+            batch = [by_hand.submitted_of(record) for records in found.values() for record in records]
             if batch:
                 await by_hand.store(connection, batch)
                 await consumer.commit({place: records[-1].offset + 1 for place, records in found.items()})

@@ -23,7 +23,7 @@ async def main() -> None:
         )
         async def arrived(article: ArticleSubmitted) -> None:
             async with pool.acquire() as connection:
-                await by_hand.store(connection, [(article, None)])
+                await by_hand.store(connection, [by_hand.Submitted(article, article.article_id)])
 
         async with broker:
             await broker.start()

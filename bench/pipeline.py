@@ -4,13 +4,25 @@ from dataclasses import dataclass, field
 
 from bench import results, stage
 from bench.results import Result
-from bench.stage import Stage
-from bench.watch import contestant, rate
+from bench.stage import BenchError, Stage
+from bench.watch import contestant, rate, value
 from clawback_contracts.article.v1 import ArticleSubmitted
 
 NEVER_READ = "feeds: [{name: never-read, kind: revoked}]"
 """A new ingester publishes nothing before its revocations were read, so this one only stores."""
 NOWHERE = "http://127.0.0.1:9"
+ROWS = """
+    SELECT md5(string_agg(md5(s::text), '' ORDER BY article_id))
+    FROM (
+        SELECT a.article_id, a.retention_date, a.source_order, a.source_position, a.state, a.document_hash, c.document,
+               s.source, s.event_id, s.outcome, o.traceparent
+        FROM article AS a
+        JOIN article_content AS c USING (article_id)
+        JOIN submitted AS s USING (article_id)
+        JOIN outbox_bulk AS o ON o.ref = a.article_id
+    ) AS s
+"""
+"""A hash of all stored rows, without what differs from run to run: ids and times of storing."""
 
 
 @dataclass(slots=True)
@@ -29,11 +41,15 @@ async def run(on: Stage, articles: int, naive_articles: int, rounds: int) -> lis
     rates = Rates()
     rss_mb: list[float] = []
     for _ in range(rounds):
-        rates.limit.append(await by_hand(on, "limit_store", articles))
-        _keep(await worker(on, articles), rates.worker, rss_mb)
-        rates.batch.append(await by_hand(on, "plain_batch", articles))
-        _keep(await worker(on, articles, publishing=True), rates.publishing, rss_mb)
-        rates.naive.append(await by_hand(on, "naive", naive_articles))
+        limit, limit_rows = await by_hand(on, "limit_store", articles)
+        ours, rows = await worker(on, articles, rss_mb)
+        if rows != limit_rows:
+            raise BenchError("limit_store has stored other rows than the worker")
+        rates.limit.append(limit)
+        rates.worker.append(ours)
+        rates.batch.append((await by_hand(on, "plain_batch", articles))[0])
+        rates.publishing.append((await worker(on, articles, rss_mb, publishing=True))[0])
+        rates.naive.append((await by_hand(on, "naive", naive_articles))[0])
         print(
             "  " + "  ".join(f"{name} {getattr(rates, name)[-1]:,.0f}" for name in Rates.__slots__),
             flush=True,
@@ -47,25 +63,32 @@ async def run(on: Stage, articles: int, naive_articles: int, rounds: int) -> lis
     ]
 
 
-def _keep(found: tuple[float, float], rates: list[float], rss_mb: list[float]) -> None:
-    rates.append(found[0])
-    rss_mb.append(found[1])
-
-
 def _result(name: str, ours: list[float], others: list[float], *, least: float | None = None) -> Result:
     return results.of_pairs(name, "articles/s", list(zip(ours, others, strict=True)), least=least)
 
 
-async def by_hand(on: Stage, module: str, articles: int) -> float:
-    """Runs one of the contestants of this folder."""
+async def by_hand(on: Stage, module: str, articles: int) -> tuple[float, object]:
+    """Runs one of the contestants of this folder. Returns its rate, and a hash of the rows that it stored."""
     async with stage.database(on) as url:
         env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url, "GROUP": f"bench-{next(on.numbers)}"}
         with contestant(module, "-m", f"bench.{module}", env=env, logs=on.logs) as who:
-            return await rate(who, url, articles)
+            return await rate(who, url, articles), await value(url, ROWS)
 
 
-async def worker(on: Stage, articles: int, *, publishing: bool = False) -> tuple[float, float]:
-    """Runs the real worker; it only stores, or also publishes what it stored. Returns its memory in MB too."""
+async def worker(
+    on: Stage, articles: int, rss_mb: list[float], *, publishing: bool = False
+) -> tuple[float, object]:
+    """Runs the real worker; it only stores, or also publishes what it stored.
+
+    Args:
+        on: the servers.
+        articles: how many are on the topic.
+        rss_mb: gets its memory.
+        publishing: whether it also publishes.
+
+    Returns:
+        Its rate, and a hash of the rows that it stored.
+    """
     await stage.place_group(on.kafka, "ingester", ArticleSubmitted.TOPIC)
     async with stage.database(on) as url:
         env = {"KAFKA_BOOTSTRAP_SERVERS": on.kafka, "DATABASE_URL": url, "HTTP_PORT": str(stage.free_port())}
@@ -75,4 +98,5 @@ async def worker(on: Stage, articles: int, *, publishing: bool = False) -> tuple
             env |= {"FEEDS": str(feeds), "METABASE_URL": NOWHERE}
         with contestant("worker", "-m", "ingester", "worker", env=env, logs=on.logs) as who:
             found = await rate(who, url, articles)
-            return found, who.rss_mb()
+            rss_mb.append(who.rss_mb())
+            return found, await value(url, ROWS)

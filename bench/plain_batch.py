@@ -27,7 +27,9 @@ async def main() -> None:
         )
         async def arrived(batch: list[ArticleSubmitted]) -> None:
             async with pool.acquire() as connection:
-                await by_hand.store(connection, [(article, None) for article in batch])
+                await by_hand.store(
+                    connection, [by_hand.Submitted(article, article.article_id) for article in batch]
+                )
 
         async with broker:
             await broker.start()

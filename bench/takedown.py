@@ -195,8 +195,8 @@ async def _hold(url: str, articles: int) -> None:
     try:
         await connection.execute(BY_HAND_TABLES)
         now = datetime.now(UTC)
-        batch = [(sample.submission(number, now), None) for number in range(FIRST, FIRST + articles)]
-        await by_hand.store(connection, batch)
+        held = [sample.submission(number, now) for number in range(FIRST, FIRST + articles)]
+        await by_hand.store(connection, [by_hand.Submitted(one, one.article_id) for one in held])
     finally:
         await connection.close()
 

@@ -73,6 +73,15 @@ def end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
+async def value(database_url: str, query: str) -> object:
+    """Returns the one value of a query."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        return await connection.fetchval(query)
+    finally:
+        await connection.close()
+
+
 async def rate(who: Contestant, database_url: str, articles: int) -> float:
     """Returns the articles per second from the first stored row to the last, with an outbox row for each.
 

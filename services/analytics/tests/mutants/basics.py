@@ -21,9 +21,9 @@ MUTANTS = (
         "every known value uses up a number",
         (
             Change(
-                "services/analytics/src/analytics/storage/values.py",
-                "        unknown = [term for term in terms if term not in new]\n",
-                "        unknown = list(terms)\n",
+                "services/analytics/src/analytics/storage/values.sql",
+                "WHERE NOT EXISTS (SELECT FROM value AS x WHERE x.dimension = v.dimension AND x.text = v.text)\n",
+                "",
             ),
         ),
         at(

@@ -13,12 +13,11 @@ SQL = Queries.load(__package__, "offsets")
 
 
 async def keep(tx: Transaction, group: str, batch: Batch[object]) -> None:
-    """Store the offset at which each partition of the batch is resumed."""
-    after: dict[tuple[str, int], int] = {}
-    for one in batch:
-        place = (one.topic, one.partition)
-        following = one.offset + 1 if one.next_offset is None else one.next_offset
-        after[place] = max(after.get(place, 0), following)
+    """Store the offset at which each partition of the batch is resumed; a batch has the order of its partitions."""
+    last = {(one.topic, one.partition): one for one in batch}
+    after = {
+        place: one.offset + 1 if one.next_offset is None else one.next_offset for place, one in last.items()
+    }
     await move(tx, group, after)
 
 

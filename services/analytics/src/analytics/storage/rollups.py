@@ -64,7 +64,7 @@ async def apply(tx: Transaction, delta: Delta, made: Sequence[int] = ()) -> None
     unneeded = (
         {row["value_id"] for row in emptied}
         | {value for value, by in withheld_refs.items() if by < 0}
-        | {*made}
+        | ({*made} - {value for _, _, value, _, _ in changes} - withheld_refs.keys())
     )
     if unneeded:
         await tx.execute(VALUES["delete_unreferenced"], sorted(unneeded))

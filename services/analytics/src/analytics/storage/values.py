@@ -53,7 +53,7 @@ class ValueIds:
 
         New ones are created in a separate transaction, because filter keys are never deleted.
         """
-        found, missing = _split(self._filter_keys, (one.filter_key for one in batch))
+        found, missing = _split(self._filter_keys, {one.filter_key for one in batch})
         if missing:
             by_digest = {_digest(filter_key): filter_key for filter_key in missing}
             digests = sorted(by_digest)
@@ -84,28 +84,26 @@ class ValueIds:
         Raises:
             Conflict: a value was deleted at the same moment; try again.
         """
-        found, missing = _split(self._values, (term for one in batch for term in one.terms))
+        found, missing = _split(self._values, set().union(*(one.terms for one in batch)))
         if not missing:
             return BatchIds(filter_keys, found, ())
         terms = sorted(missing)
-        # Read before inserting: an insert that conflicts with an existing row uses up an id.
-        new = await _find(tx, terms)
-        unknown = [term for term in terms if term not in new]
-        made: list[Row] = []
-        if unknown:
-            labels = _labels(missing, batch)
-            columns = zip(*((*term, labels[term]) for term in unknown), strict=True)
-            made = await tx.fetch(SQL["insert"], *columns)
-            new |= await _find(tx, unknown)
+        labels = _labels(missing, batch)
+        made = _by_term(await tx.fetch(SQL["insert"], *_columns(terms), [labels[term] for term in terms]))
+        existing = [term for term in terms if term not in made]
+        new = made | _by_term(await tx.fetch(SQL["find"], *_columns(existing)) if existing else ())
         if len(new) < len(terms):
             raise Conflict("a value was deleted meanwhile")
         tx.on_commit(lambda: _remember(self._values, new))
         found.update(new)
-        return BatchIds(filter_keys, found, [row["id"] for row in made])
+        return BatchIds(filter_keys, found, list(made.values()))
 
 
-async def _find(tx: Transaction, terms: Sequence[Term]) -> dict[Term, int]:
-    rows = await tx.fetch(SQL["find"], *zip(*terms, strict=True))
+def _columns(terms: Sequence[Term]) -> tuple[list[int], list[str]]:
+    return [dimension for dimension, _ in terms], [text for _, text in terms]
+
+
+def _by_term(rows: Iterable[Row]) -> dict[Term, int]:
     return {(row["dimension"], row["text"]): row["id"] for row in rows}
 
 
@@ -118,17 +116,10 @@ def _labels(terms: set[Term], batch: Iterable[ArticleFacts]) -> dict[Term, str |
     return labels
 
 
-def _split(known: Mapping[K, int], wanted: Iterable[K]) -> tuple[dict[K, int], set[K]]:
-    """Splits into known and missing keys."""
-    found: dict[K, int] = {}
-    missing: set[K] = set()
-    for one in wanted:
-        number = known.get(one)
-        if number is None:
-            missing.add(one)
-        else:
-            found[one] = number
-    return found, missing
+def _split(known: dict[K, int], wanted: set[K]) -> tuple[dict[K, int], set[K]]:
+    """Splits into known and missing keys. ``difference`` with a dict, not with its keys, uses the stored hashes."""
+    missing = wanted.difference(known)
+    return {one: known[one] for one in wanted - missing}, missing
 
 
 def _remember(known: dict[K, int], new: Mapping[K, int]) -> None:

@@ -9,12 +9,14 @@ ON CONFLICT (digest) DO NOTHING
 SELECT id, digest FROM filter_key WHERE digest = ANY ($1::bytea[])
 
 -- name: insert
--- Returns the created ones.
+-- Creates the missing ones and returns them. An insert that conflicts uses up an id, so only a value that another
+-- transaction creates at the same moment conflicts.
 INSERT INTO value (dimension, text, label)
 SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[]) AS v (dimension, text, label)
+WHERE NOT EXISTS (SELECT FROM value AS x WHERE x.dimension = v.dimension AND x.text = v.text)
 ORDER BY v.dimension, v.text
 ON CONFLICT (dimension, text) DO NOTHING
-RETURNING id
+RETURNING id, dimension, text
 
 -- name: find
 SELECT v.id, v.dimension, v.text

@@ -38,7 +38,7 @@ class Delivery(NamedTuple):
     """The stored and published form: the article without the sender's number."""
     document_bytes: int
     document_hash: int
-    """64 bits of the document's SHA-256: the same content again is not a new version."""
+    """Of equal documents, the second is not a new version."""
     event_id: str | None = None
     """By which its sender can query the outcome: ``ce_id``, or the id of a body with the item's index."""
 
@@ -67,7 +67,7 @@ class Delivery(NamedTuple):
             traceparent,
             document.decode(),
             len(document),
-            int.from_bytes(hashlib.sha256(document).digest()[:8], signed=True),
+            hash_of(document),
             event_id,
         )
 
@@ -75,6 +75,11 @@ class Delivery(NamedTuple):
     def too_large(self) -> bool:
         """Returns whether the document exceeds the limit: a number such as 1e9 is longer when serialized again."""
         return self.document_bytes > CONTENT_BYTES_MAX
+
+
+def hash_of(document: bytes) -> int:
+    """Returns 64 bits of the document's SHA-256."""
+    return int.from_bytes(hashlib.sha256(document).digest()[:8], signed=True)
 
 
 def deliveries(
