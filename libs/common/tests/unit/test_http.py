@@ -614,6 +614,18 @@ async def test_a_key_is_needed_before_parameter_names_are_returned(client: httpx
     ] == "This path has no query parameters."
 
 
+def test_an_endpoint_or_dependency_that_would_run_in_a_thread_is_refused() -> None:
+    def plain() -> str:
+        return "x"
+
+    async def endpoint(_: Annotated[str, Depends(plain)]) -> str:
+        return "x"
+
+    for wrong in (plain, endpoint):
+        with pytest.raises(TypeError, match=r"/x: .*plain.* must be async"):
+            Router().add_api_route("/x", wrong)
+
+
 async def test_the_documentation_lists_the_roles(client: httpx.AsyncClient) -> None:
     paths = (await client.get("/openapi.json")).json()["paths"]
     assert paths["/api/v1/act"]["post"]["x-roles"] == ["approver", "officer"]

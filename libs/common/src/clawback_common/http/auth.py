@@ -45,7 +45,7 @@ def _look_up(request: Request) -> Caller | None:
     return caller
 
 
-def _documented(
+async def _documented(
     _bearer_key: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)] = None,
     _header_key: Annotated[str | None, Security(_header)] = None,
 ) -> None:

@@ -124,7 +124,7 @@ def bad_cursor() -> Problem:
     )
 
 
-def _chosen(
+async def _chosen(
     fields: Annotated[
         str | None, Query(max_length=1000, description="Comma-separated names of fields")
     ] = None,

@@ -6,6 +6,7 @@ And it ignores unknown query parameters: a caller who misspells a filter would g
 
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from enum import Enum
+from inspect import iscoroutinefunction
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -22,10 +23,17 @@ NAMES_MAX = 20
 
 
 class GatedRoute(APIRoute):
-    """Checks its gates and the names of query parameters, then continues as FastAPI does."""
+    """Checks its gates and the names of query parameters, then continues as FastAPI does.
+
+    Raises:
+        TypeError: the endpoint or a dependency is a plain function. Each request would run it in another thread.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        for part in _parts(self.dependant):
+            if not (iscoroutinefunction(part.call) or iscoroutinefunction(type(part.call).__call__)):
+                raise TypeError(f"{self.path}: {part.call} must be async")
         self.gates = tuple(gate for part in _parts(self.dependant) if isinstance(gate := part.call, Gate))
         self.query_names = frozenset(
             field.alias for part in _parts(self.dependant) for field in part.query_params
