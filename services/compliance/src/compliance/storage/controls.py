@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from clawback_common.postgres import Querier, Queries, Transaction
 
@@ -15,14 +16,19 @@ async def missing(db: Querier, store: str) -> list[str]:
     return [row["article_id"] for row in await db.fetch(SQL["missing"], store)]
 
 
+class Recorded(NamedTuple):
+    """The missing controls of a store, before and after its answer."""
+
+    before: bool
+    """Whether any was missing."""
+    since: datetime | None
+    """Since when the longest missing control is missing; None: none is missing any more."""
+
+
 async def record(
     tx: Transaction, store: str, asked: Sequence[str], missed: Sequence[str], now: datetime
-) -> datetime | None:
-    """Records which of the asked controls are missing; deletes the others.
-
-    Returns:
-        Since when the longest missing control is missing; None if none is.
-    """
+) -> Recorded:
+    """Records which of the asked controls are missing; deletes the others."""
     known = {row["article_id"]: row["missing_since"] for row in await tx.fetch(SQL["lock"], store)}
     found = sorted((known.keys() & set(asked)) - set(missed))
     if found:
@@ -31,4 +37,4 @@ async def record(
     if new:
         await tx.execute(SQL["save"], store, new, now, MISSING_MAX)
     left = [since for article_id, since in known.items() if article_id not in found]
-    return min([*left, *([now] if new else [])], default=None)
+    return Recorded(bool(known), min([*left, *([now] if new else [])], default=None))

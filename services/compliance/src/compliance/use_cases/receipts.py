@@ -134,7 +134,8 @@ async def _take_answers(
         for one in changed:
             if one.verified_at == now and one.opened_at is not None:
                 metrics.closed(one.holder, [one.opened_at], now)
-        await close_if_complete(tx, [folded.revocation_id for folded in changed], now)
+        closed = [one.revocation_id for one in changed if one.state in obligation.CLOSED]
+        await close_if_complete(tx, closed, now)
     await receipts.save(tx, meant, now)
     await _report_strays(tx, meant, service, now)
     if any(meaning is ReceiptOutcome.REMOVED for _, meaning in meant):
@@ -186,7 +187,9 @@ async def on_holdings_unavailable(
 async def _wrong(tx: Transaction, checked: HoldingsCheck, service: Service, now: datetime) -> bool:
     """Returns whether a store has missed control articles for too long. Only here the alert is raised and resolved."""
     asked = [*checked.controls, *checked.not_needed]
-    since = await controls.record(tx, checked.store, asked, checked.missed, now)
+    missing_before, since = await controls.record(tx, checked.store, asked, checked.missed, now)
+    if since is None and not missing_before:
+        return False
     wrong = since is not None and now - since >= grace_period(checked.store)
     conditions = [condition.store_wrong(checked.store)] if wrong else []
     await service.alert_publisher.sync(tx, f"holdings:{checked.store}", conditions, now)

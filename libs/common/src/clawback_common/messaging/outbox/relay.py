@@ -99,6 +99,8 @@ class Relay:
         self._sleeper = Sleeper()
         self._sent_up_to = 0
         self._full_batches = 0
+        self._followed = False
+        """Rows were waiting behind the last batch."""
 
     def wake(self) -> None:
         """Send soon: something was committed."""
@@ -127,7 +129,7 @@ class Relay:
                 idle_s = LOOK_S
             elif stopping:
                 return
-            else:
+            if not (self._followed or stopping):
                 await self._sleeper.sleep(idle_s)
                 idle_s = min(idle_s * 1.5, LOOK_S_MAX)
 
@@ -144,6 +146,7 @@ class Relay:
             if self._sent_up_to:
                 self._sent_up_to = 0
                 return await self.send_some(lease)
+            self._followed = False
             return 0
         batch = _Batch(rows, followed=rows[-1]["followed"])
         try:
@@ -162,6 +165,7 @@ class Relay:
         them do not wait.
         """
         self._full_batches += 1
+        self._followed = batch.followed
         again = not batch.followed or self._full_batches % RESTART_BATCHES == 0
         self._sent_up_to = 0 if again else batch.rows[-1]["id"]
 
