@@ -1,7 +1,8 @@
 """A lease has one holder and expires by the database's clock, and a former holder changes nothing."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -72,7 +73,7 @@ async def test_it_is_free_at_once_when_the_session_of_its_holder_ends(database: 
 
         await until(acquired, what="the lease of a killed process")
         with pytest.raises(LeaseLost):
-            async with first.transaction():
+            async with fenced(database, first):
                 pass
 
 
@@ -85,6 +86,15 @@ async def test_it_is_renewed_while_the_block_lasts(database: Database) -> None:
                 assert other is None
         lease.require()
         assert await token(database) == 1
+
+
+@asynccontextmanager
+async def fenced(db: Database, lease: Lease) -> AsyncIterator[Transaction]:
+    """A transaction that checks the lease as its first statement."""
+    async with AsyncExitStack() as stack:
+        with lease.fence():
+            tx = await stack.enter_async_context(db.transaction())
+        yield tx
 
 
 async def frozen(db: Database, stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch) -> Lease:
@@ -111,12 +121,12 @@ async def test_a_lease_that_is_not_renewed_expires_and_its_former_holder_changes
                 former.require()
             assert not former.lost.is_set()
             with pytest.raises(LeaseLost):
-                async with former.transaction() as tx:
+                async with fenced(database, former) as tx:
                     await tx.execute("INSERT INTO done VALUES ('former')")
             assert former.lost.is_set()
             with former.fence(), pytest.raises(LeaseLost):
                 await database.execute("INSERT INTO done VALUES ('former')")
-            async with now.transaction() as tx:
+            async with fenced(database, now) as tx:
                 await tx.execute("INSERT INTO done VALUES ('now')")
     assert [row["by"] for row in await database.fetch("SELECT by FROM done")] == ["now"]
 
@@ -126,7 +136,7 @@ async def test_it_cannot_be_acquired_during_a_transaction_of_its_holder(
 ) -> None:
     async with AsyncExitStack() as stack:
         former = await frozen(database, stack, monkeypatch)
-        async with former.transaction() as tx:
+        async with fenced(database, former) as tx:
             await tx.execute("INSERT INTO done VALUES ('former')")
             await expire(database)
             async with held(database, NAME) as other:
@@ -138,7 +148,7 @@ async def test_it_cannot_be_acquired_during_a_transaction_of_its_holder(
 async def test_a_transaction_of_its_holder_does_not_delay_the_renewal(database: Database) -> None:
     async with held(database, NAME, duration_s=0.3) as lease:
         assert lease is not None
-        async with lease.transaction() as tx:
+        async with fenced(database, lease) as tx:
             await asyncio.sleep(0.5)
             await tx.execute("INSERT INTO done VALUES ('holder')")
         assert await database.fetchval("SELECT until > clock_timestamp() FROM lease")
@@ -150,7 +160,7 @@ async def test_the_server_ends_a_transaction_that_a_frozen_process_left_open(
     monkeypatch.setitem(pool._SERVER_SETTINGS, "idle_in_transaction_session_timeout", "300ms")
 
     async def leave_transaction_open(former: Lease) -> None:
-        async with former.transaction() as tx:
+        async with fenced(frozen_db, former) as tx:
             await tx.execute("INSERT INTO done VALUES ('former')")
             async with held(database, NAME, patient=True) as now:
                 assert now is not None

@@ -21,11 +21,9 @@ MUTANTS = (
         "a relay that marks without its lease",
         (
             Change(
-                f"{COMMON}/messaging/outbox/relay.py",
-                "        async with lease.transaction() as tx:\n            await tx.execute(\n"
-                '                self._lane.sql["sent"],',
-                "        async with self._db.transaction() as tx:\n            await tx.execute(\n"
-                '                self._lane.sql["sent"],',
+                f"{COMMON}/messaging/outbox/priority.sql",
+                "WHERE o.id = s.id AND EXISTS (SELECT FROM fence)\n",
+                "WHERE o.id = s.id\n",
             ),
         ),
         at(OUTBOX, "test_a_relay_that_lost_its_lease_while_it_sent_marks_nothing"),

@@ -98,16 +98,20 @@ class Lease:
         finally:
             FENCE.reset(mark)
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        """Open a transaction that checks the lease first.
+    async def change(self, sql: str, *args: object) -> None:
+        """Run one statement that changes rows only while this process holds the lease.
+
+        Args:
+            sql: the statement; name, token and holder of the lease are its last parameters.
+            args: its other parameters.
 
         Raises:
-            LeaseLost: nothing was changed.
+            LeaseLost: it changed no row.
         """
-        async with self._db.transaction() as tx:
-            await self.check(tx)
-            yield tx
+        tag = await self._db.execute(sql, *args, self.name, self.token, self._holder)
+        if tag.endswith(" 0"):
+            self.lost.set()
+            raise LeaseLost(self.name)
 
     @property
     def _ended(self) -> bool:

@@ -75,12 +75,13 @@ class Controls:
             Transient: No sample was ever fetched, or too few ids are left, and the ingester does not respond.
         """
         now = service.clock.now()
-        usable = await self._usable(service, store, now)
+        usable, missing = await asyncio.gather(
+            self._usable(service, store, now), missing_controls.missing(service.db, store)
+        )
         again = self._fetched_at is None or now - self._fetched_at >= FEW_AGAIN
         if (self._stale or len(usable) < CONTROLS) and again:
             await self._fetch(now)
             usable = await self._usable(service, store, now)
-        missing = await missing_controls.missing(service.db, store)
         return ControlSample(tuple(usable), tuple(missing))
 
     async def _usable(self, service: Service, store: str, now: datetime) -> list[str]:

@@ -19,11 +19,15 @@ ORDER BY id
 LIMIT $2
 
 -- name: sent
+-- Only while this process holds the lease, as in the other lane.
 -- A row without a partition was skipped: its article may no longer be published, or was published again later.
+WITH fence AS MATERIALIZED (
+    SELECT FROM lease WHERE name = $5 AND token = $6 AND holder = $7 FOR KEY SHARE
+)
 UPDATE outbox_bulk AS o
 SET sent_at = $4, partition = s.partition, kafka_offset = s.kafka_offset
 FROM unnest($1::bigint[], $2::int[], $3::bigint[]) AS s (id, partition, kafka_offset)
-WHERE o.id = s.id
+WHERE o.id = s.id AND EXISTS (SELECT FROM fence)
 
 -- name: last_sent
 -- The greatest confirmed offset of each partition since then.

@@ -26,10 +26,14 @@ ORDER BY id
 LIMIT $2
 
 -- name: sent
+-- Only while this process holds the lease ($5 to $7), which no other process can acquire before the statement ends.
+WITH fence AS MATERIALIZED (
+    SELECT FROM lease WHERE name = $5 AND token = $6 AND holder = $7 FOR KEY SHARE
+)
 UPDATE outbox_priority AS o
 SET sent_at = $4, partition = s.partition, kafka_offset = s.kafka_offset
 FROM unnest($1::bigint[], $2::int[], $3::bigint[]) AS s (id, partition, kafka_offset)
-WHERE o.id = s.id
+WHERE o.id = s.id AND EXISTS (SELECT FROM fence)
 
 -- name: last_sent
 -- The greatest confirmed offset of each partition of a topic since then.

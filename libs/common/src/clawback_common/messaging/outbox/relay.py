@@ -202,8 +202,8 @@ class Relay:
                 await self._process(_Batch([row], followed=True), lease)
 
     async def _mark(self, places: Sequence[tuple[Waiting, Sent | None]], lease: Lease) -> None:
-        async with lease.transaction() as tx:
-            await tx.execute(
+        if places:
+            await lease.change(
                 self._lane.sql["sent"],
                 [row["id"] for row, _ in places],
                 [place.partition if place else None for _, place in places],
