@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import CommitFailedError
 
 from clawback_common.errors import Poison, Transient
 from clawback_common.kafka import handling, subscriber
@@ -59,12 +61,59 @@ async def test_a_failed_batch_is_redelivered_and_nothing_of_it_is_committed(
         assert (topic, 0) not in await broker.committed(context.service)
         gate.set()
         await until(lambda: recorder.numbers == [0, 1, 2, 3, 4], what="all handled")
-
-        async def committed() -> bool:
-            return (await broker.committed(context.service)).get((topic, 0)) == 5
-
-        await until(committed, what="the commit")
+        await _committed(broker, context, topic, 5)
     assert await rows(context) == []
+
+
+async def test_a_batch_is_handled_while_the_one_before_is_committed(
+    broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = await broker.new_topic()
+    gate = asyncio.Event()
+    commit = AIOKafkaConsumer.commit
+
+    async def slow(consumer: AIOKafkaConsumer, offsets: dict[TopicPartition, int]) -> None:
+        await gate.wait()
+        await commit(consumer, offsets)
+
+    monkeypatch.setattr(AIOKafkaConsumer, "commit", slow)
+    recorder = Recorder()
+    async with consuming(context, Subscription(topic, (Ping,), recorder)):
+        await broker.send(topic, [ping(n) for n in range(5)])
+        await until(lambda: len(recorder.numbers) == 5, what="the first batch")
+        await broker.send(topic, [ping(n) for n in range(5, 10)])
+        await until(lambda: len(recorder.numbers) == 10, what="the second batch")
+        assert (topic, 0) not in await broker.committed(context.service)
+        gate.set()
+        await _committed(broker, context, topic, 10)
+
+
+async def test_a_commit_that_fails_is_made_up_for_by_the_next(
+    broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = await broker.new_topic()
+    commit, failures = AIOKafkaConsumer.commit, [CommitFailedError()]
+
+    async def fails_once(consumer: AIOKafkaConsumer, offsets: dict[TopicPartition, int]) -> None:
+        if failures:
+            raise failures.pop()
+        await commit(consumer, offsets)
+
+    monkeypatch.setattr(AIOKafkaConsumer, "commit", fails_once)
+    recorder = Recorder()
+    async with consuming(context, Subscription(topic, (Ping,), recorder)):
+        await broker.send(topic, [ping(n) for n in range(5)])
+        await until(lambda: recorder.numbers == [0, 1, 2, 3, 4], what="the first batch")
+        await broker.send(topic, [ping(5)])
+        await _committed(broker, context, topic, 6)
+    assert recorder.numbers == [0, 1, 2, 3, 4, 5]
+
+
+async def _committed(broker: Broker, context: BusContext, topic: str, offset: int) -> None:
+    async def there() -> bool:
+        return (await broker.committed(context.service)).get((topic, 0)) == offset
+
+    await until(there, what="the commit")
 
 
 async def test_the_batch_of_a_dead_process_is_redelivered_to_the_next(

@@ -84,6 +84,7 @@ class Bus:
 
     async def stop(self) -> None:
         """Stop polling, finish the current batches, commit them and leave the groups."""
+        await asyncio.gather(*(subscriber.drain() for subscriber in self.subscribers))
         await self._broker.stop()
         for subscriber in self.subscribers:
             # Otherwise the next consumer would return records before its start position is known.

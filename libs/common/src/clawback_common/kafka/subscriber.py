@@ -7,6 +7,7 @@ concurrently; each partition keeps its order.
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import Any
@@ -54,6 +55,8 @@ class Subscriber:
         self._tolerant: Any = None
         self.assigned: frozenset[TopicPartition] | None = None
         self._positioned = asyncio.Event()
+        self._committing: asyncio.Future[None] | None = None
+        self._draining = False
         self._behind: dict[TopicPartition, int] = {}
         """The log end at assignment, for partitions that have not been read up to it yet."""
         self._next: dict[TopicPartition, int] = {}
@@ -149,8 +152,39 @@ class Subscriber:
             raw_message=records,
             headers={},
             message_id=f"{first.topic}-{first.partition}-{first.offset}",
-            consumer=self.inner.consumer,
+            consumer=_Acknowledgement(self, records),
         )
+
+    async def commit(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+        """Commit these records while the next ones are fetched; wait only for the previous commit.
+
+        Their offsets, not the client's positions: the client jumps over records that Kafka has deleted meanwhile. A
+        commit that is not done when the process ends means that its records are redelivered.
+        """
+        await self.committed()
+        consumer: Any = self.inner.consumer
+        ends = {TopicPartition(one.topic, one.partition): one.offset + 1 for one in records}
+        mine = {place: end for place, end in ends.items() if place in consumer.assignment()}
+        if mine:
+            self._committing = asyncio.ensure_future(consumer.commit(mine))
+        if self._draining:
+            await self.committed()
+
+    async def drain(self) -> None:
+        """Wait for the last commit, and for each further one at once, because the consumer stops."""
+        self._draining = True
+        await self.committed()
+
+    async def committed(self) -> None:
+        """Wait for the last commit."""
+        committing, self._committing = self._committing, None
+        if committing is not None:
+            try:
+                await committing
+            except (
+                KafkaError
+            ) as error:  # such as a rebalance meanwhile; a later commit includes these records
+                _log.warning("offsets were not committed", topic=self.subscription.topic, error=error)
 
     async def _handle(self, records: tuple[ConsumerRecord[Any, Any], ...]) -> None:
         started = time.monotonic()
@@ -199,6 +233,7 @@ class Subscriber:
         consumer = self.inner.consumer
         if self.subscription.own_offsets and consumer is not None and assigned:
             await self._rewind(consumer, assigned)
+        self._draining = False
         self.assigned = frozenset(assigned)
         self._handling.assigned({place.partition for place in assigned})
         self._positioned.set()
@@ -264,6 +299,23 @@ class Subscriber:
         return None
 
 
+class _Acknowledgement:
+    """The part of a consumer that FastStream's message calls when its batch has succeeded or failed."""
+
+    def __init__(self, subscriber: Subscriber, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+        self._subscriber = subscriber
+        self._records = records
+
+    async def commit(self) -> None:
+        """The batch has succeeded."""
+        await self._subscriber.commit(self._records)
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        """The batch has failed: read a partition from this offset again."""
+        consumer: Any = self._subscriber.inner.consumer
+        consumer.seek(partition, offset)
+
+
 async def _raw(message: KafkaAckableMessage) -> Any:
     """Return the records unchanged for the handler."""
     return message.raw_message
@@ -276,6 +328,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Records in processing are redelivered to the new owner of the partition; effects are idempotent."""
         if revoked:
+            await self._subscriber.committed()
             self._subscriber.on_revoked()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
