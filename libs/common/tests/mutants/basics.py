@@ -8,6 +8,7 @@ BUS = f"{COMMON_TESTS}/test_bus.py"
 INGESTER_TESTS = "services/ingester/tests"
 RULES = f"{INGESTER_TESTS}/integration/test_rules.py"
 OUTBOX = f"{COMMON_TESTS}/test_outbox.py"
+WORKER = f"{COMMON_TESTS}/test_worker.py"
 OFFSETS = f"{COMMON_TESTS}/test_bus_offsets.py"
 TESTS = "services/ingester/tests/integration"
 NEWEST = f"{TESTS}/test_version_order.py"
@@ -16,6 +17,17 @@ COSTS = "libs/common/tests/unit/test_http_costs.py"
 ALERTING_TESTS = "services/alerting/tests"
 
 MUTANTS = (
+    Mutant(
+        "records that the client skipped are committed",
+        (
+            Change(
+                f"{COMMON}/kafka/subscriber.py",
+                "ensure_future(consumer.commit(mine))",
+                "ensure_future(consumer.commit())",
+            ),
+        ),
+        at(WORKER, "test_a_worker_overtaken_by_retention_ends_instead_of_skipping_records"),
+    ),
     Mutant(
         "commit before processing",
         (
