@@ -74,8 +74,8 @@ MUTANTS = (
         (
             Change(
                 f"{COMPLIANCE}/use_cases/controls.py",
-                "missing = await missing_controls.missing(service.db, store)",
-                "missing = list[str]()",
+                "ControlSample(tuple(usable), tuple(missing))",
+                "ControlSample(tuple(usable), ())",
             ),
         ),
         at(
