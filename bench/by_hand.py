@@ -1,6 +1,6 @@
 """What all hand-written contestants share: the job, with the statements of the ingester and the contract's model.
 
-They store the same rows as the ingester: a test compares them.
+They store the same rows as the ingester; ``pipeline.py`` compares those of the limit.
 """
 
 import asyncio
@@ -39,16 +39,16 @@ async def store(connection: Any, batch: Sequence[Submitted]) -> None:
     now = datetime.now(UTC)
     by_id = {one.article.article_id: one for one in batch}
     ids = sorted(by_id)
-    articles_of = [by_id[article_id].article for article_id in ids]
-    documents = {article.article_id: document(article) for article in articles_of}
+    in_order = [by_id[article_id].article for article_id in ids]
+    documents = {article.article_id: document(article) for article in in_order}
     async with connection.transaction():
         rows = await connection.fetch(
             articles.SQL["upsert"],
             ids,
-            [article.published_at for article in articles_of],
-            [article.source_order for article in articles_of],
-            [article.embargoed_until for article in articles_of],
-            [article.licence_ends_at for article in articles_of],
+            [article.published_at for article in in_order],
+            [article.source_order for article in in_order],
+            [article.embargoed_until for article in in_order],
+            [article.licence_ends_at for article in in_order],
             now,
             [hash_of(documents[article_id]) for article_id in ids],
             [0] * len(ids),

@@ -109,6 +109,22 @@ async def test_a_commit_that_fails_is_made_up_for_by_the_next(
     assert recorder.numbers == [0, 1, 2, 3, 4, 5]
 
 
+async def test_a_commit_that_never_ends_does_not_delay_the_shutdown(
+    broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriber, "COMMIT_S_MAX", 0.2)
+    topic = await broker.new_topic()
+
+    async def hang(_consumer: AIOKafkaConsumer, _offsets: dict[TopicPartition, int]) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(AIOKafkaConsumer, "commit", hang)
+    recorder = Recorder()
+    async with asyncio.timeout(20), consuming(context, Subscription(topic, (Ping,), recorder)):
+        await broker.send(topic, [ping(n) for n in range(5)])
+        await until(lambda: recorder.numbers == [0, 1, 2, 3, 4], what="the batch")
+
+
 async def _committed(broker: Broker, context: BusContext, topic: str, offset: int) -> None:
     async def there() -> bool:
         return (await broker.committed(context.service)).get((topic, 0)) == offset

@@ -31,6 +31,8 @@ from clawback_common.telemetry import counter, histogram
 UNTIL_KNOWN = Retry(attempts=1_000_000, first_delay_ms=50, factor=2, delay_ms_max=5_000)
 """The start position is requested until it is known. Without it, records that a restore undid would be skipped."""
 BACK_OFF_S_MAX = 30.0
+COMMIT_S_MAX = 5.0
+"""How long a consumer that stops, or loses its partitions, waits for its last commit."""
 WAIT_MS = 500
 """Poll timeout on an idle topic; new records end the wait immediately."""
 
@@ -168,22 +170,23 @@ class Subscriber:
         if mine:
             self._committing = asyncio.ensure_future(consumer.commit(mine))
         if self._draining:
-            await self.committed()
+            await self.committed(COMMIT_S_MAX)
 
     async def drain(self) -> None:
         """Wait for the last commit, and for each further one at once, because the consumer stops."""
         self._draining = True
-        await self.committed()
+        await self.committed(COMMIT_S_MAX)
 
-    async def committed(self) -> None:
-        """Wait for the last commit."""
+    async def committed(self, s_max: float | None = None) -> None:
+        """Wait for the last commit, at most this many seconds: without a broker the client tries for ever.
+
+        If it fails, such as in a rebalance, a later commit includes its records, or they are redelivered.
+        """
         committing, self._committing = self._committing, None
         if committing is not None:
             try:
-                await committing
-            except (
-                KafkaError
-            ) as error:  # such as a rebalance meanwhile; a later commit includes these records
+                await asyncio.wait_for(committing, s_max)
+            except (KafkaError, TimeoutError) as error:
                 _log.warning("offsets were not committed", topic=self.subscription.topic, error=error)
 
     async def _handle(self, records: tuple[ConsumerRecord[Any, Any], ...]) -> None:
@@ -328,7 +331,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Records in processing are redelivered to the new owner of the partition; effects are idempotent."""
         if revoked:
-            await self._subscriber.committed()
+            await self._subscriber.committed(COMMIT_S_MAX)
             self._subscriber.on_revoked()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
