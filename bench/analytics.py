@@ -16,7 +16,7 @@ from bench.watch import GIVE_UP_S, LOOK_S, Contestant, contestant, value
 from clawback_contracts.article.v1 import ArticlePublished
 
 TEMPLATE = "bench_template_analytics"
-COUNTED = "SELECT count(*) FROM facet WHERE day IS NOT NULL"
+COUNTED = "SELECT count(*) FROM facet WHERE published_at IS NOT NULL"
 ROWS = """
     SELECT md5(string_agg(md5(s::text), '' ORDER BY s::text))
     FROM (

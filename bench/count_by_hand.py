@@ -51,7 +51,7 @@ class Words:
     def facets(self, one: ArticleFacts) -> Facets:
         """Returns the facets of an article."""
         value_ids = [self.values[term] for term in one.terms]
-        return Facets(one.day, self.filter_keys[one.filter_key], one.words, value_ids)
+        return Facets(one.published_at, self.filter_keys[one.filter_key], one.words, value_ids)
 
 
 async def count(connection: Any, articles: Sequence[ArticlePublished], words: Words) -> None:
@@ -66,7 +66,7 @@ async def count(connection: Any, articles: Sequence[ArticlePublished], words: Wo
             [one.version for one in batch],
             [one.after_order for one in batch],
             [one.retention_date for one in batch],
-            [one.day for one in by_id.values()],
+            [one.published_at for one in by_id.values()],
             [one.filter_key_id for one in by_id.values()],
             [one.words for one in by_id.values()],
             [f"{{{','.join(map(str, one.value_ids))}}}" for one in by_id.values()],
@@ -87,8 +87,8 @@ async def uncount(connection: Any, rows: Sequence[Any]) -> None:
 
 def _take_away(delta: Delta, rows: Sequence[Any]) -> None:
     for row in rows:
-        if row["day"] is not None:
-            delta.subtract(Facets(row["day"], row["filter_key_id"], row["words"], row["value_ids"]))
+        if row["published_at"] is not None:
+            delta.subtract(Facets(row["published_at"], row["filter_key_id"], row["words"], row["value_ids"]))
 
 
 async def _apply(connection: Any, delta: Delta) -> None:

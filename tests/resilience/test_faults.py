@@ -122,7 +122,7 @@ class Restored:
 
 INGESTER = Restored("ingester", "SELECT count(*) FROM article_content WHERE article_id = ANY ($1)")
 ANALYTICS = Restored(
-    "analytics", "SELECT count(*) FROM facet WHERE article_id = ANY ($1) AND day IS NOT NULL"
+    "analytics", "SELECT count(*) FROM facet WHERE article_id = ANY ($1) AND published_at IS NOT NULL"
 )
 
 

@@ -1,9 +1,9 @@
 -- 200,000 rows a table, nearly all of them done with.
 
 -- name: facet
-INSERT INTO facet (article_id, version, order_no, revoked, withheld, withheld_locally, retention_date, day,
+INSERT INTO facet (article_id, version, order_no, revoked, withheld, withheld_locally, retention_date, published_at,
                    filter_key_id, words, value_ids)
-SELECT 'metabase:' || n, 1, 0, n % 1000 = 0, n % 1000 = 1, n % 1000 = 1, now() - n * interval '1 minute', CASE WHEN n % 1000 > 0 THEN now()::date END,
+SELECT 'metabase:' || n, 1, 0, n % 1000 = 0, n % 1000 = 1, n % 1000 = 1, now() - n * interval '1 minute', CASE WHEN n % 1000 > 0 THEN now() END,
        1, 1, '{1}' FROM generate_series(1, 200000) AS n
 
 -- name: rollup

@@ -3,12 +3,21 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from analytics.domain.dimensions import DIMENSIONS
-from analytics.storage.rollups import CountFilter
-from clawback_contracts.article.v1 import ArticlePublished, Licence, Source, Topic
+from analytics.domain.filters import CountFilter, Period
+from analytics.storage.rollups import Interval
+from clawback_contracts.article.v1 import (
+    ArticlePublished,
+    Company,
+    Entity,
+    Licence,
+    Place,
+    Source,
+    Topic,
+)
 from clawback_contracts.revocation.folding import AnyOrder
 from clawback_contracts.revocation.v1 import ArticleRevoked
 from services.analytics.tests.integration.world import World
@@ -20,19 +29,47 @@ AGES_D = {"up:a": 1, "up:b": 40, "up:c": 400}
 Few articles, so that much happens to each.
 """
 SHAPES: tuple[dict[str, Any], ...] = (
-    {"language": "en", "source": "s1", "topics": ("t1", "t2"), "licences": ("l1",), "words": 10},
+    {
+        "language": "en",
+        "source": "s1",
+        "topics": ("t1", "t2"),
+        "licences": ("l1",),
+        "words": 10,
+        "more": {"authors": ("a1", "a2"), "sentiment": 0.25, "tags": ("x", "x", "y")},
+    },
     {"language": "en", "source": "s2", "topics": ("t2",), "licences": ("l1", "l2"), "words": 20},
     {"language": None, "source": "s1", "topics": (), "licences": (), "words": None},
-    {"language": "de", "source": "s3", "topics": ("t3",), "licences": ("l2",), "words": 0},
+    {
+        "language": "de",
+        "source": "s3",
+        "topics": ("t3",),
+        "licences": ("l2",),
+        "words": 0,
+        "more": {
+            "entities": (Entity(type="Person", value="p1"), Entity(type="Place", value="p1")),
+            "companies": (
+                Company(name="c1", symbol="C", isin="i1"),
+                Company(name="c1", symbol="D", isin="i1"),
+                Company(name="c2"),
+            ),
+            "places": (
+                Place(name="b", country_code="DE", region="r", latitude=52.518, longitude=13.4),
+                Place(country_code="DE", latitude=52.522, longitude=13.4),
+            ),
+            "sentiment": -1.005,
+        },
+    },
     {"language": "de", "source": "s3", "topics": ("t3", "t1", "t2"), "licences": ("l2",), "words": 5},
 )
+
+INTERVALS: tuple[Interval, ...] = ("hour", "day", "week", "month")
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What an article is counted under."""
 
-    day: date
+    published_at: datetime
     language: str
     source: str
     licences: tuple[str, ...]
@@ -93,6 +130,7 @@ class Model:
                 topics=tuple(Topic(name=name) for name in as_given["topics"]),
                 licences=tuple(Licence(name=name) for name in as_given["licences"]),
                 word_count=as_given["words"],
+                **as_given.get("more", {}),
             )
         )
 
@@ -112,12 +150,12 @@ class Model:
         if article.after_order > row.order or newer:
             row.version, row.order, row.revoked = article.version, article.after_order, False
             row.shape = Shape(
-                article.published_at.date(),
+                article.published_at,
                 article.language or "",
                 article.source.key,
                 tuple(sorted(licence.name for licence in article.licences)),
                 {
-                    name: frozenset(text for text, _ in one.values(article))
+                    name: frozenset(text for text, _ in one.values(article) if text)
                     for name, one in DIMENSIONS.items()
                 },
                 article.word_count or 0,
@@ -160,18 +198,20 @@ class Model:
         return [row.shape for row in self.rows.values() if row.shape and not row.withheld]
 
     def answer(self, what: str, filters: CountFilter) -> dict[Any, tuple[int, int]]:
-        """Articles and words by the values of a dimension, or by day, of the matching articles."""
+        """Articles and words by the values of a dimension, or by interval, of the matching articles."""
         articles: Counter[Any] = Counter()
         words: Counter[Any] = Counter()
         for shape in self.counted:
             if not (
-                filters.since <= shape.day <= filters.until
+                filters.period.since <= shape.published_at < filters.period.until
                 and filters.language in {None, shape.language}
                 and filters.source in {None, shape.source}
                 and (filters.licence is None or filters.licence in shape.licences)
             ):
                 continue
-            keys: frozenset[Any] = frozenset({shape.day}) if what == "timeline" else shape.values[what]
+            keys: frozenset[Any] = (
+                frozenset({start_of(what, shape.published_at)}) if what in INTERVALS else shape.values[what]
+            )
             articles.update(keys)
             words.update(dict.fromkeys(keys, shape.words))
         return {key: (articles[key], words[key]) for key in articles}
@@ -188,16 +228,26 @@ def split(
     )
 
 
+def start_of(interval: str, instant: datetime) -> datetime:
+    """The start of the hour, day, week or month."""
+    hour = instant.replace(minute=0, second=0, microsecond=0)
+    day = hour.replace(hour=0)
+    week = day - timedelta(days=day.weekday())
+    return {"hour": hour, "day": day, "week": week, "month": day.replace(day=1)}[interval]
+
+
 def questions(world: World) -> list[CountFilter]:
-    """Every filter, alone and combined."""
-    first, last = date.min, date.max
-    recent = (world.ago(days=30).date(), world.ago(days=1).date())
+    """Every filter, alone and combined; the articles are from noon."""
+    noon = world.clock.now()
+    day = noon.date()
     return [
-        CountFilter(first, last, None, None, None, 500),
-        CountFilter(first, last, "en", None, None, 500),
-        CountFilter(first, last, None, "s1", None, 500),
-        CountFilter(first, last, None, None, "l2", 500),
-        CountFilter(*recent, None, None, None, 500),
-        CountFilter(first, last, "de", "s3", "l2", 500),
-        CountFilter(first, world.ago(days=399).date() + timedelta(days=1), None, None, "l1", 500),
+        CountFilter(),
+        CountFilter(language="en"),
+        CountFilter(source="s1"),
+        CountFilter(licence="l2"),
+        CountFilter(Period.of(day - timedelta(days=30), day - timedelta(days=1))),
+        CountFilter(language="de", source="s3", licence="l2"),
+        CountFilter(Period.of(None, day - timedelta(days=398)), licence="l1"),
+        CountFilter(Period.of(noon - timedelta(days=40), noon - timedelta(days=1)), language="en"),
+        CountFilter(Period.of(noon - timedelta(days=1, hours=1), noon - timedelta(hours=23))),
     ]

@@ -64,9 +64,9 @@ async def test_topics_sources_and_days_are_counted(world: World, http: httpx.Asy
         {"source": "s2", "name": "Weekly", "articles": 1, "words": 40},
     ]
     assert await items(http, "timeline") == [
-        {"day": "2026-02-28", "articles": 1, "words": 0},
-        {"day": "2026-02-27", "articles": 1, "words": 40},
-        {"day": "2026-02-26", "articles": 1, "words": 100},
+        {"start": "2026-02-28T00:00:00Z", "articles": 1, "words": 0},
+        {"start": "2026-02-27T00:00:00Z", "articles": 1, "words": 40},
+        {"start": "2026-02-26T00:00:00Z", "articles": 1, "words": 100},
     ]
 
 
@@ -87,7 +87,7 @@ FILTERS: list[tuple[str, list[str]]] = [
 async def test_every_filter_applies(world: World, http: httpx.AsyncClient) -> None:
     await filled(world)
     for query, days in FILTERS:
-        assert [one["day"] for one in await items(http, f"timeline?{query}")] == days, query
+        assert [one["start"][:10] for one in await items(http, f"timeline?{query}")] == days, query
 
 
 async def test_a_revoked_article_is_no_longer_counted(world: World, http: httpx.AsyncClient) -> None:
@@ -250,7 +250,7 @@ async def test_without_a_cache_every_answer_is_computed_and_the_stats_show_it(
 
 async def test_a_truncated_list_has_a_cursor(world: World, http: httpx.AsyncClient) -> None:
     await filled(world)
-    for path, key in (("topics", "topic"), ("sources", "source"), ("timeline", "day")):
+    for path, key in (("topics", "topic"), ("sources", "source"), ("timeline", "start")):
         whole = [one[key] for one in await items(http, path)]
         first = (await http.get(f"/analytics/{path}?limit=1")).json()
         found, cursor = [one[key] for one in first["items"]], first["next_cursor"]

@@ -57,7 +57,7 @@ async def test_the_second_answer_comes_from_the_cache_and_is_the_same(
         return []
 
     monkeypatch.setattr(rollups, "values", compute)
-    monkeypatch.setattr(rollups, "days", compute)
+    monkeypatch.setattr(rollups, "intervals", compute)
     assert [await get(http, what) for what in ("topics", "sources", "timeline")] == first
     assert computed == 0
     assert await get(http, "topics", limit="7") == []

@@ -25,7 +25,16 @@ from analytics.use_cases.orders import on_orders
 from analytics.use_cases.service import Service
 from clawback_common.retention import Progress
 from clawback_contracts.sweep.v1 import Hold
-from services.analytics.tests.integration.model import IDS, SHAPES, Model, Row, Shape, questions, split
+from services.analytics.tests.integration.model import (
+    IDS,
+    INTERVALS,
+    SHAPES,
+    Model,
+    Row,
+    Shape,
+    questions,
+    split,
+)
 from services.analytics.tests.integration.world import World
 
 pytestmark = pytest.mark.integration
@@ -47,7 +56,7 @@ _steps = st.lists(
 )
 EMPTY = "TRUNCATE facet, rollup, value, filter_key, outbox_priority, incident, consumer_offset"
 ROWS = """
-    SELECT f.article_id, version, order_no, revoked, withheld, day, language, source, licences, words,
+    SELECT f.article_id, version, order_no, revoked, withheld, published_at, language, source, licences, words,
            ARRAY(SELECT (dimension, text) FROM value WHERE id = ANY (value_ids)) AS terms
     FROM facet AS f LEFT JOIN filter_key AS k ON k.id = f.filter_key_id
 """
@@ -161,9 +170,9 @@ async def _compare(world: World, model: Model) -> None:
     seen = {}
     for row in await world.db.fetch(ROWS):
         shape = None
-        if row["day"] is not None:
+        if row["published_at"] is not None:
             shape = Shape(
-                row["day"],
+                row["published_at"],
                 row["language"],
                 row["source"],
                 tuple(row["licences"]),
@@ -187,7 +196,7 @@ def _comparable(row: Row) -> Row:
 async def _compare_with_the_ingester(world: World, model: Model) -> None:
     """At lag 0: the same articles, apart from those that a sweep has reached."""
     rows = await world.db.fetch(
-        "SELECT article_id FROM facet WHERE day IS NOT NULL AND NOT withheld AND retention_date >="
+        "SELECT article_id FROM facet WHERE published_at IS NOT NULL AND NOT withheld AND retention_date >="
         " (SELECT before FROM retention_floor)"
     )
     published = {
@@ -202,8 +211,9 @@ async def _compare_with_the_ingester(world: World, model: Model) -> None:
 async def _compare_answers(world: World, model: Model) -> None:
     for filters in questions(world):
         for what, dimension in DIMENSIONS.items():
-            rows = await rollups.values(world.db, dimension, filters)
+            rows = await rollups.values(world.db, dimension, filters, 500)
             texts = await values.texts(world.db, [int(str(row.key)) for row in rows])
             assert {texts[row.key][0]: row[1:] for row in rows} == model.answer(what, filters)  # type: ignore[index]
-        days = await rollups.days(world.db, filters)
-        assert {row.key: row[1:] for row in days} == model.answer("timeline", filters)
+        for interval in INTERVALS:
+            rows = await rollups.intervals(world.db, filters, interval, 500)
+            assert {row.key: row[1:] for row in rows} == model.answer(interval, filters)

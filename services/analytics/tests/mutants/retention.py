@@ -5,7 +5,7 @@ from tests.mutants.mutant import Change, Mutant, at
 ANALYTICS = "services/analytics/src/analytics"
 ANALYTICS_RULES = "services/analytics/tests/integration/test_rules.py"
 STALE = """RETURNING new.article_id, new.withheld,
-    (SELECT x.day FROM facet AS x WHERE x.article_id = new.article_id) AS day,
+    (SELECT x.published_at FROM facet AS x WHERE x.article_id = new.article_id) AS published_at,
     (SELECT x.filter_key_id FROM facet AS x WHERE x.article_id = new.article_id) AS filter_key_id,
     (SELECT x.words FROM facet AS x WHERE x.article_id = new.article_id) AS words,
     (SELECT x.value_ids FROM facet AS x WHERE x.article_id = new.article_id) AS value_ids"""
@@ -18,8 +18,8 @@ MUTANTS = (
         (
             Change(
                 f"{ANALYTICS}/storage/facets.sql",
-                "RETURNING new.article_id, new.withheld, coalesce(old.withheld, false), old.day, old.filter_key_id, "
-                "old.words,\n          old.value_ids",
+                "RETURNING new.article_id, new.withheld, coalesce(old.withheld, false), old.published_at, "
+                "old.filter_key_id, old.words,\n          old.value_ids",
                 STALE,
             ),
         ),

@@ -14,7 +14,7 @@ LIMIT = 500
 WITHIN_S = 45.0
 OK = 200
 SHOWN = 3
-KEYS = {"sources": "source", "timeline": "day", "topics": "topic"}
+KEYS = {"sources": "source", "timeline": "start", "topics": "topic"}
 """The key of an item, by endpoint."""
 
 
@@ -61,7 +61,7 @@ class Question:
                 case "sources":
                     counts[one.source] += 1
                 case "timeline":
-                    counts[one.day.isoformat()] += 1
+                    counts[f"{one.day.isoformat()}T00:00:00Z"] += 1
                 case _:
                     counts.update(one.topics)
         newest = sorted(counts, reverse=True)[:LIMIT] if self.path == "timeline" else counts

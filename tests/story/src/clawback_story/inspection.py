@@ -37,9 +37,10 @@ LEFT JOIN sweep_answer AS a ON a.sweep_id = s.sweep_id AND a.owner = o.owner
 """
 MISCOUNTED = """
 WITH recount AS (
-    SELECT dimension, day, filter_key_id, value_id, count(*) AS articles, sum(words) AS words
+    SELECT dimension, (published_at AT TIME ZONE 'UTC')::date AS day, filter_key_id, value_id, count(*) AS articles,
+           sum(words) AS words
     FROM facet CROSS JOIN LATERAL unnest(value_ids) AS f (value_id) LEFT JOIN value ON value.id = value_id
-    WHERE day IS NOT NULL AND NOT withheld GROUP BY 1, 2, 3, 4
+    WHERE published_at IS NOT NULL AND NOT withheld GROUP BY 1, 2, 3, 4
 )
 SELECT count(*) FROM recount AS c
 FULL JOIN rollup AS r USING (dimension, day, filter_key_id, value_id)
@@ -191,7 +192,9 @@ async def _downstream(world: World) -> Store:
 
 async def _counted(world: World) -> Store:
     """What analytics holds: no text, so the tokens are searched in all its tables, and there must be none."""
-    rows = await world.rows("analytics", "SELECT article_id, version FROM facet WHERE day IS NOT NULL")
+    rows = await world.rows(
+        "analytics", "SELECT article_id, version FROM facet WHERE published_at IS NOT NULL"
+    )
     versions = {row["article_id"]: row["version"] for row in rows}
     return Store(
         "analytics' database",

@@ -14,7 +14,7 @@ WHERE kind <> 'expiry' AND state IN ('open', 'notified', 'removed')
 REVOKED = "SELECT count(*) FROM article WHERE state = 'revoked'"
 UNSENT = "SELECT count(*) FROM outbox_priority WHERE sent_at IS NULL AND set_aside IS NULL"
 UNPUBLISHED = "SELECT count(*) FROM outbox_bulk WHERE sent_at IS NULL AND set_aside IS NULL"
-COUNTED = "SELECT count(*) FROM facet WHERE day IS NOT NULL"
+COUNTED = "SELECT count(*) FROM facet WHERE published_at IS NOT NULL"
 WAITING_WEBHOOKS = "SELECT count(*) FROM delivery WHERE processed_at IS NULL"
 
 
@@ -42,7 +42,7 @@ async def quiet(world: World) -> bool:
 
 async def counted_ids(world: World) -> frozenset[str]:
     """Returns the ids of the articles that analytics holds."""
-    rows = await world.rows("analytics", "SELECT article_id FROM facet WHERE day IS NOT NULL")
+    rows = await world.rows("analytics", "SELECT article_id FROM facet WHERE published_at IS NOT NULL")
     return frozenset(row["article_id"] for row in rows)
 
 

@@ -126,7 +126,7 @@ async def _redelivered(world: World, swept: str, revoked: str, published: str | 
     await sources.submit(world, beacon)
 
     async def counted() -> bool:
-        question = "SELECT count(*) FROM facet WHERE article_id = $1 AND day IS NOT NULL"
+        question = "SELECT count(*) FROM facet WHERE article_id = $1 AND published_at IS NOT NULL"
         return bool(await world.value("analytics", question, beacon[0].article_id))
 
     await world.until("an article after the redeliveries", counted, within_s=WITHIN_S)

@@ -1,9 +1,9 @@
 """Instants in queries and bodies: UTC, and far enough from the calendar's limits for arithmetic."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field, PlainValidator, TypeAdapter, WithJsonSchema
 
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -28,3 +28,22 @@ Moment = Annotated[
     AfterValidator(_bounded),
     Field(description="An instant; UTC where it names no offset"),
 ]
+
+
+def _day_or_moment(given: object) -> date | datetime:
+    if isinstance(given, str) and len(given) <= len("2026-01-31"):
+        day = _DAY.validate_python(given)
+        if not EARLIEST.date() <= day <= LATEST.date():
+            raise ValueError("a day between 1900 and 2200 is expected")
+        return day
+    return _MOMENT.validate_python(given)
+
+
+_DAY = TypeAdapter(date)
+_MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
+DayOrMoment = Annotated[
+    date | datetime,
+    PlainValidator(_day_or_moment),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": one} for one in ("date", "date-time")]}),
+]
+"""A day, or an instant; UTC where it names no offset."""

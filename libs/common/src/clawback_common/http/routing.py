@@ -1,7 +1,7 @@
 """Routers whose routes check the caller and the names of query parameters before they read the body.
 
 FastAPI reads and parses a body before it resolves dependencies: a caller without a key could make it parse megabytes.
-And it ignores unknown query parameters: a caller who misspells a filter would get unfiltered results.
+And it ignores unknown and repeated query parameters: a caller who misspells a filter would get unfiltered results.
 """
 
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -69,11 +69,12 @@ class Router(APIRouter):
 
 
 def require_known(request: Request, names: frozenset[str]) -> None:
-    """Refuse a query with other parameters than these.
+    """Refuse a query with other parameters than these, or with one of them twice.
 
     Raises:
-        Problem: 422, naming each unknown parameter.
+        Problem: 422, naming each of them.
     """
+    given = [name for name, _ in request.query_params.multi_items()]
     unknown = [name for name in request.query_params if name not in names]
     if unknown:
         known = (
@@ -85,6 +86,10 @@ def require_known(request: Request, names: frozenset[str]) -> None:
             field_error(name[:NAME_CHARS_MAX], "unknown_parameter", known) for name in unknown[:NAMES_MAX]
         ]
         raise Problem(422, f"{len(unknown)} unknown query parameter(s).", errors=errors)
+    repeated = sorted({name for name in given if given.count(name) > 1})
+    if repeated:
+        errors = [field_error(name, "repeated_parameter", "Give it once.") for name in repeated]
+        raise Problem(422, f"{len(repeated)} repeated query parameter(s).", errors=errors)
 
 
 def _parts(dependant: Dependant) -> Iterator[Dependant]:

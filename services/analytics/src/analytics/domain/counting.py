@@ -36,11 +36,12 @@ class Delta:
         return {value: by for value, by in self._withheld_refs.items() if by}
 
     def _change(self, facets: Facets, by: int) -> None:
-        day, filter_key_id, words, value_ids, withheld = facets
+        published_at, filter_key_id, words, value_ids, withheld = facets
         if withheld:
             for value in value_ids:
                 self._withheld_refs[value] = self._withheld_refs.get(value, 0) + by
             return
+        day = published_at.date()
         words *= by
         for value in value_ids:
             found = self._sums.get((day, filter_key_id, value))

@@ -1,7 +1,7 @@
 """What an article is counted under: as text (`ArticleFacts`) and as ids (`Facets`)."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from analytics.domain.dimensions import DIMENSIONS
@@ -23,7 +23,7 @@ class ArticleFacts(NamedTuple):
     version: int
     after_order: int
     retention_date: datetime
-    day: date
+    published_at: datetime
     filter_key: FilterKey
     words: int
     terms: dict[Term, str | None]
@@ -33,8 +33,8 @@ class ArticleFacts(NamedTuple):
 class Facets(NamedTuple):
     """What an article is counted under, as ids."""
 
-    day: date
-    """The day on which it was published, in UTC."""
+    published_at: datetime
+    """In UTC; it is counted on this day."""
     filter_key_id: int
     words: int
     value_ids: Sequence[int]
@@ -56,7 +56,7 @@ def article_facts(article: ArticlePublished) -> ArticleFacts:
         article.version,
         article.after_order,
         article.retention_date,
-        article.published_at.date(),
+        article.published_at,
         (article.language or "", article.source.key, tuple(sorted(licences))),
         article.word_count or 0,
         terms,

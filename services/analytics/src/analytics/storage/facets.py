@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from analytics.domain.facets import ArticleFacts, Facets
+from analytics.domain.filters import CountFilter
 from clawback_common.postgres import Querier, Queries, Transaction, estimates
 from clawback_common.postgres.pool import Row
 from clawback_common.retention.floor import require_not_in_future
@@ -54,7 +55,7 @@ async def save_accepted(
         [one.version for one in batch],
         [one.after_order for one in batch],
         [one.retention_date for one in batch],
-        [facets.day for facets in numbered],
+        [facets.published_at for facets in numbered],
         [facets.filter_key_id for facets in numbered],
         [facets.words for facets in numbered],
         [f"{{{','.join(map(str, facets.value_ids))}}}" for facets in numbered],
@@ -142,6 +143,12 @@ async def release(tx: Transaction, article_id: str) -> Facets | None:
     return _before(row, withheld=False) if row and not row["withheld"] else None
 
 
+async def recent(db: Querier, filters: CountFilter, after: tuple[datetime, str], limit: int) -> list[Row]:
+    """Returns the counted articles that were published last, before this time and id."""
+    period, *others = filters
+    return await db.fetch(SQL["recent"], *period, *others, *after, limit)
+
+
 async def held(db: Querier, article_ids: Sequence[str]) -> list[Row]:
     """Returns whether anything of each id is held, and the last applied order."""
     return await db.fetch(SQL["held"], article_ids)
@@ -203,7 +210,7 @@ async def counts(db: Querier) -> dict[str, int]:
 
 
 def _before(row: Row, *, withheld: bool) -> Facets | None:
-    day = row["day"]
-    if day is None:
+    published_at = row["published_at"]
+    if published_at is None:
         return None
-    return Facets(day, row["filter_key_id"], row["words"], row["value_ids"], withheld)
+    return Facets(published_at, row["filter_key_id"], row["words"], row["value_ids"], withheld)

@@ -5,37 +5,38 @@ afterwards is already locked by then, or was created by the transaction.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date
-from typing import NamedTuple
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from analytics.domain.counting import Change, Delta
-from analytics.domain.dimensions import TOTAL, Dimension
+from analytics.domain.dimensions import DIMENSIONS, TOTAL, Dimension
+from analytics.domain.filters import CountFilter
 from analytics.storage.values import SQL as VALUES
 from clawback_common.errors import Conflict
 from clawback_common.postgres import Querier, Queries, Transaction
 from clawback_common.postgres.pool import Row
 
 SQL = Queries.load(__package__, "rollups")
-
-
-class CountFilter(NamedTuple):
-    """The filter of a query."""
-
-    since: date
-    until: date
-    """Inclusive."""
-    language: str | None
-    source: str | None
-    licence: str | None
-    limit: int
+Interval = Literal["hour", "day", "week", "month"]
+"""Weeks begin on Monday."""
 
 
 class Counted(NamedTuple):
     """One row of an answer."""
 
-    key: int | date
-    """The id of a value, or a day."""
+    key: int | datetime
+    """The id of a value, or the start of an interval."""
+    articles: int
+    words: int
+
+
+class CountedNumber(NamedTuple):
+    """How many articles of a group have a number."""
+
+    group: datetime | str | None
+    """The start of an interval, or a source; None: there are no groups."""
+    number: float
     articles: int
     words: int
 
@@ -89,18 +90,67 @@ async def cache_version(db: Querier) -> UUID:
     return found
 
 
+def parameters(dimension: Dimension, filters: CountFilter) -> list[Any]:
+    """Returns the parameters of ``counted_articles``."""
+    period, *others = filters
+    ends = period.ends
+    return [dimension.id, *period.days, [since for since, _ in ends], [until for _, until in ends], *others]
+
+
 async def values(
-    db: Querier, dimension: Dimension, filters: CountFilter, after: Counted | None = None
+    db: Querier,
+    dimension: Dimension,
+    filters: CountFilter,
+    limit: int,
+    label: str | None = None,
+    after: Counted | None = None,
 ) -> list[Counted]:
-    """Returns the dimension's values with the most articles, after the row `after` if given."""
+    """Returns the dimension's values with the most articles.
+
+    Args:
+        db: the database.
+        dimension: the dimension.
+        filters: which articles are counted.
+        limit: maximum number of values.
+        label: only values with this label.
+        after: the last row of the previous page.
+    """
     place = (after.articles, after.key) if after else (None, None)
-    return _counted(await db.fetch(SQL["values"], dimension.id, *filters, *place))
-
-
-async def days(db: Querier, filters: CountFilter) -> list[Counted]:
-    """Returns the newest days with articles."""
-    return _counted(await db.fetch(SQL["days"], TOTAL.id, *filters))
-
-
-def _counted(rows: Sequence[Row]) -> list[Counted]:
+    rows = await db.fetch(SQL["values"], *parameters(dimension, filters), label, *place, limit)
     return [Counted._make(row) for row in rows]
+
+
+async def intervals(db: Querier, filters: CountFilter, interval: Interval, limit: int) -> list[Counted]:
+    """Returns the newest intervals with articles."""
+    if interval == "hour":
+        rows = await db.fetch(SQL["hours"], *parameters(DIMENSIONS["hours"], filters), limit)
+    else:
+        rows = await db.fetch(SQL["intervals"], *parameters(TOTAL, filters), interval, limit)
+    return [Counted._make(row) for row in rows]
+
+
+async def numbers(db: Querier, dimension: Dimension, filters: CountFilter) -> list[CountedNumber]:
+    """Returns the numbers that the dimension's values are."""
+    rows = await db.fetch(SQL["numbers"], *parameters(dimension, filters))
+    return [CountedNumber(None, *row) for row in rows]
+
+
+async def numbers_by_interval(
+    db: Querier, dimension: Dimension, filters: CountFilter, interval: Interval, limit: int
+) -> list[CountedNumber]:
+    """Returns the same for each of the newest intervals with articles."""
+    rows = await db.fetch(SQL["numbers_by_interval"], *parameters(dimension, filters), interval, limit)
+    return [CountedNumber._make(row) for row in rows]
+
+
+async def numbers_by_source(
+    db: Querier,
+    dimension: Dimension,
+    filters: CountFilter,
+    limit: int,
+    after: tuple[int, str] | None = None,
+) -> list[CountedNumber]:
+    """Returns the same for each of the sources with the most articles, after the articles and key of a source."""
+    place = after or (None, None)
+    rows = await db.fetch(SQL["numbers_by_source"], *parameters(dimension, filters), *place, limit)
+    return [CountedNumber._make(row) for row in rows]

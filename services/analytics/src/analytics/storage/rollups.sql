@@ -47,25 +47,66 @@ SELECT version FROM cache_version
 
 -- name: values
 -- The values with the most articles, over the matching days and filter keys. Of equal counts, the older value comes first.
-SELECT r.value_id, sum(r.articles)::bigint AS articles, sum(r.words)::bigint AS words
-FROM rollup AS r
-JOIN filter_key AS k ON k.id = r.filter_key_id
-WHERE r.dimension = $1 AND r.day >= $2 AND r.day <= $3
-  AND ($4::text IS NULL OR k.language = $4) AND ($5::text IS NULL OR k.source = $5)
-  AND ($6::text IS NULL OR $6 = ANY (k.licences))
-GROUP BY r.value_id
-HAVING $8::bigint IS NULL OR (-sum(r.articles), r.value_id) > (-$8::bigint, $9::bigint)
-ORDER BY articles DESC, r.value_id
-LIMIT $7
+SELECT c.value_id, sum(c.articles)::bigint AS articles, sum(c.words)::bigint AS words
+FROM counted_articles($1, $2, $3, $4, $5, $6, $7, $8) AS c
+WHERE $9::text IS NULL OR c.value_id IN (SELECT id FROM value WHERE dimension = $1 AND label = $9)
+GROUP BY c.value_id
+HAVING $10::bigint IS NULL OR (-sum(c.articles), c.value_id) > (-$10::bigint, $11::bigint)
+ORDER BY articles DESC, c.value_id
+LIMIT $12
 
--- name: days
--- The newest days with articles.
-SELECT r.day, sum(r.articles)::bigint AS articles, sum(r.words)::bigint AS words
-FROM rollup AS r
-JOIN filter_key AS k ON k.id = r.filter_key_id
-WHERE r.dimension = $1 AND r.day >= $2 AND r.day <= $3
-  AND ($4::text IS NULL OR k.language = $4) AND ($5::text IS NULL OR k.source = $5)
-  AND ($6::text IS NULL OR $6 = ANY (k.licences))
-GROUP BY r.day
-ORDER BY r.day DESC
-LIMIT $7
+-- name: intervals
+-- The newest days, ISO weeks or months with articles.
+SELECT date_trunc($9, c.day::timestamp) AT TIME ZONE 'UTC' AS start,
+       sum(c.articles)::bigint AS articles, sum(c.words)::bigint AS words
+FROM counted_articles($1, $2, $3, $4, $5, $6, $7, $8) AS c
+GROUP BY start
+ORDER BY start DESC
+LIMIT $10
+
+-- name: hours
+-- The newest hours with articles; the values of the dimension are hours of the day.
+SELECT (c.day + make_time(v.text::int, 0, 0)) AT TIME ZONE 'UTC' AS start,
+       sum(c.articles)::bigint AS articles, sum(c.words)::bigint AS words
+FROM counted_articles($1, $2, $3, $4, $5, $6, $7, $8) AS c
+JOIN value AS v ON v.id = c.value_id
+GROUP BY start
+ORDER BY start DESC
+LIMIT $9
+
+-- name: numbers
+-- The numbers that are the values of the dimension, in the whole period.
+SELECT v.text::float8 AS number, sum(c.articles)::bigint AS articles, sum(c.words)::bigint AS words
+FROM counted_articles($1, $2, $3, $4, $5, $6, $7, $8) AS c
+JOIN value AS v ON v.id = c.value_id
+GROUP BY v.id
+ORDER BY number
+
+-- name: numbers_by_interval
+-- The same in the newest days, ISO weeks or months.
+WITH counted AS MATERIALIZED (
+    SELECT date_trunc($9, c.day::timestamp) AT TIME ZONE 'UTC' AS start, c.value_id,
+           sum(c.articles)::bigint AS articles, sum(c.words)::bigint AS words
+    FROM counted_articles($1, $2, $3, $4, $5, $6, $7, $8) AS c
+    GROUP BY start, c.value_id
+), newest AS (
+    SELECT DISTINCT start FROM counted ORDER BY start DESC LIMIT $10
+)
+SELECT c.start, v.text::float8 AS number, c.articles, c.words
+FROM counted AS c JOIN newest AS n USING (start) JOIN value AS v ON v.id = c.value_id
+ORDER BY c.start DESC, number
+
+-- name: numbers_by_source
+-- The same of the sources with the most articles.
+WITH counted AS MATERIALIZED (
+    SELECT c.source, c.value_id, sum(c.articles)::bigint AS articles, sum(c.words)::bigint AS words
+    FROM counted_articles($1, $2, $3, $4, $5, $6, $7, $8) AS c
+    GROUP BY c.source, c.value_id
+), largest AS (
+    SELECT source, sum(articles) AS total FROM counted GROUP BY source
+    HAVING $9::bigint IS NULL OR (-sum(articles), source) > (-$9::bigint, $10::text)
+    ORDER BY total DESC, source LIMIT $11
+)
+SELECT c.source, v.text::float8 AS number, c.articles, c.words
+FROM counted AS c JOIN largest AS l USING (source) JOIN value AS v ON v.id = c.value_id
+ORDER BY l.total DESC, c.source, number

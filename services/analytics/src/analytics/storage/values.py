@@ -29,7 +29,7 @@ class BatchIds(NamedTuple):
         """Returns the facets of an article of the batch."""
         values = self.values
         value_ids = [values[term] for term in one.terms]
-        return Facets(one.day, self.filter_keys[one.filter_key], one.words, value_ids)
+        return Facets(one.published_at, self.filter_keys[one.filter_key], one.words, value_ids)
 
 
 class ValueIds:

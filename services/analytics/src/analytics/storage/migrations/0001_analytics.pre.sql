@@ -35,8 +35,8 @@ CREATE TABLE value (
 -- that could not be read (withheld_locally), or an unconfirmed order. The end of one cause does not end another.
 -- unconfirmed: an order does not follow the last applied one, and compliance has not confirmed it yet.
 -- retention_date: the date by which the article is swept.
--- day, filter_key_id, words, value_ids: what the article is counted under: the day of its publication in UTC, its number
--- of words, and its values in all dimensions; all null when nothing of the article is held.
+-- published_at, filter_key_id, words, value_ids: what the article is counted under: its publication, its number of words,
+-- and its values in all dimensions; all null when nothing of the article is held.
 CREATE TABLE facet (
     article_id        text    PRIMARY KEY,
     version           bigint  NOT NULL DEFAULT 0,
@@ -44,7 +44,7 @@ CREATE TABLE facet (
     revoked           boolean NOT NULL DEFAULT false,
     withheld          boolean NOT NULL DEFAULT false,
     retention_date    timestamptz,
-    day               date,
+    published_at      timestamptz,
     filter_key_id     bigint,
     words             integer,
     value_ids         bigint[],
@@ -53,7 +53,8 @@ CREATE TABLE facet (
     withheld_locally  boolean NOT NULL DEFAULT false,
     unconfirmed       boolean NOT NULL DEFAULT false
 ) WITH (fillfactor = 90);
-CREATE INDEX facet_retention_date ON facet (retention_date) WHERE day IS NOT NULL;
+CREATE INDEX facet_retention_date ON facet (retention_date) WHERE published_at IS NOT NULL;
+CREATE INDEX facet_published ON facet (published_at, article_id) WHERE published_at IS NOT NULL AND NOT withheld;
 -- The number of articles in each state is estimated from the statistics of these two indexes.
 CREATE INDEX facet_withheld ON facet (article_id) WHERE withheld;
 CREATE INDEX facet_revoked ON facet (article_id) WHERE revoked;
@@ -70,6 +71,32 @@ CREATE TABLE rollup (
     words         bigint   NOT NULL,
     PRIMARY KEY (dimension, day, filter_key_id, value_id)
 ) WITH (fillfactor = 75);
+
+-- counted_articles: what a query counts, by value: the rollups of whole days, and the articles themselves at the ends of
+-- a period that does not begin or end at midnight. A function, because several queries count the same; PostgreSQL
+-- inlines it.
+-- of_dimension: the dimension. first_day, end_day: the whole days, the last exclusive. since, until: the ends, as pairs.
+-- in_language, of_source, under_licence: the filter; null: all.
+CREATE FUNCTION counted_articles(
+    of_dimension smallint, first_day date, end_day date, since timestamptz[], until timestamptz[],
+    in_language text, of_source text, under_licence text
+) RETURNS TABLE (day date, source text, value_id bigint, articles integer, words bigint)
+LANGUAGE sql STABLE AS $$
+    SELECT c.day, k.source, c.value_id, c.articles, c.words
+    FROM (
+        SELECT r.day, r.filter_key_id, r.value_id, r.articles, r.words
+        FROM rollup AS r
+        WHERE r.dimension = of_dimension AND r.day >= first_day AND r.day < end_day
+        UNION ALL
+        SELECT (f.published_at AT TIME ZONE 'UTC')::date, f.filter_key_id, v.id, 1, f.words::bigint
+        FROM unnest(since, until) AS e (since, until)
+        JOIN facet AS f ON f.published_at >= e.since AND f.published_at < e.until AND NOT f.withheld
+        JOIN value AS v ON v.id = ANY (f.value_ids) AND v.dimension = of_dimension
+    ) AS c
+    JOIN filter_key AS k ON k.id = c.filter_key_id
+    WHERE (in_language IS NULL OR k.language = in_language) AND (of_source IS NULL OR k.source = of_source)
+      AND (under_licence IS NULL OR under_licence = ANY (k.licences))
+$$;
 
 -- cache_version: changed by every transaction that changes a count: an answer that was computed under another version
 -- is stale. The version is random, because a counter would repeat its values, with other counts, after a restore.
