@@ -6,7 +6,16 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from clawback_contracts import cloudevents
-from clawback_contracts.article.v1 import ArticlePublished, ArticleSubmitted, Company, Licence, Source, Topic
+from clawback_contracts.article.v1 import (
+    ArticlePublished,
+    ArticleSubmitted,
+    Company,
+    Entity,
+    Licence,
+    Place,
+    Source,
+    Topic,
+)
 from clawback_contracts.envelope import event_id
 
 PROVIDER = "upstream"
@@ -32,6 +41,8 @@ SYLLABLES = (
 )
 TOPICS = 60
 """Number of topics; an article has two of them, and some are more frequent."""
+COMPANIES, PERSONS, PLACES = 500, 5_000, 100
+"""Numbers of companies, persons and places; an article names one company, two persons and one place."""
 DAYS = 20
 """Number of days of the articles' dates: one or two months of content."""
 
@@ -61,7 +72,7 @@ def submission(number: int, now: datetime) -> ArticleSubmitted:
         authors=(text[20:34], text[40:52]),
         tags=tuple(text[60:100].split()),
         topics=(Topic(name="Markets", group="Business"), Topic(name="Energy", group="Business")),
-        companies=(Company(name=text[200:220], symbol="XYZ", exchange="NYSE", isin="US0000000000"),),
+        companies=(_company(chance.randrange(COMPANIES)),),
         word_count=len(text) // 6,
         language="en",
         source=Source(key=f"source-{number % 500}", name="A daily", home_url="https://daily.example"),
@@ -70,6 +81,23 @@ def submission(number: int, now: datetime) -> ArticleSubmitted:
         harvested_at=now,
         updated_at=now,
         source_order=number + 1,
+    )
+
+
+def _some(chance: random.Random, count: int) -> int:
+    """Returns a number below this one; small ones are more frequent."""
+    return int(count * chance.random() ** 2)
+
+
+def _company(number: int) -> Company:
+    return Company(
+        name=f"Company {number}", symbol=f"C{number}", exchange="NYSE", isin=f"US{number:010d}"
+    )
+
+
+def _place(number: int) -> Place:
+    return Place(
+        name=f"Town {number}", country_code="DE", region="Europe", latitude=number / 2, longitude=number
     )
 
 
@@ -91,9 +119,14 @@ def publication(number: int, now: datetime) -> ArticlePublished:
     """Returns the same as published by the ingester, with its own topics."""
     chance = random.Random(number)  # noqa: S311 - variety, not secrecy
     article = submission(number, now)
-    names = {f"Topic {int(TOPICS * chance.random() ** 2)}" for _ in range(2)}
+    names = {f"Topic {_some(chance, TOPICS)}" for _ in range(2)}
     given = {name: getattr(article, name) for name in ArticleSubmitted.model_fields if name != "source_order"}
     given["topics"] = tuple(Topic(name=name, group="Business") for name in sorted(names))
+    given["entities"] = tuple(
+        Entity(type="Person", value=f"Person {_some(chance, PERSONS)}") for _ in range(2)
+    )
+    given["places"] = (_place(_some(chance, PLACES)),)
+    given["sentiment"] = round(chance.uniform(-1, 1), 3)
     return ArticlePublished(
         **given,
         version=1,

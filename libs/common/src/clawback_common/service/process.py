@@ -41,8 +41,10 @@ T = TypeVar("T")
 IDLE_S = 75
 """Keep-alive timeout, longer than that of clients and load balancers. If the server closed an idle connection first,
 a request sent at that moment would be lost."""
-M_ARENA_MAX = -8
-"""The number of this ``mallopt`` option in glibc."""
+M_TRIM_THRESHOLD, M_ARENA_MAX = -1, -8
+"""The numbers of these ``mallopt`` options in glibc."""
+TRIM_BYTES = 131_072
+"""glibc's own start value. It raises it to twice the largest freed block, so that a worker would keep 14 MB more."""
 CONNECTIONS_MAX = 1_000
 """Per process, including idle connections; a request on a further one is answered 503."""
 
@@ -127,7 +129,7 @@ def run(main: Main, *, service: str, settings: TelemetrySettings) -> int:
     The first SIGTERM or SIGINT sets the `ShutdownEvent` that `main` gets; the second ends the process at once. A
     `Stop` is printed to stderr (2); any other error is logged (1).
     """
-    _allocate_from_one_arena()
+    _tune_malloc()
     configure_logging(service, settings.log_level, settings.log_format)
     configure_tracing(settings.otel_service_name or service, settings.otel_exporter_otlp_endpoint)
     try:
@@ -140,13 +142,15 @@ def run(main: Main, *, service: str, settings: TelemetrySettings) -> int:
         shutdown_tracing()
 
 
-def _allocate_from_one_arena() -> None:
-    """Use a single malloc arena.
+def _tune_malloc() -> None:
+    """Use a single malloc arena, and return what is free at its end.
 
     Python runs one thread at a time, so one arena is enough. One arena per thread would leave much memory half empty.
     """
-    with contextlib.suppress(AttributeError, OSError):  # another libc does not have this option
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+    with contextlib.suppress(AttributeError, OSError):  # another libc does not have these options
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_ARENA_MAX, 1)
+        libc.mallopt(M_TRIM_THRESHOLD, TRIM_BYTES)
 
 
 def tune_gc() -> None:
