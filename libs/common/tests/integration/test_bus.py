@@ -65,6 +65,28 @@ async def test_a_failed_batch_is_redelivered_and_nothing_of_it_is_committed(
     assert await rows(context) == []
 
 
+async def test_records_that_nothing_waits_for_gather_behind_a_small_batch(
+    broker: Broker, context: BusContext
+) -> None:
+    topic = await broker.new_topic(partitions=6)
+    recorder = Recorder()
+    async with consuming(context, Subscription(topic, (Ping,), recorder, gather_s=2.0)):
+        for number in range(6):
+            await broker.send(topic, [Raw(*_parts(ping(number)), partition=number)])
+            await until(lambda: bool(recorder.attempts), what="the first is handled at once")
+        await until(lambda: len(recorder.numbers) == 6, what="all handled")
+    assert [len(attempt) for attempt in recorder.attempts] == [1, 5]
+
+
+async def test_gathering_delays_no_full_batch_and_no_shutdown(broker: Broker, context: BusContext) -> None:
+    topic = await broker.new_topic()
+    await broker.send(topic, [ping(number) for number in range(5)])
+    recorder = Recorder()
+    subscription = Subscription(topic, (Ping,), recorder, records_max=2, gather_s=600)
+    async with asyncio.timeout(60), consuming(context, subscription):
+        await until(lambda: recorder.numbers == [0, 1, 2, 3, 4], what="all handled")
+
+
 async def test_a_batch_is_handled_while_the_one_before_is_committed(
     broker: Broker, context: BusContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:

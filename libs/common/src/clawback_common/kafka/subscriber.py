@@ -59,6 +59,8 @@ class Subscriber:
         self._positioned = asyncio.Event()
         self._committing: asyncio.Future[None] | None = None
         self._draining = False
+        self._gathering = False
+        """The last batch was not full."""
         self._behind: dict[TopicPartition, int] = {}
         """The log end at assignment, for partitions that have not been read up to it yet."""
         self._next: dict[TopicPartition, int] = {}
@@ -105,6 +107,9 @@ class Subscriber:
         )  # the client may return records before the listener has set the start position
         for place in consumer.assignment() - self._next.keys():
             self._next[place] = await consumer.position(place)
+        if self._gathering and not self._behind:
+            await self.stopping.sleep(self.subscription.gather_s)
+        self._gathering = False
         found = await consumer.getmany(timeout_ms=WAIT_MS, max_records=self.subscription.records_max)
         try:
             for place, records in found.items():
@@ -207,6 +212,7 @@ class Subscriber:
             await asyncio.sleep(min(0.5 * 2**self._failures, BACK_OFF_S_MAX))
             raise
         self._failures = 0
+        self._gathering = len(records) < self.subscription.records_max
         if self._behind:
             for record in records:
                 self._reached(record.topic, record.partition, record.offset + 1)

@@ -43,6 +43,8 @@ class Subscription:
     """The handler stores the offsets in the database; consumption starts from the smaller of those and the group's."""
     must_catch_up: bool = True
     """With own offsets: the process is not ready before it has processed the records from before its start."""
+    gather_s: float = 0.0
+    """After a batch that was not full, records gather this long: for those that nothing waits for."""
     on_bad: OnBad | None = None
     """Called in the transaction that quarantines records."""
     forbidden: ForbiddenIds | None = None

@@ -8,6 +8,9 @@ from clawback_contracts.revocation.v1 import ArticleRemoved, ArticleRevoked, Rev
 from compliance.use_cases import incidents, orders, own_orders, receipts
 from compliance.use_cases.service import Service
 
+GATHER_S = 1.0
+"""Our own orders only matter after a restore, and when somebody forges one."""
+
 
 def subscriptions(service: Service, *, positions: bool = True) -> list[Subscription]:
     """Returns the subscriptions: notices, receipts, our own orders, sweeps.
@@ -40,6 +43,7 @@ def subscriptions(service: Service, *, positions: bool = True) -> list[Subscript
             partial(own_orders.on_own_orders, service=service, positions=positions),
             lane="orders",
             own_offsets=True,
+            gather_s=GATHER_S,
             on_bad=unreadable,
         ),
         service.sweeper.subscription(),
