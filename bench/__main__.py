@@ -22,6 +22,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", choices=FAMILIES, action="append", help="a family; by default all")
     parser.add_argument("--rounds", type=int, default=3, help="of each pair, in turn")
     parser.add_argument("--articles", type=int, default=50_000, help="on the topic of the pipeline")
+    parser.add_argument("--published-articles", type=int, default=15_000, help="on the topic of analytics")
     parser.add_argument("--naive-articles", type=int, default=3_000, help="for who takes one at a time")
     parser.add_argument("--feed-articles", type=int, default=20_000, help="at the provider")
     parser.add_argument("--samples", type=int, default=300, help="takedowns, idle and again loaded")
@@ -63,8 +64,8 @@ async def _full_topics(on: Stage, chosen: argparse.Namespace) -> list[Result]:
         await stage.submit(on.kafka, chosen.articles)
         found += await pipeline.run(on, chosen.articles, chosen.naive_articles, chosen.rounds)
     if "analytics" in chosen.only:
-        _say(f"a topic with {chosen.articles:,} published articles: articles a second")
-        found += await analytics.run(on, chosen.articles, chosen.rounds)
+        _say(f"a topic with {chosen.published_articles:,} published articles: articles a second")
+        found += await analytics.run(on, chosen.published_articles, chosen.rounds)
     return found
 
 

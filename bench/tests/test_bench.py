@@ -15,6 +15,7 @@ from clawback_local.config import ROOT
 SIZES = {
     "--rounds": 1,
     "--articles": 3_000,
+    "--published-articles": 1_000,
     "--naive-articles": 50,
     "--feed-articles": 600,
     "--samples": 3,
