@@ -107,6 +107,14 @@ async def test_the_truth_has_the_facets_of_each_article(control: SimulatorClient
         assert facts.language_code == one["languageCode"]
         assert facts.topics == [topic["name"] for topic in one["topics"]]
         assert facts.licenses == [licence["name"] for licence in one["licenses"]]
+        assert facts.author == one["author"].get("name", "")
+        assert set(facts.companies) == {company["name"] for company in one["companies"]}
+        assert set(facts.countries) == {
+            place["country"]["isoCode"] for place in one["locations"] if place["country"]
+        }
+        assert len(facts.entities) <= len(one["semantics"]["entities"])
+        assert facts.tags == one.get("tags", [])
+        assert facts.sentiment == one["sentiment"].get("score", "")
     dated = {one.id: one.dated for one in truth.articles}
     apart = datetime.fromisoformat(last[old]["publishedDate"]) - datetime.fromisoformat(dated[old])
     assert abs(apart) < timedelta(minutes=11)  # the others: up to half a day

@@ -64,6 +64,11 @@ DEFECTS: list[tuple[str, str, Plant]] = [
         "C4 late",
         obligations("search", verified_at=None, state="open", due_at=NOW),
     ),
+    (
+        "name of a revoked article's author still counted",
+        "C5 residue",
+        evidence(leaks={"table analytics.value": frozenset({GONE_TEXT})}),
+    ),
     ("content in a log", "C5 residue", evidence(leaks={"logs/api.log": frozenset({TEXT})})),
     ("content in a dead letter", "C5 residue", topics(leaks={"ingester.dlq.v1": frozenset({GONE_TEXT})})),
     (

@@ -1,32 +1,59 @@
 """The expected counts are computed correctly."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
-from clawback_story.counting import Counted, Question, differences, questions
+from clawback_simulator.truth import FacetsTruth
+from clawback_story.counting import Counted, Question, delivered, differences, questions, submitted
 
-ONE = Counted(
-    "metabase:1",
-    date(2026, 11, 1),
-    "feed:1",
-    "en",
-    frozenset({"Web Crawl"}),
-    frozenset({"Energy", "Banking"}),
+
+def article(number: int, **facts: object) -> Counted:
+    bare = {
+        "published": "2026-11-01T10:00:00Z",
+        "language_code": "en",
+        "feed_id": str(number),
+        "author": "",
+        "sentiment": "",
+        **{name: [] for name in ("topics", "licenses", "companies", "countries", "entities", "tags")},
+    }
+    return delivered(f"metabase:{number}", FacetsTruth.model_validate(bare | facts))
+
+
+ONE = article(
+    1, licenses=["Web Crawl"], topics=["Energy", "Banking"], author="Ada", sentiment="0.255", tags=["x", "x"]
 )
-TWO = Counted("metabase:2", date(2026, 11, 2), "feed:2", "de", frozenset(), frozenset({"Energy"}))
-THREE = Counted("upstream:3", date(2016, 2, 3), "story-wire", "en", frozenset({"standard"}), frozenset())
+TWO = article(2, published="2026-11-02T10:00:00Z", language_code="de", topics=["Energy"], sentiment="-0.1")
+THREE = submitted(
+    "upstream:3",
+    {
+        "published_at": "2016-02-03T23:00:00-02:00",
+        "source": {"key": "story-wire"},
+        "language": "en",
+        "licences": [{"name": "standard"}],
+        "authors": ["Ada"],
+    },
+)
 ALL = (ONE, TWO, THREE)
 
 
 def test_articles_are_counted_by_source_day_and_topic() -> None:
     assert Question("sources", {}).answer(ALL) == {"feed:1": 1, "feed:2": 1, "story-wire": 1}
-    assert Question("timeline", {}).answer(ALL) == {"2026-11-02": 1, "2026-11-01": 1, "2016-02-03": 1}
+    assert Question("timeline", {}).answer(ALL) == {
+        "2026-11-02T00:00:00Z": 1,
+        "2026-11-01T00:00:00Z": 1,
+        "2016-02-04T00:00:00Z": 1,
+    }
     assert Question("topics", {}).answer(ALL) == {"Energy": 2, "Banking": 1}
+    assert Question("authors", {}).answer(ALL) == {"Ada": 2}
+    assert Question("tags", {}).answer(ALL) == {"x": 1}
+    assert Question("recent", {}).answer(ALL) == {"metabase:2": 1, "metabase:1": 1, "upstream:3": 1}
+    assert Question("sentiment", {}).answer(ALL) == {"articles": 2, "hundredths": 16}
+    assert Question("sentiment", {}).answer([THREE]) == {}
 
 
 def test_each_filter_excludes_other_articles() -> None:
     assert Question("topics", {"language": "de"}).answer(ALL) == {"Energy": 1}
     assert Question("sources", {"license": "Web Crawl"}).answer(ALL) == {"feed:1": 1}
-    assert Question("timeline", {"source": "story-wire"}).answer(ALL) == {"2016-02-03": 1}
+    assert Question("timeline", {"source": "story-wire"}).answer(ALL) == {"2016-02-04T00:00:00Z": 1}
     assert Question("sources", {"from": "2026-11-01", "to": "2026-11-01"}).answer(ALL) == {"feed:1": 1}
 
 

@@ -2,11 +2,13 @@
 
 import gzip
 from collections.abc import Iterable
+from typing import Any
 
 from clawback_simulator import wire
 from clawback_simulator.article import build, spoil
 from clawback_simulator.catalogue import Wire
 from clawback_simulator.clock import SimulatedClock
+from clawback_simulator.facets import FACETS
 from clawback_simulator.faults import Faults
 from clawback_simulator.ledger import Ledger, Positions
 from clawback_simulator.rss import Feeds
@@ -15,7 +17,6 @@ from clawback_simulator.world import World
 
 PageKey = tuple[int, int, str]
 """First and last position (exclusive) and the format of a page that was rendered in advance."""
-FACETS = ("published", "language_code", "feed_id", "topics", "licenses")
 
 
 class Simulator:
@@ -35,7 +36,7 @@ class Simulator:
         self.faults = Faults()
         self.ledger = Ledger()
         self.pages: dict[PageKey, tuple[bytes, bool]] = {}
-        self._facets: dict[int, tuple[str | tuple[str, ...], ...]] = {}
+        self._facets: dict[int, tuple[Any, ...]] = {}
 
     def article(self, position: int) -> Wire:
         """Returns the article at a position of the feed, with its injected errors."""
@@ -57,13 +58,7 @@ class Simulator:
         """Returns it without injected errors; the result is cached, because building takes a while."""
         made = build(self.seed, self.world.catalogue, self.world.feed[position])
         if position not in self._facets:
-            self._facets[position] = (
-                made["publishedDate"],
-                made["languageCode"],
-                made["source"]["feed"]["id"],
-                tuple([topic["name"] for topic in made["topics"]]),
-                tuple([licence["name"] for licence in made["licenses"]]),
-            )
+            self._facets[position] = tuple([read(made) for read in FACETS.values()])
         return made
 
     def articles(self, positions: Iterable[int], form: str, *, compact: bool = False) -> bytes:

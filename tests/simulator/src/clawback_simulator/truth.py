@@ -45,6 +45,17 @@ class FacetsTruth(BaseModel):
     """The id of its source: the most stable key there is."""
     topics: list[str]
     licenses: list[str]
+    author: str
+    """"" if there is none."""
+    companies: list[str]
+    """Names, each once."""
+    countries: list[str]
+    """ISO 3166-1 codes of the places that it is about, each once."""
+    entities: list[str]
+    """Types and values, joined by a colon, each once."""
+    tags: list[str]
+    sentiment: str
+    """A number; "" if there is none."""
 
 
 class RevocationTruth(BaseModel):

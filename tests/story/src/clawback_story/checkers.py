@@ -12,6 +12,8 @@ from clawback_story.evidence import Evidence, Obligation, Order, Store
 from clawback_story.problems import Problems, missing, some
 
 LIVENESS_S = 60.0
+NAMES_COUNTED = "table analytics.value"
+"""Where analytics has the names by which it counts."""
 OK, GONE = 200, 410
 TRAFFIC_MIN = 0.9
 """The minimum share of the planned traffic; a run with less proves nothing."""
@@ -114,11 +116,19 @@ def c4_late(evidence: Evidence) -> Problems:
 
 
 def c5_residue(evidence: Evidence) -> Problems:
-    """No words of any article outside the content stores: not in logs, tables, mails, or on other topics."""
+    """No words of any article outside the content stores: not in logs, tables, mails, or on other topics.
+
+    Analytics has the names of authors whose articles it counts, and of no others.
+    """
     found = {**evidence.leaks, **{f"topic {name}": found for name, found in evidence.topics.leaks.items()}}
+    expected = evidence.expected
+    counted = frozenset().union(*(expected.held[one] for one in expected.held.keys() - expected.swept))
+    if NAMES_COUNTED in found:
+        found[NAMES_COUNTED] -= counted
     return [
-        f"{place} has words of {some({evidence.expected.owners.get(t, t) or 'garbage' for t in tokens})}"
+        f"{place} has words of {some({expected.owners.get(t, t) or 'garbage' for t in tokens})}"
         for place, tokens in found.items()
+        if tokens
     ]
 
 

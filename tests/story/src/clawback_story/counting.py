@@ -1,11 +1,13 @@
 """Compares analytics' counts with the expected ones: from the provider's data and the other writers' lists."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from clawback_simulator.truth import FacetsTruth
 from clawback_story.history import CountsSeen
 from clawback_story.inspection import expected_of
 from clawback_story.world import METABASE, Broken, World
@@ -14,8 +16,18 @@ LIMIT = 500
 WITHIN_S = 45.0
 OK = 200
 SHOWN = 3
-KEYS = {"sources": "source", "timeline": "start", "topics": "topic"}
-"""The key of an item, by endpoint."""
+KEYS = {
+    "sources": "source",
+    "timeline": "start",
+    "topics": "topic",
+    "authors": "author",
+    "licenses": "license",
+    "companies": "company",
+    "locations": "location",
+    "entities": "entity",
+    "tags": "tag",
+}
+"""The key of an item, by endpoint that counts articles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +35,16 @@ class Counted:
     """What one article must be counted under."""
 
     article_id: str
-    day: date
-    source: str
+    published: datetime
     language: str
-    licences: frozenset[str]
-    topics: frozenset[str]
+    values: Mapping[str, Collection[str]]
+    """By endpoint."""
+    sentiment: float | None
+
+    @property
+    def day(self) -> str:
+        """The day of its publication."""
+        return self.published.date().isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +64,27 @@ class Question:
         """Whether the query covers this article."""
         params = self.params
         return (
-            params.get("from", "0001") <= one.day.isoformat() <= params.get("to", "9999")
+            params.get("from", "0001") <= one.day <= params.get("to", "9999")
             and params.get("language", one.language) == one.language
-            and params.get("source", one.source) == one.source
-            and ("license" not in params or params["license"] in one.licences)
+            and ("source" not in params or params["source"] in one.values["sources"])
+            and ("license" not in params or params["license"] in one.values["licenses"])
         )
 
     def answer(self, articles: Iterable[Counted]) -> dict[str, int]:
-        """Returns the expected answer: articles by source, day or topic."""
-        counts: Counter[str] = Counter()
-        for one in filter(self.fits, articles):
-            match self.path:
-                case "sources":
-                    counts[one.source] += 1
-                case "timeline":
-                    counts[f"{one.day.isoformat()}T00:00:00Z"] += 1
-                case _:
-                    counts.update(one.topics)
-        newest = sorted(counts, reverse=True)[:LIMIT] if self.path == "timeline" else counts
-        return {name: counts[name] for name in newest}
+        """Returns the expected answer: articles by value; for a number, how many have it and its sum."""
+        fitting = list(filter(self.fits, articles))
+        match self.path:
+            case "recent":
+                newest = sorted(((one.published, one.article_id) for one in fitting), reverse=True)
+                return {article_id: 1 for _, article_id in newest}
+            case "sentiment":
+                hundredths = [round(100 * one.sentiment) for one in fitting if one.sentiment is not None]
+                return {"articles": len(hundredths), "hundredths": sum(hundredths)} if hundredths else {}
+            case path:
+                counts: Counter[str] = Counter()
+                for one in fitting:
+                    counts.update(set(one.values[path]))
+                return dict(counts)
 
 
 def questions(now: datetime) -> list[Question]:
@@ -73,6 +92,8 @@ def questions(now: datetime) -> list[Question]:
     days = {"from": (now - timedelta(days=2)).date().isoformat(), "to": now.date().isoformat()}
     return [
         *(Question(path, {}) for path in KEYS),
+        Question("recent", {}),
+        Question("sentiment", {}),
         Question("topics", {"language": "de"}),
         Question("sources", {"license": "Web Crawl"}),
         Question("timeline", {"source": "story-wire"}),
@@ -89,35 +110,51 @@ async def must_be_counted(world: World) -> list[Counted]:
     for article_id in expected.held.keys() - expected.swept:
         written = world.written.get(article_id)
         if written is None:
-            facts = facets[article_id.removeprefix(f"{METABASE}:")]
-            found.append(
-                Counted(
-                    article_id,
-                    _day(facts.published),
-                    f"feed:{facts.feed_id}",
-                    facts.language_code,
-                    frozenset(facts.licenses),
-                    frozenset(facts.topics),
-                )
-            )
+            found.append(delivered(article_id, facets[article_id.removeprefix(f"{METABASE}:")]))
         else:
-            body = written.body
-            found.append(
-                Counted(
-                    article_id,
-                    _day(body["published_at"]),
-                    body["source"]["key"],
-                    body["language"],
-                    frozenset(licence["name"] for licence in body["licences"]),
-                    frozenset(),
-                )
-            )
+            found.append(submitted(article_id, written.body))
     return found
 
 
-def _day(written: str) -> date:
+def delivered(article_id: str, facts: FacetsTruth) -> Counted:
+    """What an article of the provider is counted under."""
+    values: dict[str, Collection[str]] = {
+        "sources": [f"feed:{facts.feed_id}"],
+        "topics": facts.topics,
+        "authors": [facts.author] if facts.author else [],
+        "licenses": facts.licenses,
+        "companies": facts.companies,
+        "locations": [code.upper() for code in facts.countries],
+        "entities": facts.entities,
+        "tags": facts.tags,
+    }
+    sentiment = float(facts.sentiment) if facts.sentiment else None
+    return _counted(article_id, facts.published, facts.language_code, values, sentiment)
+
+
+def submitted(article_id: str, body: Mapping[str, Any]) -> Counted:
+    """What an article that we wrote is counted under."""
+    values = {
+        "sources": [body["source"]["key"]],
+        "authors": body["authors"],
+        "licenses": [licence["name"] for licence in body["licences"]],
+        "tags": body.get("tags", ()),
+        **dict.fromkeys(("topics", "companies", "locations", "entities"), ()),
+    }
+    return _counted(article_id, body["published_at"], body["language"], values, None)
+
+
+def _counted(
+    article_id: str,
+    written: str,
+    language: str,
+    values: dict[str, Collection[str]],
+    sentiment: float | None,
+) -> Counted:
     at = datetime.fromisoformat(written)
-    return (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)).date()
+    published = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    values["timeline"] = [f"{published.date().isoformat()}T00:00:00Z"]
+    return Counted(article_id, published, language, values, sentiment)
 
 
 async def counts_of(world: World, question: Question) -> dict[str, int]:
@@ -126,12 +163,26 @@ async def counts_of(world: World, question: Question) -> dict[str, int]:
     Raises:
         Broken: it did not answer.
     """
-    params = {**question.params, "limit": str(LIMIT)}
-    answer = await world.analytics.get(f"/analytics/{question.path}", params=params)
-    if answer.status_code != OK:
-        raise Broken(f"analytics answered {question.words} with {answer.status_code}: {answer.text[:300]}")
-    key = KEYS[question.path]
-    return {item[key]: item["articles"] for item in answer.json()["items"]}
+    params, items = {**question.params, "limit": str(LIMIT)}, []
+    while True:
+        answer = await world.analytics.get(f"/analytics/{question.path}", params=params)
+        if answer.status_code != OK:
+            raise Broken(
+                f"analytics answered {question.words} with {answer.status_code}: {answer.text[:300]}"
+            )
+        page = answer.json()
+        items += page["items"]
+        if page["next_cursor"] is None:
+            break
+        params["cursor"] = page["next_cursor"]
+    match question.path:
+        case "recent":
+            return {item["article_id"]: 1 for item in items}
+        case "sentiment":
+            sums = [(item["articles"], round(100 * item["mean"] * item["articles"])) for item in items]
+            return {"articles": sums[0][0], "hundredths": sums[0][1]} if sums else {}
+        case path:
+            return {item[KEYS[path]]: item["articles"] for item in items}
 
 
 def differences(expected: Mapping[str, int], found: Mapping[str, int]) -> tuple[str, ...]:
@@ -156,10 +207,10 @@ async def compare(world: World, when: str) -> None:
         if note.differs:
             world.printer.bad(f"analytics does not count as expected {when}: {question.words}")
             return
-    by_source, by_day, by_topic = (every[number].answer(must) for number in range(3))
+    sizes = [f"{len(question.answer(must)):,} {question.path}" for question in every[: len(KEYS)]]
     world.printer.line(
-        f"analytics counts {len(must):,} articles {when}: {len(by_source)} sources, {len(by_day)} days, "
-        f"{len(by_topic)} topics, and {len(every) - 3} filtered queries, all as expected"
+        f"analytics counts {len(must):,} articles {when}: {', '.join(sizes).replace('timeline', 'days')}, "
+        f"and {len(every) - len(KEYS)} other queries, all as expected"
     )
 
 
