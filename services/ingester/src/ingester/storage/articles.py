@@ -157,11 +157,6 @@ async def one(db: Querier, article_id: str) -> Row | None:
     return await db.fetchrow(SQL["one"], article_id)
 
 
-async def page(db: Querier, after: str, limit: int, bytes_max: int) -> list[Row]:
-    """Returns readable articles by id, up to the one that reaches ``bytes_max``; ``followed``: there are more."""
-    return await db.fetch(SQL["page"], after, limit, bytes_max)
-
-
 async def published_page(
     db: Querier, after: datetime, after_id: int, limit: int, bytes_max: int
 ) -> list[Row]:

@@ -42,6 +42,17 @@ class ArticleListed(ArticleRead):
     model_config = ConfigDict(json_schema_extra=_nothing_required)
 
 
+class ArticlePage(BaseModel):
+    """A page of articles."""
+
+    items: list[ArticleListed]
+    next_cursor: str | None = None
+    """Null on the last page."""
+    resume_cursor: str | None = None
+    """The position up to which the list was read, on the last page too: a later request continues with what changed
+    since. Null for publications."""
+
+
 class ArticleSampled(BaseModel):
     """A readable article."""
 

@@ -1,0 +1,72 @@
+"""Lists of readable articles, in the order of their last change."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from clawback_common.postgres import Database, Querier, Queries
+from clawback_common.postgres.pool import Row
+from clawback_common.retention.partitions import wait_for_writers
+from ingester.domain.selection import Selection
+
+SQL = Queries.load(__package__, "listing")
+EXAMINED_MAX = 5_000
+"""The articles that one page of a filtered list looks at; about 20 ms."""
+
+
+class Changes(NamedTuple):
+    """A part of the list, ids only."""
+
+    rows: Sequence[Row]
+    """``article_id`` and ``change_no``, the oldest change first."""
+    examined_to: int | None
+    """The number up to which the list was examined if it may continue there; None: to its end."""
+    committed_to: int
+    """The end of the list: every change up to this number is committed."""
+
+
+async def changes(db: Database, selection: Selection, after: int, limit: int) -> Changes:
+    """Returns readable articles that changed after a number, without gaps, at most ``limit``.
+
+    Numbers are assigned before the commit, so a later one can become visible first. The list therefore ends at a
+    number that was the last one before all transactions that might have assigned it ended.
+    """
+    committed_to = int(await db.fetchval(SQL["last_change"]))
+    await wait_for_writers(db, "article")
+    span = (after, committed_to)
+    if selection.terms and await _are_rare(db, selection.terms):
+        rows = await db.fetch(SQL["changed_with_terms"], *span, limit, *_filters(selection))
+        return Changes(rows, None, committed_to)
+    rows = await db.fetch(
+        SQL["changed"], *span, EXAMINED_MAX, limit, *_filters(selection), selection.is_everything
+    )
+    found = [row for row in rows if row["article_id"] is not None]
+    return Changes(found, rows[0]["examined_to"], committed_to)
+
+
+async def read(db: Querier, article_ids: Sequence[str], bytes_max: int) -> list[Row]:
+    """Returns identity rows in the order of these ids, readable ones with their documents.
+
+    The result ends with the document that reaches ``bytes_max``.
+    """
+    return await db.fetch(SQL["read"], article_ids, bytes_max)
+
+
+async def set_last_change(db: Querier) -> None:
+    """Makes sure that a restored database assigns no number of a change again."""
+    await db.fetchval(SQL["set_last_change"])
+
+
+async def _are_rare(db: Querier, terms: Sequence[str]) -> bool:
+    return bool(await db.fetchval(SQL["count_matching"], terms, EXAMINED_MAX + 1) <= EXAMINED_MAX)
+
+
+def _filters(selection: Selection) -> tuple[object, ...]:
+    return (
+        selection.terms,
+        selection.since,
+        selection.until,
+        selection.sentiment_min,
+        selection.sentiment_max,
+        selection.word_count_min,
+        selection.word_count_max,
+    )
