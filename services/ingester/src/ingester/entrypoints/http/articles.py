@@ -19,7 +19,15 @@ from clawback_contracts.envelope import ArticleId
 from ingester.domain.selection import Selection
 from ingester.entrypoints.http.callers import Reader
 from ingester.entrypoints.http.filters import Selected, require_once
-from ingester.entrypoints.http.schemas import ArticlePage, ArticleRead, Sample
+from ingester.entrypoints.http.schemas import (
+    ArticleBatch,
+    ArticleIds,
+    ArticleNotRead,
+    ArticlePage,
+    ArticleRead,
+    Sample,
+    Unreadable,
+)
 from ingester.storage import articles, listing
 from ingester.use_cases.service import Service
 
@@ -59,6 +67,7 @@ class _Positions(Keyset):
 
 
 CHANGES = _Positions("changes", change_no=0)
+BATCH = _Positions("batch", number=0)
 
 
 def articles_router(service: Service) -> Router:
@@ -118,6 +127,40 @@ def _by_id(router: Router, service: Service) -> None:
         if _matches(if_none_match, headers["ETag"]):
             return Response(status_code=304, headers=headers)
         return _json(_read(row), headers)
+
+    @router.post(
+        "/articles/batch",
+        summary="Up to 500 articles by their ids; for each id that is not readable the reason",
+        response_model=ArticleBatch,
+    )
+    async def read_batch(_: Reader, wanted: ArticleIds, cursor: Cursor = None) -> Response:
+        (start,) = BATCH.after(cursor)
+        article_ids = list(dict.fromkeys(wanted.article_ids))[start:]
+        rows = await listing.read(service.db, article_ids, PAGE_BYTES_MAX)
+        more = len(rows) < len(article_ids)
+        items = [_read(row) for row in rows if row["document"] is not None]
+        others = [_not_read(row).model_dump() for row in rows if row["document"] is None]
+        return _json(page(items, BATCH.at(number=start + len(rows)) if more else None) | {"others": others})
+
+
+def _not_read(row: Row) -> ArticleNotRead:
+    """Returns why an article of a batch is not readable, with the same distinctions as for one article."""
+    article_id = row["requested_id"]
+    match row["state"]:
+        case "revoked":
+            return ArticleNotRead(
+                article_id=article_id,
+                state=Unreadable.REVOKED,
+                reason=row["reason"],
+                revoked_at=row["ordered_at"],
+                order=row["order_no"],
+            )
+        case "live" if row["too_old"]:
+            return ArticleNotRead(article_id=article_id, state=Unreadable.DELETED)
+        case "withheld":
+            return ArticleNotRead(article_id=article_id, state=Unreadable.WITHHELD)
+        case _:
+            return ArticleNotRead(article_id=article_id, state=Unreadable.UNKNOWN)
 
 
 def _matches(if_none_match: str | None, etag: str) -> bool:
