@@ -13,7 +13,7 @@ from clawback_contracts.article.v1 import Company, Entity, Licence, Place, Sourc
 from clawback_testing.waiting import until
 from ingester.domain.article import deliveries
 from ingester.storage import listing
-from ingester.use_cases import notices, storing
+from ingester.use_cases import indexing, notices, storing
 from services.ingester.tests.integration.world import CANARY, World
 
 pytestmark = pytest.mark.integration
@@ -270,6 +270,7 @@ async def test_a_filter_that_few_articles_match_is_found_by_the_index_and_others
     await world.submit(
         *(world.article(f"up:{n:02}", sentiment=n, language="en" if n == 9 else "de") for n in range(10))
     )
+    await indexing.index(world.service)
     rare = (await http.get("/articles", params={"language": "en"})).json()
     assert ([one["article_id"] for one in rare["items"]], rare["next_cursor"]) == (["up:09"], None)
     first = (await http.get("/articles", params={"sentiment_min": "8", "language": "de"})).json()

@@ -4,6 +4,7 @@ from tests.mutants.mutant import Change, Mutant, at
 
 STORAGE = "services/ingester/src/ingester/storage"
 HTTP = "services/ingester/src/ingester/entrypoints/http"
+SEARCH = "services/ingester/tests/integration/test_search.py"
 LISTS = "services/ingester/tests/integration/test_article_lists.py"
 
 MUTANTS = (
@@ -64,5 +65,59 @@ MUTANTS = (
             ),
         ),
         at(LISTS, "test_an_unchanged_article_is_304_and_a_revoked_one_is_410_whatever_the_client_has"),
+    ),
+    Mutant(
+        "revoked article found by the search",
+        (
+            Change(
+                f"{STORAGE}/contents.sql",
+                "    DELETE FROM article_content\n    WHERE retention_date = ANY",
+                "    UPDATE article_content SET key_bucket = 0\n    WHERE retention_date = ANY",
+            ),
+            Change(
+                f"{STORAGE}/search.sql",
+                "SELECT c.article_id, c.retention_date\nFROM article_content AS c\nCROSS JOIN LATERAL (\n"
+                "    SELECT FROM article\n"
+                "    WHERE article_id = c.article_id AND retention_date = c.retention_date AND state = 'live'\n",
+                "SELECT c.article_id, c.retention_date\nFROM article_content AS c\nCROSS JOIN LATERAL (\n"
+                "    SELECT FROM article\n"
+                "    WHERE article_id = c.article_id AND retention_date = c.retention_date\n",
+            ),
+            Change(f"{STORAGE}/listing.sql", ") AS d ON a.state = 'live'", ") AS d ON true"),
+        ),
+        at(SEARCH, "test_a_revoked_withheld_or_embargoed_article_is_not_found"),
+    ),
+    Mutant(
+        "former words of an article found",
+        (
+            Change(
+                f"{STORAGE}/contents.sql",
+                "terms = excluded.terms,\n    search = NULL",
+                "terms = excluded.terms",
+            ),
+        ),
+        at(SEARCH, "test_a_new_version_is_found_by_its_own_words_only_once_it_is_indexed"),
+    ),
+    Mutant(
+        "rare filter without articles that are not indexed yet",
+        (
+            Change(
+                f"{STORAGE}/listing.sql",
+                "    UNION ALL\n    SELECT * FROM article_content WHERE search IS NULL\n",
+                "",
+            ),
+        ),
+        at(SEARCH, "test_a_filtered_list_has_articles_that_are_not_searchable_yet"),
+    ),
+    Mutant(
+        "words that leave their quotes",
+        (
+            Change(
+                f"{STORAGE}/tsquery.py",
+                "text.translate(_WITHOUT_QUOTES)",
+                "text",
+            ),
+        ),
+        at("services/ingester/tests/unit/test_query.py", "test_words_cannot_leave_their_quotes"),
     ),
 )

@@ -8,7 +8,8 @@ FROM unnest($1::timestamptz[], $2::text[], $3::bigint[], $4::text[], $5::timesta
      AS n (retention_date, article_id, version, document, published_at, sentiment, word_count, terms)
 ON CONFLICT (retention_date, article_id) DO UPDATE SET
     version = excluded.version, document = excluded.document, published_at = excluded.published_at,
-    sentiment = excluded.sentiment, word_count = excluded.word_count, terms = excluded.terms
+    sentiment = excluded.sentiment, word_count = excluded.word_count, terms = excluded.terms,
+    search = NULL
 
 -- name: remove
 -- Two arrays instead of a join, so that partitions are pruned and the key is used with any statistics. Held documents

@@ -6,7 +6,9 @@ from typing import NamedTuple
 from clawback_common.postgres import Database, Querier, Queries
 from clawback_common.postgres.pool import Row
 from clawback_common.retention.partitions import wait_for_writers
+from ingester.domain.query import And, Term
 from ingester.domain.selection import Selection
+from ingester.storage.tsquery import tsquery
 
 SQL = Queries.load(__package__, "listing")
 EXAMINED_MAX = 5_000
@@ -33,11 +35,13 @@ async def changes(db: Database, selection: Selection, after: int, limit: int) ->
     committed_to = int(await db.fetchval(SQL["last_change"]))
     await wait_for_writers(db, "article")
     span = (after, committed_to)
-    if selection.terms and await _are_rare(db, selection.terms):
-        rows = await db.fetch(SQL["changed_with_terms"], *span, limit, *_filters(selection))
+    if selection.terms and await _is_rare(db, selection):
+        rows = await db.fetch(
+            SQL["changed_with_terms"], *span, limit, *filters(selection), _looked_up(selection)
+        )
         return Changes(rows, None, committed_to)
     rows = await db.fetch(
-        SQL["changed"], *span, EXAMINED_MAX, limit, *_filters(selection), selection.is_everything
+        SQL["changed"], *span, EXAMINED_MAX, limit, *filters(selection), selection.is_everything
     )
     found = [row for row in rows if row["article_id"] is not None]
     return Changes(found, rows[0]["examined_to"], committed_to)
@@ -56,11 +60,17 @@ async def set_last_change(db: Querier) -> None:
     await db.fetchval(SQL["set_last_change"])
 
 
-async def _are_rare(db: Querier, terms: Sequence[str]) -> bool:
-    return bool(await db.fetchval(SQL["count_matching"], terms, EXAMINED_MAX + 1) <= EXAMINED_MAX)
+async def _is_rare(db: Querier, selection: Selection) -> bool:
+    found = await db.fetchval(SQL["count_matching"], _looked_up(selection), EXAMINED_MAX + 1)
+    return bool(found <= EXAMINED_MAX)
 
 
-def _filters(selection: Selection) -> tuple[object, ...]:
+def _looked_up(selection: Selection) -> str:
+    return tsquery(And(tuple(map(Term, selection.terms))))
+
+
+def filters(selection: Selection) -> tuple[object, ...]:
+    """Returns the arguments of a query that applies the filters: the terms, then the limits of ``is_selected``."""
     return (
         selection.terms,
         selection.since,

@@ -39,14 +39,22 @@ LEFT JOIN (
 ORDER BY f.change_no
 
 -- name: count_matching
--- How many articles have these terms, at most $2.
-SELECT count(*) FROM (SELECT FROM article_content WHERE terms @> $1 LIMIT $2) AS limited
+-- How many articles have these terms, or are not in the index yet; counted up to $2 each. With an order,
+-- common terms are counted in the newest months instead of in a scan of the table.
+SELECT (SELECT count(*) FROM (
+           SELECT FROM article_content WHERE search @@ to_tsquery('simple', $1) ORDER BY retention_date DESC LIMIT $2
+       ) AS found)
+     + (SELECT count(*) FROM (SELECT FROM article_content WHERE search IS NULL ORDER BY version LIMIT $2) AS waiting)
 
 -- name: changed_with_terms
--- The same as "changed" for terms that few articles have: these are found by the index over terms, and sorted. The
--- lateral subquery is not flattened (OFFSET).
+-- The same as "changed" for terms that few articles have: these are found by the index of the search, and sorted; so are
+-- those that are not in the index yet. The lateral subquery is not flattened (OFFSET).
 SELECT a.article_id, a.change_no, NULL::bigint AS examined_to
-FROM article_content AS c
+FROM (
+    SELECT * FROM article_content WHERE search @@ to_tsquery('simple', $11)
+    UNION ALL
+    SELECT * FROM article_content WHERE search IS NULL
+) AS c
 CROSS JOIN LATERAL (
     SELECT article_id, change_no FROM article
     WHERE article_id = c.article_id AND retention_date = c.retention_date AND state = 'live'

@@ -47,7 +47,7 @@ PublishedAfter = Annotated[
 IfNoneMatch = Annotated[str | None, Header(max_length=1000, description="`ETag` of an earlier response")]
 
 
-class _Positions(Keyset):
+class Positions(Keyset):
     """Positions in one list; a cursor names its list, so no other list accepts it."""
 
     def __init__(self, name: str, **start: datetime | int | str) -> None:
@@ -66,17 +66,22 @@ class _Positions(Keyset):
         return self.cursor({"list": self._name} | position)
 
 
-CHANGES = _Positions("changes", change_no=0)
-BATCH = _Positions("batch", number=0)
+CHANGES = Positions("changes", change_no=0)
+BATCH = Positions("batch", number=0)
 
 
-def articles_router(service: Service) -> Router:
-    """Returns the routes with articles; they are served once the orders from the start are applied."""
+def readable_only(service: Service) -> Router:
+    """Returns a router whose routes are served once the orders from the start are applied."""
 
     async def require_orders_applied() -> None:
         await service.orders_applied()
 
-    router = Router(tags=["articles"], dependencies=[Depends(require_orders_applied), Depends(require_once)])
+    return Router(tags=["articles"], dependencies=[Depends(require_orders_applied), Depends(require_once)])
+
+
+def articles_router(service: Service) -> Router:
+    """Returns the routes with articles."""
+    router = readable_only(service)
     _lists(router, service)
     _by_id(router, service)
     return router
@@ -101,7 +106,7 @@ def _lists(router: Router, service: Service) -> None:
         else:
             _refuse_filters(selection)
             found = await _by_publication(service, published_after, cursor, limit)
-        return _json(found | {"items": project(found["items"], fields, ARTICLE_FIELDS)})
+        return raw_json(found | {"items": project(found["items"], fields, ARTICLE_FIELDS)})
 
     @router.get(
         "/articles/sample",
@@ -126,7 +131,7 @@ def _by_id(router: Router, service: Service) -> None:
         headers = {"ETag": f'W/"{row["version"]}.{row["order_no"]}"'}
         if _matches(if_none_match, headers["ETag"]):
             return Response(status_code=304, headers=headers)
-        return _json(_read(row), headers)
+        return raw_json(as_item(row), headers)
 
     @router.post(
         "/articles/batch",
@@ -138,9 +143,11 @@ def _by_id(router: Router, service: Service) -> None:
         article_ids = list(dict.fromkeys(wanted.article_ids))[start:]
         rows = await listing.read(service.db, article_ids, PAGE_BYTES_MAX)
         more = len(rows) < len(article_ids)
-        items = [_read(row) for row in rows if row["document"] is not None]
+        items = [as_item(row) for row in rows if row["document"] is not None]
         others = [_not_read(row).model_dump() for row in rows if row["document"] is None]
-        return _json(page(items, BATCH.at(number=start + len(rows)) if more else None) | {"others": others})
+        return raw_json(
+            page(items, BATCH.at(number=start + len(rows)) if more else None) | {"others": others}
+        )
 
 
 def _not_read(row: Row) -> ArticleNotRead:
@@ -186,7 +193,7 @@ async def _by_change(
     ended = len(rows) == len(found.rows)
     last = found.examined_to if ended else wanted[len(rows) - 1]["change_no"]
     resumed = CHANGES.at(change_no=max(after, found.committed_to) if last is None else last)
-    items = [_read(row) for row in rows if row["document"] is not None]
+    items = [as_item(row) for row in rows if row["document"] is not None]
     return page(items, None if last is None else resumed) | {"resume_cursor": resumed}
 
 
@@ -200,22 +207,22 @@ async def _by_publication(
             "published_after."
         )
         raise Problem(422, words, errors=[field_error("published_after", "too_long_ago", words)])
-    publications = _Positions("publications", sent_at=since, id=2**63 - 1)
+    publications = Positions("publications", sent_at=since, id=2**63 - 1)
     after, after_id = publications.after(cursor)
     rows = await articles.published_page(service.db, max(since, after), after_id, limit, PAGE_BYTES_MAX)
     more = rows and rows[-1]["followed"]
-    items = [_read(row) for row in rows if row["article_id"] is not None]
+    items = [as_item(row) for row in rows if row["article_id"] is not None]
     position = {"sent_at": rows[-1]["sent_at"], "id": rows[-1]["id"]} if more else {}
     return page(items, publications.at(**position) if more else None)
 
 
-def _read(row: Row) -> Mapping[str, Any]:
+def as_item(row: Row) -> Mapping[str, Any]:
     """Returns an article for the response; its document is JSON already."""
     known = {name: row[name] for name in ARTICLE_FIELDS if name not in {"document", "after_order"}}
     return {**known, "after_order": row["order_no"], "document": orjson.Fragment(row["document"])}
 
 
-def _json(body: Mapping[str, Any] | Sequence[Any], headers: Mapping[str, str] | None = None) -> Response:
+def raw_json(body: Mapping[str, Any] | Sequence[Any], headers: Mapping[str, str] | None = None) -> Response:
     """Returns a response without validation: articles are megabytes, and were validated when they arrived."""
     return Response(orjson.dumps(body), headers=dict(headers or {}), media_type="application/json")
 

@@ -9,6 +9,7 @@ from ingester.entrypoints.http.schemas import (
     ArticleRevokedListed,
     FeedListed,
 )
+from ingester.entrypoints.http.search import search_router
 from ingester.storage import articles, feeds
 from ingester.use_cases.service import Service
 
@@ -18,7 +19,7 @@ CALLS = Keyset(id=2**63 - 1)
 
 def queries(service: Service) -> list[Router]:
     """Returns the routes of all read requests."""
-    return [articles_router(service), _ids(service), _feeds(service)]
+    return [search_router(service), articles_router(service), _ids(service), _feeds(service)]
 
 
 def _ids(service: Service) -> Router:

@@ -55,6 +55,21 @@ class ArticlePage(BaseModel):
     since. Null for publications."""
 
 
+class ArticleFound(ArticleListed):
+    """An article that matches a query."""
+
+    snippet: str | None = None
+    """Excerpts of summary and body as HTML, with the words of the query in `<em>`; only if the request asks for it."""
+
+
+class ArticlesFound(BaseModel):
+    """A page of matches."""
+
+    items: list[ArticleFound]
+    next_cursor: str | None = None
+    """Null on the last page."""
+
+
 class ArticleIds(BaseModel):
     """The ids of articles to read; a repeated id is read once."""
 

@@ -59,6 +59,7 @@ CREATE INDEX article_never_published ON article (retention_date) WHERE NOT ever_
 -- document.
 -- terms, published_at, sentiment, word_count: values of the document by which lists are filtered. They are content, and
 -- are deleted with it.
+-- search: the words and terms of the document. Null: a worker has not computed it yet.
 CREATE TABLE article_content (
     retention_date  timestamptz NOT NULL,
     article_id text        NOT NULL,
@@ -69,10 +70,22 @@ CREATE TABLE article_content (
     sentiment  double precision,
     word_count integer,
     terms      text[]      NOT NULL DEFAULT '{}',
+    search     tsvector,
     PRIMARY KEY (retention_date, article_id)
 ) PARTITION BY RANGE (retention_date);
-CREATE INDEX article_content_terms ON article_content USING gin (terms);
+CREATE INDEX article_content_search ON article_content USING gin (search);
+CREATE INDEX article_content_unsearchable ON article_content (version) WHERE search IS NULL;
 CREATE TABLE article_content_past PARTITION OF article_content FOR VALUES FROM (MINVALUE) TO ('2000-01-01 00:00:00+00');
+
+-- search_vector: the words of a document's title (A), subtitle, summary and tags (B), authors (C) and body (D), and its
+-- terms as hashes, each of them one word. Long texts are cut, because a vector has at most 1 MB.
+CREATE FUNCTION search_vector(document jsonb, terms text[]) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN setweight(to_tsvector('simple', coalesce(left(document ->> 'title', 20000), '')), 'A')
+    || setweight(to_tsvector('simple', left(
+           concat_ws(' ', document ->> 'subtitle', document ->> 'summary', document ->> 'tags'), 20000)), 'B')
+    || setweight(to_tsvector('simple', coalesce(left(document ->> 'authors', 10000), '')), 'C')
+    || to_tsvector('simple', coalesce(left(document ->> 'body', 100000), ''))
+    || array_to_tsvector(ARRAY(SELECT 'x' || md5(one) FROM unnest(terms) AS t (one)));
 
 -- is_selected: whether the values of a document are within limits; a null is no limit.
 CREATE FUNCTION is_selected(
