@@ -106,9 +106,10 @@ async def test_a_list_waits_for_a_change_that_has_an_earlier_number_and_commits_
     await until(lambda: _number_was_taken(world))
     await store(world, B)
     listed = asyncio.create_task(ids(http))
-    await asyncio.sleep(0.2)
+    returned, _ = await asyncio.wait({listed}, timeout=1)
     commit.set()
     await early
+    assert not returned
     assert await listed == [A, B]
 
 
@@ -131,6 +132,23 @@ async def test_changes_that_begin_while_a_list_waits_are_left_for_the_next_one(
     await asyncio.gather(*writing)
     found = [one["article_id"] for one in page["items"]]
     assert found + await ids(http, cursor=page["resume_cursor"]) == [A, B]
+
+
+async def test_only_a_page_that_reaches_the_end_waits_for_writers(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    await world.submit(world.article(A), world.article(B), world.article(C))
+    first = (await http.get("/articles", params={"limit": 1})).json()
+    commit = asyncio.Event()
+    writing = asyncio.create_task(store(world, "up:d", until_=commit))
+    await until(lambda: _number_was_taken(world))
+    query = {"limit": 1, "cursor": first["next_cursor"]}
+    async with asyncio.timeout(5):
+        second = (await http.get("/articles", params=query)).json()
+    commit.set()
+    await writing
+    assert [one["article_id"] for one in second["items"]] == [B]
+    assert await ids(http, cursor=second["next_cursor"]) == [C, "up:d"]
 
 
 async def _number_was_taken(world: World) -> bool:

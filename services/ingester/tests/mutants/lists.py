@@ -10,7 +10,7 @@ LISTS = "services/ingester/tests/integration/test_article_lists.py"
 MUTANTS = (
     Mutant(
         "list that skips a late commit",
-        (Change(f"{STORAGE}/listing.py", '    await wait_for_writers(db, "article")\n', ""),),
+        (Change(f"{STORAGE}/listing.py", '        await wait_for_writers(self._db, "article")\n', ""),),
         at(
             LISTS,
             "test_a_list_waits_for_a_change_that_has_an_earlier_number_and_commits_later",
@@ -22,10 +22,10 @@ MUTANTS = (
         (
             Change(
                 f"{STORAGE}/listing.py",
-                '    committed_to = int(await db.fetchval(SQL["last_change"]))\n'
-                '    await wait_for_writers(db, "article")\n',
-                '    await wait_for_writers(db, "article")\n'
-                '    committed_to = int(await db.fetchval(SQL["last_change"]))\n',
+                '        last = int(await self._db.fetchval(SQL["last_change"]))\n'
+                '        await wait_for_writers(self._db, "article")\n',
+                '        await wait_for_writers(self._db, "article")\n'
+                '        last = int(await self._db.fetchval(SQL["last_change"]))\n',
             ),
         ),
         at(LISTS, "test_changes_that_begin_while_a_list_waits_are_left_for_the_next_one"),

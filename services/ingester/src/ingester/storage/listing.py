@@ -26,25 +26,39 @@ class Changes(NamedTuple):
     """The end of the list: every change up to this number is committed."""
 
 
-async def changes(db: Database, selection: Selection, after: int, limit: int) -> Changes:
-    """Returns readable articles that changed after a number, without gaps, at most ``limit``.
+class ChangeFeed:
+    """A gap-free list of changes.
 
     Numbers are assigned before the commit, so a later one can become visible first. The list therefore ends at a
-    number that was the last one before all transactions that might have assigned it ended.
+    number that was the last one before all transactions that might have assigned it ended. It waits for them only when
+    a page reaches the end that it knows.
     """
-    committed_to = int(await db.fetchval(SQL["last_change"]))
-    await wait_for_writers(db, "article")
-    span = (after, committed_to)
-    if selection.terms and await _is_rare(db, selection):
-        rows = await db.fetch(
-            SQL["changed_with_terms"], *span, limit, *filters(selection), _looked_up(selection)
-        )
-        return Changes(rows, None, committed_to)
-    rows = await db.fetch(
-        SQL["changed"], *span, EXAMINED_MAX, limit, *filters(selection), selection.is_everything
-    )
-    found = [row for row in rows if row["article_id"] is not None]
-    return Changes(found, rows[0]["examined_to"], committed_to)
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._committed_to = 0
+
+    async def page(self, selection: Selection, after: int, limit: int) -> Changes:
+        """Returns readable articles that changed after a number, at most ``limit``."""
+        found = await self._changes(selection, after, limit)
+        if len(found.rows) == limit or found.examined_to is not None:
+            return found
+        last = int(await self._db.fetchval(SQL["last_change"]))
+        await wait_for_writers(self._db, "article")
+        self._committed_to = max(self._committed_to, last)
+        return await self._changes(selection, after, limit)
+
+    async def _changes(self, selection: Selection, after: int, limit: int) -> Changes:
+        committed_to = self._committed_to
+        span, limits = (after, committed_to), filters(selection)
+        if selection.terms and await _is_rare(self._db, selection):
+            looked_up = _looked_up(selection)
+            rows = await self._db.fetch(SQL["changed_with_terms"], *span, limit, *limits, looked_up)
+            return Changes(rows, None, committed_to)
+        everything = selection.is_everything
+        rows = await self._db.fetch(SQL["changed"], *span, EXAMINED_MAX, limit, *limits, everything)
+        found = [row for row in rows if row["article_id"] is not None]
+        return Changes(found, rows[0]["examined_to"], committed_to)
 
 
 async def read(db: Querier, article_ids: Sequence[str], bytes_max: int) -> list[Row]:

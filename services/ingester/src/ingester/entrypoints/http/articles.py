@@ -29,6 +29,7 @@ from ingester.entrypoints.http.schemas import (
     Unreadable,
 )
 from ingester.storage import articles, listing
+from ingester.storage.listing import ChangeFeed
 from ingester.use_cases.service import Service
 
 OneId = Annotated[ArticleId, Path()]
@@ -88,6 +89,8 @@ def articles_router(service: Service) -> Router:
 
 
 def _lists(router: Router, service: Service) -> None:
+    feed = ChangeFeed(service.db)
+
     @router.get(
         "/articles",
         summary="Readable articles in the order of their last change, or of their publication",
@@ -102,7 +105,7 @@ def _lists(router: Router, service: Service) -> None:
         published_after: PublishedAfter = None,
     ) -> Response:
         if published_after is None:
-            found = await _by_change(service, selection, cursor, limit)
+            found = await _by_change(service, feed, selection, cursor, limit)
         else:
             _refuse_filters(selection)
             found = await _by_publication(service, published_after, cursor, limit)
@@ -183,11 +186,11 @@ def _refuse_filters(selection: Selection) -> None:
 
 
 async def _by_change(
-    service: Service, selection: Selection, cursor: str | None, limit: int
+    service: Service, feed: ChangeFeed, selection: Selection, cursor: str | None, limit: int
 ) -> dict[str, Any]:
     """Returns a page; ``resume_cursor`` is the position up to which the list was read."""
     (after,) = CHANGES.after(cursor)
-    found = await listing.changes(service.db, selection, after, limit + 1)
+    found = await feed.page(selection, after, limit + 1)
     wanted = found.rows[:limit]
     rows = await listing.read(service.db, [row["article_id"] for row in wanted], PAGE_BYTES_MAX)
     ended = len(rows) == len(found.rows)
