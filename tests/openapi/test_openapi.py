@@ -29,6 +29,8 @@ UNPAGED = {
 }
 """Lists without a cursor, and why."""
 JSON = "application/json"
+LINES = "application/x-ndjson"
+"""The schema is that of a line."""
 
 
 class Operation(NamedTuple):
@@ -106,7 +108,7 @@ def test_every_operation_describes_its_answers(one: Operation) -> None:
         if code == "204":
             assert "content" not in response
             continue
-        schema = one.resolved(response["content"][JSON]["schema"])
+        schema = one.resolved(response["content"].get(JSON, response["content"].get(LINES))["schema"])
         named = {"properties", "oneOf", "anyOf", "items", "additionalProperties"} & set(schema)
         assert named, f"{one.name} answers {code} with anything"
         for part in one.objects(schema):

@@ -74,6 +74,7 @@ LISTS = (
     "/articles/search?q=nothing sentiment:[1 TO 2]",
     "/articles/search?q=topic:t7&sort=relevance&snippets=true",
     "/articles/sample",
+    "/articles/export?topic=t7&language=en",
 )
 """Lists and searches of articles; each answers from indexes, whatever is common or rare."""
 Work = Callable[[], Awaitable[object]]

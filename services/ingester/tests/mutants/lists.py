@@ -120,4 +120,26 @@ MUTANTS = (
         ),
         at("services/ingester/tests/unit/test_query.py", "test_words_cannot_leave_their_quotes"),
     ),
+    Mutant(
+        "export that skips what its batch is too large for",
+        (
+            Change(
+                f"{HTTP}/export.py",
+                'wanted[rows[-1]["requested_id"]]',
+                'found.rows[-1]["change_no"]',
+            ),
+        ),
+        at(
+            "services/ingester/tests/integration/test_export.py",
+            "test_an_export_is_limited_by_filters_and_by_the_size_of_its_batches",
+        ),
+    ),
+    Mutant(
+        "batch that gives the text of a withheld article",
+        (Change(f"{STORAGE}/listing.sql", ") AS d ON a.state = 'live'", ") AS d ON true"),),
+        at(
+            "services/ingester/tests/integration/test_article_batch.py",
+            "test_readable_articles_are_read_in_the_order_of_the_request_and_others_have_their_reason",
+        ),
+    ),
 )

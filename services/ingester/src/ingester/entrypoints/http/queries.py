@@ -4,6 +4,7 @@ from clawback_common.http.paging import Cursor, Keyset, Limit, Page
 from clawback_common.http.routing import Router
 from ingester.entrypoints.http.articles import articles_router
 from ingester.entrypoints.http.callers import Counting, Inspecting, Reader
+from ingester.entrypoints.http.export import export_router
 from ingester.entrypoints.http.schemas import (
     ApiCall,
     ArticleRevokedListed,
@@ -19,7 +20,13 @@ CALLS = Keyset(id=2**63 - 1)
 
 def queries(service: Service) -> list[Router]:
     """Returns the routes of all read requests."""
-    return [search_router(service), articles_router(service), _ids(service), _feeds(service)]
+    return [
+        search_router(service),
+        export_router(service),
+        articles_router(service),
+        _ids(service),
+        _feeds(service),
+    ]
 
 
 def _ids(service: Service) -> Router:

@@ -44,6 +44,13 @@ class ArticleListed(ArticleRead):
     model_config = ConfigDict(json_schema_extra=_nothing_required)
 
 
+class ArticleExported(ArticleRead):
+    """A line of the export."""
+
+    cursor: str
+    """The position of the article: an export, or a list, continues after it."""
+
+
 class ArticlePage(BaseModel):
     """A page of articles."""
 
