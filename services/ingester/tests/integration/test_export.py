@@ -62,7 +62,6 @@ async def test_an_export_is_limited_by_filters_and_by_the_size_of_its_batches(
     http: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ingester.entrypoints.http.articles.PAGE_BYTES_MAX", 50_000)
-    monkeypatch.setattr("ingester.storage.listing.EXAMINED_MAX", 2)
     ids = [f"up:{n}" for n in range(9)]
     await world.submit(
         *(
@@ -70,6 +69,8 @@ async def test_an_export_is_limited_by_filters_and_by_the_size_of_its_batches(
             for n, one in enumerate(ids)
         )
     )
+    assert [one["article_id"] for one in await lines(http)] == ids
+    monkeypatch.setattr("ingester.storage.listing.EXAMINED_MAX", 2)
     assert [one["article_id"] for one in await lines(http)] == ids
     assert [one["article_id"] for one in await lines(http, language="en")] == ids[1::2]
 
