@@ -90,9 +90,7 @@ def _some(chance: random.Random, count: int) -> int:
 
 
 def _company(number: int) -> Company:
-    return Company(
-        name=f"Company {number}", symbol=f"C{number}", exchange="NYSE", isin=f"US{number:010d}"
-    )
+    return Company(name=f"Company {number}", symbol=f"C{number}", exchange="NYSE", isin=f"US{number:010d}")
 
 
 def _place(number: int) -> Place:

@@ -63,6 +63,20 @@ INDEXES = """
     FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
     WHERE c.relname = $1 AND c.relkind = 'r' AND NOT i.indisunique
 """
+LISTS = (
+    "/articles",
+    "/articles?language=en&limit=10",
+    "/articles?topic=t7&from=2026-01-01",
+    "/articles?sentiment_min=50",
+    "/articles?place=DE",
+    "/articles/search?q=word",
+    "/articles/search?q=word 7 language:en NOT topic:t7",
+    "/articles/search?q=nothing sentiment:[1 TO 2]",
+    "/articles/search?q=topic:t7&sort=relevance&snippets=true",
+    "/articles/sample",
+    "/articles/export?topic=t7&language=en",
+)
+"""Lists and searches of articles; each answers from indexes, whatever is common or rare."""
 Work = Callable[[], Awaitable[object]]
 Parts = tuple[Database, dict[str, Work]]
 
@@ -156,6 +170,7 @@ async def _ingester() -> AsyncIterator[Parts]:
         await probes.check()
         found = works(definition, service)
         found["http"] = lambda: _get(app, "/admin/articles/stats", "/ingester/health/detailed", "/feeds")
+        found["lists"] = lambda: _get(app, *LISTS)
         found["another log"] = lambda: _look_at_another_log(service.db, found["lost log"])
         yield service.db, found
 

@@ -2,13 +2,17 @@
 
 -- name: article
 INSERT INTO article (article_id, retention_date, received_at, updated_at, source_order, version, state, order_no)
-SELECT 'metabase:' || n, now() - n * interval '5 seconds', now(), now(), n, 1,
+SELECT 'metabase:' || n, date_trunc('day', now()) - n * interval '5 seconds', now(), now(), n, 1,
        CASE WHEN n % 1000 = 0 THEN 'revoked' WHEN n % 1000 = 1 THEN 'withheld'
             WHEN n % 1000 = 2 THEN 'embargoed' ELSE 'live' END, 0 FROM generate_series(1, 200000) AS n
 
 -- name: article_content
-INSERT INTO article_content (retention_date, article_id, version, document)
-SELECT now() - n * interval '5 seconds', 'metabase:' || n, 1, '{}' FROM generate_series(1, 200000) AS n WHERE n % 1000 <> 0
+INSERT INTO article_content (retention_date, article_id, version, document, published_at, sentiment, terms, search)
+SELECT date_trunc('day', now()) - n * interval '5 seconds', 'metabase:' || n, 1, '{}', date_trunc('day', now()) - n * interval '5 seconds', n % 100, t.terms,
+       CASE WHEN n > 20 THEN search_vector(jsonb_build_object('title', 'word ' || n % 1000), t.terms) END
+FROM generate_series(1, 200000) AS n
+CROSS JOIN LATERAL (SELECT ARRAY['language:en', 'topic:t' || n % 1000] AS terms) AS t
+WHERE n % 1000 <> 0
 
 -- name: outbox_bulk
 INSERT INTO outbox_bulk (ref, version, queued_at, sent_at)

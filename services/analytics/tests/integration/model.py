@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from analytics.domain.dimensions import DIMENSIONS
-from analytics.domain.filters import CountFilter, Period
+from analytics.domain.filters import FIRST, CountFilter, Period
 from analytics.storage.rollups import Interval
 from clawback_contracts.article.v1 import (
     ArticlePublished,
@@ -239,15 +239,15 @@ def start_of(interval: str, instant: datetime) -> datetime:
 def questions(world: World) -> list[CountFilter]:
     """Every filter, alone and combined; the articles are from noon."""
     noon = world.clock.now()
-    day = noon.date()
+    midnight = noon.replace(hour=0, minute=0, second=0, microsecond=0)
     return [
         CountFilter(),
         CountFilter(language="en"),
         CountFilter(source="s1"),
         CountFilter(licence="l2"),
-        CountFilter(Period.of(day - timedelta(days=30), day - timedelta(days=1))),
+        CountFilter(Period(midnight - timedelta(days=30), midnight)),
         CountFilter(language="de", source="s3", licence="l2"),
-        CountFilter(Period.of(None, day - timedelta(days=398)), licence="l1"),
-        CountFilter(Period.of(noon - timedelta(days=40), noon - timedelta(days=1)), language="en"),
-        CountFilter(Period.of(noon - timedelta(days=1, hours=1), noon - timedelta(hours=23))),
+        CountFilter(Period(FIRST, midnight - timedelta(days=397)), licence="l1"),
+        CountFilter(Period(noon - timedelta(days=40), noon - timedelta(days=1)), language="en"),
+        CountFilter(Period(noon - timedelta(days=1, hours=1), noon - timedelta(hours=23))),
     ]

@@ -13,16 +13,10 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def test_days_are_inclusive_and_instants_end_a_period_exclusively() -> None:
-    assert Period.of(DAY, DAY) == Period(MIDNIGHT, MIDNIGHT + timedelta(days=1))
-    assert Period.of(MIDNIGHT, NOON) == Period(MIDNIGHT, NOON)
-    assert Period.of(None, None) == Period(FIRST, LAST)
-
-
 @pytest.mark.parametrize(
     ("period", "days", "ends"),
     [
-        (Period.of(DAY, DAY), (DAY, date(2026, 3, 2)), []),
+        (Period(MIDNIGHT, MIDNIGHT + timedelta(days=1)), (DAY, date(2026, 3, 2)), []),
         (Period(), (FIRST.date(), LAST.date()), []),
         (
             Period(MIDNIGHT, NOON),

@@ -551,7 +551,7 @@ async def test_no_article_is_read_before_every_order_is_applied(world: World) ->
 async def test_a_page_of_texts_ends_with_the_one_that_reaches_the_byte_limit_and_the_cursor_continues(
     http: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingester.entrypoints.http.queries.PAGE_BYTES_MAX", 50_000)
+    monkeypatch.setattr("ingester.entrypoints.http.articles.PAGE_BYTES_MAX", 50_000)
     await world.submit(*(world.article(f"up:{n}", body="x" * 20_000) for n in range(7)))
     sizes, found, cursor = [], [], ""
     while cursor is not None:

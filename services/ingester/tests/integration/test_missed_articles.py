@@ -112,7 +112,7 @@ async def test_a_cursor_of_one_list_is_refused_by_the_other(http: httpx.AsyncCli
 async def test_a_page_of_publications_ends_with_the_text_that_reaches_the_byte_limit(
     http: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingester.entrypoints.http.queries.PAGE_BYTES_MAX", 50_000)
+    monkeypatch.setattr("ingester.entrypoints.http.articles.PAGE_BYTES_MAX", 50_000)
     since = world.ago(minutes=1)
     await publish(world, *(f"up:{n}" for n in range(7)), body="x" * 20_000)
     response = await http.get("/articles", params={"published_after": since.isoformat()})

@@ -1,6 +1,6 @@
 """Instants in queries and bodies: UTC, and far enough from the calendar's limits for arithmetic."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field, PlainValidator, TypeAdapter, WithJsonSchema
@@ -47,3 +47,13 @@ DayOrMoment = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string", "format": one} for one in ("date", "date-time")]}),
 ]
 """A day, or an instant; UTC where it names no offset."""
+
+
+def beginning(given: date) -> datetime:
+    """Return the start of a day in UTC, or the instant."""
+    return given if isinstance(given, datetime) else datetime.combine(given, time(), UTC)
+
+
+def ending(given: date) -> datetime:
+    """Return the end of a day in UTC, exclusive, or the instant."""
+    return given if isinstance(given, datetime) else beginning(given) + timedelta(days=1)

@@ -17,13 +17,6 @@ class Period(NamedTuple):
     since: datetime = FIRST
     until: datetime = LAST
 
-    @classmethod
-    def of(cls, since: date | datetime | None, until: date | datetime | None) -> "Period":
-        """Returns the period from the start of a day, or an instant, to the end of a day, or an instant."""
-        ends = until if isinstance(until, datetime) or until is None else _midnight(until) + DAY
-        starts = since if isinstance(since, datetime) or since is None else _midnight(since)
-        return cls(starts or FIRST, ends or LAST)
-
     @property
     def days(self) -> tuple[date, date]:
         """The first whole day, and the day after the last one."""

@@ -4,7 +4,7 @@ from functools import partial
 
 from clawback_common.service.loops import Loop
 from ingester.entrypoints import deliveries
-from ingester.use_cases import notices, orders, publishing, watching
+from ingester.use_cases import indexing, notices, orders, publishing, watching
 from ingester.use_cases.poll_runs import poll_on_schedule
 from ingester.use_cases.service import Service
 
@@ -30,6 +30,7 @@ def loops(service: Service) -> list[Loop]:
         Loop("confirm orders", 0.5, partial(orders.confirm, service)),
         Loop("time", 1.0, partial(notices.on_time, service)),
         Loop("deliveries", 0.2, partial(deliveries.process_waiting, service)),
+        Loop("search", 0.5, partial(indexing.index, service)),
         Loop("lost log", LOG_CHECK_S, partial(publishing.publish_lost_again, service), alone=True),
         Loop("measure", 15.0, partial(watching.measure, service)),
         Loop("feeds", 10.0, partial(watching.watch_feeds, service), alone=True),

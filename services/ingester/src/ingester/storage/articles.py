@@ -157,11 +157,6 @@ async def one(db: Querier, article_id: str) -> Row | None:
     return await db.fetchrow(SQL["one"], article_id)
 
 
-async def page(db: Querier, after: str, limit: int, bytes_max: int) -> list[Row]:
-    """Returns readable articles by id, up to the one that reaches ``bytes_max``; ``followed``: there are more."""
-    return await db.fetch(SQL["page"], after, limit, bytes_max)
-
-
 async def published_page(
     db: Querier, after: datetime, after_id: int, limit: int, bytes_max: int
 ) -> list[Row]:
@@ -169,8 +164,8 @@ async def published_page(
     return await db.fetch(SQL["published_page"], after, after_id, limit, bytes_max)
 
 
-SAMPLED_BLOCKS = 40
-"""Blocks of 8 KiB; each has about ten to sixty articles."""
+SAMPLED_BLOCKS = 100
+"""Blocks of 8 KiB; each has about three to thirty articles, and former rows until the next vacuum."""
 
 
 async def sample(db: Querier, limit: int) -> list[Row]:

@@ -163,34 +163,6 @@ LEFT JOIN article_content AS c
 LEFT JOIN article_held AS h ON h.article_id = a.article_id AND a.state = 'live'
 WHERE a.article_id = $1
 
--- name: page
--- The lateral subquery is not flattened (LIMIT), so each content row is found by its key, whatever the statistics.
--- Swept articles without content are not listed; held ones are. Documents are measured without being read; the page
--- ends with the one that reaches $3 bytes.
-SELECT article_id, version, order_no, source_order, retention_date, received_at, updated_at, document,
-       following IS NOT NULL AS followed
-FROM (
-    SELECT *, lead(article_id) OVER by_id AS following,
-           sum(octet_length(document)) OVER by_id - octet_length(document) AS bytes_before
-    FROM (
-        SELECT a.article_id, a.version, a.order_no, a.source_order, a.retention_date, a.received_at, a.updated_at, c.document
-        FROM article AS a
-        CROSS JOIN LATERAL (
-            SELECT document FROM article_content WHERE retention_date = a.retention_date AND article_id = a.article_id
-            UNION ALL
-            SELECT document FROM article_held WHERE article_id = a.article_id
-            LIMIT 1
-        ) AS c
-        WHERE a.state = 'live' AND a.article_id > $1
-        ORDER BY a.article_id
-        LIMIT $2 + 1
-    ) AS w
-    WINDOW by_id AS (ORDER BY article_id)
-) AS measured
-WHERE bytes_before < $3
-ORDER BY article_id
-LIMIT $2
-
 -- name: published_page
 -- Publications that the broker confirmed after a position, in their order, with the current article. Its columns are
 -- null if it was published again since, or is not readable. The index over sent_at is used; documents are measured

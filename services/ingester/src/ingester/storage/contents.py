@@ -9,6 +9,7 @@ from clawback_common.postgres.pool import Row
 from clawback_common.postgres.rows import columns
 from clawback_common.retention.partitions import MonthPartitions
 from ingester.domain.article import Delivery
+from ingester.domain.terms import SEPARATOR, terms_of
 from ingester.storage import sweeps
 from ingester.storage.articles import Returned, Upserted
 
@@ -18,12 +19,16 @@ FIRST_MONTH = datetime(2000, 1, 1, tzinfo=UTC)
 
 async def save(tx: Transaction, stored: Sequence[Upserted], by_id: Mapping[str, Delivery]) -> None:
     """Stores the documents of these rows."""
-    if stored:
-        await tx.execute(
-            SQL["save"],
-            *columns(stored, "retention_date article_id version"),
-            [by_id[row.article_id].document for row in stored],
-        )
+    if not stored:
+        return
+    deliveries = [by_id[row.article_id] for row in stored]
+    await tx.execute(
+        SQL["save"],
+        *columns(stored, "retention_date article_id version"),
+        *columns(deliveries, "document article.published_at article.sentiment article.word_count"),
+        [SEPARATOR.join(terms_of(one.article)) for one in deliveries],
+        SEPARATOR,
+    )
 
 
 async def remove(tx: Transaction, dated: Mapping[str, datetime]) -> set[str]:

@@ -1,7 +1,15 @@
 -- name: save
-INSERT INTO article_content (retention_date, article_id, version, document)
-SELECT * FROM unnest($1::timestamptz[], $2::text[], $3::bigint[], $4::text[])
-ON CONFLICT (retention_date, article_id) DO UPDATE SET version = excluded.version, document = excluded.document
+-- The terms of a document arrive as one text with a separator ($9).
+INSERT INTO article_content (retention_date, article_id, version, document, published_at, sentiment, word_count, terms)
+SELECT n.retention_date, n.article_id, n.version, n.document, n.published_at, n.sentiment, n.word_count,
+       string_to_array(n.terms, $9)
+FROM unnest($1::timestamptz[], $2::text[], $3::bigint[], $4::text[], $5::timestamptz[], $6::double precision[],
+            $7::integer[], $8::text[])
+     AS n (retention_date, article_id, version, document, published_at, sentiment, word_count, terms)
+ON CONFLICT (retention_date, article_id) DO UPDATE SET
+    version = excluded.version, document = excluded.document, published_at = excluded.published_at,
+    sentiment = excluded.sentiment, word_count = excluded.word_count, terms = excluded.terms,
+    search = NULL
 
 -- name: remove
 -- Two arrays instead of a join, so that partitions are pruned and the key is used with any statistics. Held documents

@@ -8,6 +8,7 @@ from ingester.domain.condition import FeedState
 from ingester.domain.unparsed_fields import COUNTED_FOR
 from ingester.gateways import metrics
 from ingester.storage import articles, feeds, notices
+from ingester.use_cases import indexing
 from ingester.use_cases.service import Service
 
 FEEDS = "feeds"
@@ -35,10 +36,11 @@ async def watch_feeds(service: Service) -> None:
 
 
 async def measure(service: Service) -> None:
-    """Updates the metrics of articles, notices and feeds, in every worker."""
+    """Updates the metrics of articles, the search, notices and feeds, in every worker."""
     now = service.clock.now()
     for state, count in (await articles.counts(service.db)).items():
         metrics.ARTICLES.labels(state).set(count)
+    metrics.SEARCH_LAG.set((await indexing.lag(service)).total_seconds())
     waiting = await notices.open_count(service.db)
     metrics.NOTICES_OPEN.set(waiting["open"] if waiting else 0)
     for row in await feeds.all_feeds(service.db):

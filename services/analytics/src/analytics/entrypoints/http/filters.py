@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import Depends, Query
 from pydantic import StringConstraints
 
-from analytics.domain.filters import CountFilter, Period
-from clawback_common.http.moments import DayOrMoment
+from analytics.domain.filters import FIRST, LAST, CountFilter, Period
+from clawback_common.http.moments import DayOrMoment, beginning, ending
 from clawback_common.http.problem import Problem, field_error
 
 PRINTED = r"^[^\x00-\x1f\x7f]+$"
@@ -27,7 +27,7 @@ async def _filters(
     licence: Annotated[Text | None, Query(alias="license", description="Name of one of its licences")] = None,
 ) -> CountFilter:
     """Parses the filter; 422 if the period is empty."""
-    period = Period.of(since, until)
+    period = Period(beginning(since) if since else FIRST, ending(until) if until else LAST)
     if period.since >= period.until:
         raise Problem(
             422, "'from' is after 'to'.", errors=[field_error("from", "after_to", "Must not be after 'to'")]

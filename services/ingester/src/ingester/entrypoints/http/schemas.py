@@ -1,11 +1,13 @@
 """Responses of the ingester."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from clawback_common.http.paging import LIMIT_MAX
 from clawback_common.http.schemas import FieldError
 from clawback_contracts.article.v1 import Article
 from clawback_contracts.envelope import NUMBER_MAX, ArticleId
@@ -40,6 +42,79 @@ class ArticleListed(ArticleRead):
     """An article; if the request names ``fields``, only with these."""
 
     model_config = ConfigDict(json_schema_extra=_nothing_required)
+
+
+class ArticleExported(ArticleRead):
+    """A line of the export."""
+
+    cursor: str
+    """The position of the article: an export, or a list, continues after it."""
+
+
+class ArticlePage(BaseModel):
+    """A page of articles."""
+
+    items: list[ArticleListed]
+    next_cursor: str | None = None
+    """Null on the last page."""
+    resume_cursor: str | None = None
+    """The position up to which the list was read, on the last page too: a later request continues with what changed
+    since. Null for publications."""
+
+
+class ArticleFound(ArticleListed):
+    """An article that matches a query."""
+
+    snippet: str | None = None
+    """Excerpts of summary and body as HTML, with the words of the query in `<em>`; only if the request asks for it."""
+
+
+class ArticlesFound(BaseModel):
+    """A page of matches."""
+
+    items: list[ArticleFound]
+    next_cursor: str | None = None
+    """Null on the last page."""
+
+
+class ArticleIds(BaseModel):
+    """The ids of articles to read; a repeated id is read once."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    article_ids: list[ArticleId] = Field(min_length=1, max_length=LIMIT_MAX)
+
+
+class Unreadable(StrEnum):
+    """Why an article is not readable."""
+
+    REVOKED = "revoked"
+    DELETED = "deleted"
+    """Older than the retention period."""
+    WITHHELD = "withheld"
+    """Until a decision on it."""
+    UNKNOWN = "unknown"
+    """There is no readable article with this id; one under embargo is not named."""
+
+
+class ArticleNotRead(BaseModel):
+    """An article that is not readable, and why."""
+
+    article_id: ArticleId
+    state: Unreadable
+    reason: ReasonCode | None = None
+    revoked_at: datetime | None = None
+    order: int | None = None
+    """The order that revoked it, with its reason and time."""
+
+
+class ArticleBatch(BaseModel):
+    """Articles in the order of their ids in the request."""
+
+    items: list[ArticleRead]
+    others: list[ArticleNotRead]
+    next_cursor: str | None = None
+    """Not null if the articles are too large for one page: the same request with this cursor continues."""
 
 
 class ArticleSampled(BaseModel):

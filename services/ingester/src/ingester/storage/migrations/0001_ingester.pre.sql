@@ -1,3 +1,8 @@
+-- article_change: numbers the changes of what readers see of articles. It starts at the time in microseconds, and a
+-- worker that starts sets it to the time at least, so that a restored database never assigns a number again.
+CREATE SEQUENCE article_change;
+SELECT setval('article_change', floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
+
 -- article: the identity of an article: one row per id, kept forever for ids that were revoked or ever published. The
 -- table is not partitioned: with partitions by time it could have no unique index over ids, and dropping a partition
 -- would drop the record of a revocation.
@@ -10,6 +15,7 @@
 -- state: "withheld" has three causes: an order (withheld_by_order), a local one (withheld_locally: an order that could
 -- not be read, or a licence that ended), or an unconfirmed order. The end of one cause does not end another.
 -- unconfirmed: an order does not follow the last applied one, and compliance has not confirmed it yet.
+-- change_no: the number of the last change of version, state or order, whatever statement makes it.
 CREATE TABLE article (
     article_id        text        PRIMARY KEY,
     retention_date         timestamptz,
@@ -29,27 +35,68 @@ CREATE TABLE article (
     withheld_locally  boolean     NOT NULL DEFAULT false,
     document_hash     bigint,
     unconfirmed       boolean     NOT NULL DEFAULT false,
-    source_position   bigint      NOT NULL DEFAULT 0
+    source_position   bigint      NOT NULL DEFAULT 0,
+    change_no         bigint      NOT NULL DEFAULT nextval('article_change')
 ) WITH (fillfactor = 85);
+CREATE FUNCTION article_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.change_no := nextval('article_change');
+    RETURN NEW;
+END $$;
+CREATE TRIGGER article_changed BEFORE UPDATE ON article FOR EACH ROW
+WHEN ((NEW.version, NEW.state, NEW.order_no) IS DISTINCT FROM (OLD.version, OLD.state, OLD.order_no))
+EXECUTE FUNCTION article_changed();
 -- The number of articles in each state is estimated from the statistics of these three indexes.
 CREATE INDEX article_revoked ON article (article_id) WHERE state = 'revoked';
 CREATE INDEX article_withheld ON article (article_id) WHERE state = 'withheld';
 CREATE INDEX article_embargoed ON article (embargoed_until) WHERE state = 'embargoed';
 CREATE INDEX article_licence ON article (licence_ends_at) WHERE licence_ends_at IS NOT NULL;
+CREATE INDEX article_readable ON article (change_no) WHERE state = 'live';
 CREATE INDEX article_never_published ON article (retention_date) WHERE NOT ever_published;
 
 -- article_content: the documents, partitioned by month of retention_date, so that a whole month can be dropped. There is
 -- no default partition: a row without a partition is a mistake. key_bucket is reserved for the key that encrypts the
 -- document.
+-- terms, published_at, sentiment, word_count: values of the document by which lists are filtered. They are content, and
+-- are deleted with it.
+-- search: the words and terms of the document. Null: a worker has not computed it yet.
 CREATE TABLE article_content (
     retention_date  timestamptz NOT NULL,
     article_id text        NOT NULL,
     version    bigint      NOT NULL,
     document   text        STORAGE EXTERNAL NOT NULL,
     key_bucket integer,
+    published_at timestamptz,
+    sentiment  double precision,
+    word_count integer,
+    terms      text[]      NOT NULL DEFAULT '{}',
+    search     tsvector,
     PRIMARY KEY (retention_date, article_id)
 ) PARTITION BY RANGE (retention_date);
+CREATE INDEX article_content_search ON article_content USING gin (search);
+CREATE INDEX article_content_unsearchable ON article_content (version) WHERE search IS NULL;
 CREATE TABLE article_content_past PARTITION OF article_content FOR VALUES FROM (MINVALUE) TO ('2000-01-01 00:00:00+00');
+
+-- search_vector: the words of a document's title (A), subtitle, summary and tags (B), authors (C) and body (D), and its
+-- terms as hashes, each of them one word. Long texts are cut, because a vector has at most 1 MB.
+CREATE FUNCTION search_vector(document jsonb, terms text[]) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN setweight(to_tsvector('simple', coalesce(left(document ->> 'title', 20000), '')), 'A')
+    || setweight(to_tsvector('simple', left(
+           concat_ws(' ', document ->> 'subtitle', document ->> 'summary', document ->> 'tags'), 20000)), 'B')
+    || setweight(to_tsvector('simple', coalesce(left(document ->> 'authors', 10000), '')), 'C')
+    || to_tsvector('simple', coalesce(left(document ->> 'body', 100000), ''))
+    || array_to_tsvector(ARRAY(SELECT 'x' || md5(one) FROM unnest(terms) AS t (one)));
+
+-- is_selected: whether the values of a document are within limits; a null is no limit.
+CREATE FUNCTION is_selected(
+    published_at timestamptz, sentiment double precision, word_count integer,
+    since timestamptz, until timestamptz, sentiment_min double precision, sentiment_max double precision,
+    word_count_min double precision, word_count_max double precision
+) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (since IS NULL OR published_at >= since) AND (until IS NULL OR published_at < until)
+    AND (sentiment_min IS NULL OR sentiment >= sentiment_min) AND (sentiment_max IS NULL OR sentiment <= sentiment_max)
+    AND (word_count_min IS NULL OR word_count >= word_count_min)
+    AND (word_count_max IS NULL OR word_count <= word_count_max);
 
 -- article_held: documents that a legal hold protects when their month is dropped. The key is the article id, so that a
 -- takedown finds and deletes them too.
