@@ -1,5 +1,6 @@
 """The rate limits of an API: by key, else by address, with budgets that no flood on other paths uses up."""
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from clawback_common.http.rate_limits.limit import WrittenLimit
 from clawback_common.http.rate_limits.limiter import RateLimiter
 from clawback_common.http.rate_limits.middleware import RateLimits
 from clawback_common.http.routing import Router
+from clawback_common.service.process import ShutdownEvent, serve
 from clawback_common.telemetry.metrics import REGISTRY
 from clawback_testing.clock import FakeClock
 
@@ -244,6 +246,17 @@ async def test_a_client_cannot_change_its_address_by_a_header() -> None:
     api = Api()
     spoofed = [await api.send("GET", READS, X_Forwarded_For=f"198.51.100.{n}") for n in range(12)]
     assert [one.status_code for one in spoofed] == [200] * 10 + [429] * 2
+
+
+async def test_a_client_on_loopback_cannot_change_its_address_either(unused_tcp_port: int) -> None:
+    stopping, url = ShutdownEvent(), f"http://127.0.0.1:{unused_tcp_port}{READS}"
+    serving = asyncio.create_task(serve(Api().app, "127.0.0.1", unused_tcp_port, stopping))
+    await asyncio.sleep(0)
+    async with httpx.AsyncClient() as client:
+        found = [await client.get(url, headers={"X-Forwarded-For": f"198.51.100.{n}"}) for n in range(15)]
+    stopping.set()
+    await serving
+    assert [one.status_code for one in found] == [200] * 10 + [429] * 5
 
 
 async def test_clients_behind_a_trusted_proxy_have_a_bucket_each() -> None:

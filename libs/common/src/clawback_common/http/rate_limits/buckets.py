@@ -20,8 +20,9 @@ from clawback_common.errors import Transient
 from clawback_common.http.rate_limits.limit import Bucket
 
 T = TypeVar("T")
+CONNECT_TIMEOUT_S: Final = 0.25
 TIMEOUT_S: Final = 0.1
-"""For a connection and for an answer, which takes less than a millisecond."""
+"""For an answer, which takes less than a millisecond, and for a free connection."""
 COOLDOWN_S: Final = 1.0
 """After a failure Redis is not asked for this long, so that requests do not wait for it."""
 CONNECTIONS_MAX: Final = 50
@@ -46,7 +47,7 @@ class SharedBuckets:
             max_connections=CONNECTIONS_MAX,
             timeout=TIMEOUT_S,
             socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
             retry=Retry(NoBackoff(), 0),
         )
         return cls(Redis.from_pool(pool), clock)
