@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from importlib.resources import files
 from typing import Final, Self, TypeVar
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -22,10 +22,11 @@ from clawback_common.http.rate_limits.limit import Bucket
 T = TypeVar("T")
 CONNECT_TIMEOUT_S: Final = 0.25
 TIMEOUT_S: Final = 0.1
-"""For an answer, which takes less than a millisecond, and for a free connection."""
+"""For an answer, which takes less than a millisecond."""
 COOLDOWN_S: Final = 1.0
 """After a failure Redis is not asked for this long, so that requests do not wait for it."""
-CONNECTIONS_MAX: Final = 50
+CONNECTIONS_MAX: Final = 200
+"""Calls at the same time; beyond them the process limits alone for a moment, as if Redis had failed."""
 BUCKETS_MAX: Final = 10_000
 """Buckets of one process, about 2 MB; the one that was used least recently is dropped."""
 _SCRIPT = files(__package__ or "").joinpath("take.lua").read_text(encoding="utf-8")
@@ -42,15 +43,14 @@ class SharedBuckets:
     @classmethod
     def at(cls, url: str, clock: Clock) -> Self:
         """Return the buckets at this address; connects on first use."""
-        pool = BlockingConnectionPool.from_url(
+        redis: Redis = Redis.from_url(
             url,
             max_connections=CONNECTIONS_MAX,
-            timeout=TIMEOUT_S,
             socket_timeout=TIMEOUT_S,
             socket_connect_timeout=CONNECT_TIMEOUT_S,
             retry=Retry(NoBackoff(), 0),
         )
-        return cls(Redis.from_pool(pool), clock)
+        return cls(redis, clock)
 
     async def take(self, buckets: Sequence[Bucket]) -> list[int]:
         """Take a token from each bucket.
