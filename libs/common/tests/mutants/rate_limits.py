@@ -5,6 +5,7 @@ from tests.mutants.mutant import Change, Mutant, at
 COMMON = "libs/common/src/clawback_common"
 LIMITS = f"{COMMON}/http/rate_limits"
 UNIT = "libs/common/tests/unit/test_rate_limits.py"
+COSTS = "libs/common/tests/unit/test_http_costs.py"
 SHARED = "libs/common/tests/integration/test_rate_limits.py"
 COMPLIANCE = "services/compliance/tests/integration/test_rate_limits.py"
 
@@ -58,6 +59,11 @@ MUTANTS = (
             *at(UNIT, "test_a_flood_of_reads_leaves_the_other_budgets_alone"),
             *at(COMPLIANCE, "test_a_flood_of_reads_delays_no_takedown"),
         ),
+    ),
+    Mutant(
+        "slow reads use the capacity of commands",
+        (Change(f"{COMMON}/http/middleware.py", 'if scope["method"] == "GET":', "if False:"),),
+        at(COSTS, "test_slow_reads_do_not_use_the_capacity_of_commands"),
     ),
     Mutant(
         "a refused request takes a token",
