@@ -8,12 +8,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import alerts, analytics, ingest, pipeline, results, stage, starts, sweep, takedown
+from bench import alerts, analytics, ingest, pipeline, reads, results, stage, starts, sweep, takedown
 from bench.results import Result
 from bench.stage import Stage
 from clawback_local import Stack
 
-FAMILIES = ("pipeline", "analytics", "ingest", "worker", "sweep", "alerts", "takedown", "stack")
+FAMILIES = ("pipeline", "analytics", "ingest", "worker", "sweep", "alerts", "reads", "takedown", "stack")
 
 
 def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -28,6 +28,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=300, help="takedowns, idle and again loaded")
     parser.add_argument("--load", type=int, default=100_000, help="articles that drain meanwhile")
     parser.add_argument("--alerts", type=int, default=200, help="each of a condition of its own")
+    parser.add_argument("--reads", type=int, default=5_000, help="requests that are limited")
     parser.add_argument("--old-articles", type=int, default=250_000, help="in the month that is swept")
     parser.add_argument("--run", type=Path, default=Path(".run/bench"), help="servers' data and logs")
     parser.add_argument("--out", type=Path, default=Path(".run/bench.json"), help="the figures")
@@ -44,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for families in (_full_topics, _empty_topics):
         with stage.opened(chosen.run / "servers") as on:
             found += asyncio.run(families(on, chosen))
+    if "reads" in chosen.only:
+        _say(f"{chosen.reads:,} limited requests")
+        found += reads.run(chosen.reads)
     if "takedown" in chosen.only:
         found += _takedowns(chosen)
     if "stack" in chosen.only:

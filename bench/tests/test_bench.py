@@ -22,6 +22,7 @@ SIZES = {
     "--load": 400,
     "--old-articles": 2_000,
     "--alerts": 5,
+    "--reads": 50,
 }
 TRACED = "COVERAGE_"
 """Variables that make a process measure its coverage; timed processes do not."""
@@ -35,6 +36,8 @@ NAMES = {
     "pipeline.ingest",
     "sweep.partition",
     "alert.first_mail_s",
+    "reads.rate_limit",
+    "reads.rate_limit.p95",
     "worker.rss_mb",
     "takedown.idle",
     "takedown.idle.p99",
@@ -46,7 +49,7 @@ NAMES = {
 @pytest.mark.integration
 @pytest.mark.timeout(800)
 def test_the_benchmarks_run_and_leave_their_figures(tmp_path: Path) -> None:
-    short = ("pipeline", "analytics", "ingest", "sweep", "alerts", "takedown")
+    short = ("pipeline", "analytics", "ingest", "sweep", "alerts", "reads", "takedown")
     families = [part for name in short for part in ("--only", name)]
     sizes = [str(part) for pair in SIZES.items() for part in pair]
     places = ["--run", str(tmp_path / "run"), "--out", str(tmp_path / "bench.json")]

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from fastapi import FastAPI
+
 import alerting.service
 import alerting.settings
 import analytics.service
@@ -31,9 +33,14 @@ _REF = re.compile(r'"#/components/schemas/([^"]+)"')
 Document = dict[str, Any]
 
 
-@cache
 def documents() -> Mapping[str, Document]:
     """What each service says of itself at ``/openapi.json``, by its name."""
+    return {name: app.openapi() for name, app in applications().items()}
+
+
+@cache
+def applications() -> Mapping[str, FastAPI]:
+    """The API of each service by its name, without servers."""
     described = (
         (
             ingester.service.SERVICE,
@@ -59,7 +66,7 @@ def documents() -> Mapping[str, Document]:
         ),
     )
     definitions: list[tuple[Any, Any]] = list(described)
-    return {one.name: application(one, service, Probes()).openapi() for one, service in definitions}
+    return {one.name: application(one, service, Probes()) for one, service in definitions}
 
 
 def merged() -> Document:

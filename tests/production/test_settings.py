@@ -47,6 +47,11 @@ UNSAFE = (
         {"DATABASE_URL": "postgresql://service@db.example/a?sslmode=verify-full&password=development"},
         "DATABASE_URL with a password of its own",
     ),
+    (ALL, {"REDIS_URL": ""}, "REDIS_URL with rediss://"),
+    (ALL, {"REDIS_URL": "redis://:word@cache/0"}, "REDIS_URL with rediss://"),
+    (ALL, {"REDIS_URL": "rediss://cache/0"}, "REDIS_URL with a password of its own"),
+    (ALL, {"REDIS_URL": "rediss://:development@cache/0"}, "REDIS_URL with a password of its own"),
+    (ALL, {"REDIS_URL": "rediss://:word@cache/0?ssl_cert_reqs=none"}, "REDIS_URL without ssl_cert_reqs"),
     (ALL, {"HTTP_TLS_CERTFILE": "", "HTTP_TLS_KEYFILE": ""}, "HTTP_TLS_CERTFILE and HTTP_TLS_KEYFILE"),
     (ALL, {"HTTP_TLS_CERTFILE": "/nowhere"}, "HTTP_TLS_CERTFILE that can be read"),
     # ingester
@@ -82,21 +87,7 @@ UNSAFE = (
     ),
     (("compliance",), {"STORES_API_KEY_FILE": ""}, "STORES_API_KEY_FILE"),
     (("compliance",), {"STORES_API_KEY_FILE": "/nowhere"}, "STORES_API_KEY_FILE that can be read"),
-    # analytics and alerting
-    (("analytics", "alerting"), {"REDIS_URL": "redis://:word@cache/0"}, "REDIS_URL with rediss://"),
-    (("analytics", "alerting"), {"REDIS_URL": "rediss://cache/0"}, "REDIS_URL with a password of its own"),
-    (
-        ("analytics", "alerting"),
-        {"REDIS_URL": "rediss://:development@cache/0"},
-        "REDIS_URL with a password of its own",
-    ),
-    (
-        ("analytics", "alerting"),
-        {"REDIS_URL": "rediss://:word@cache/0?ssl_cert_reqs=none"},
-        "REDIS_URL without ssl_cert_reqs",
-    ),
     # alerting
-    (("alerting",), {"REDIS_URL": ""}, "REDIS_URL with rediss://"),
     (("alerting",), {"SMTP_URL": "smtp://word:word@mail.example"}, "SMTP_URL with TLS"),
     (("alerting",), {"SMTP_URL": ""}, "SMTP_URL to be set"),
     (("alerting",), {"SMS_URL": "http://sms.example"}, "SMS_URL with TLS"),
@@ -119,7 +110,6 @@ SAFE = (
     (("alerting",), {"SMS_URL": f"twilio://AC{'a' * 32}:{'b' * 32}@15551234567/{{to}}"}),
     (("alerting",), {"SMS_URL": "jsons://sms.example/{to}"}),
     (("alerting",), {"SMTP_URL": "smtp+starttls://word:word@mail.example"}),
-    (("analytics",), {"REDIS_URL": ""}),
 )
 
 

@@ -119,6 +119,16 @@ async def test_requests_over_the_limit_get_503_and_probes_still_answer() -> None
         assert (await client.get("/api/v1/slow")).status_code == 200
 
 
+async def test_slow_reads_do_not_use_the_capacity_of_commands() -> None:
+    app = RequestLimit(_app(), FakeClock(), requests_max=3, reads_max=2)
+    async with _client(app) as client:
+        requests = [asyncio.create_task(client.get("/api/v1/slow")) for _ in range(4)]
+        await asyncio.sleep(0.05)
+        assert (await client.post("/api/v1/commands", json={})).status_code != 503
+        responses = await asyncio.gather(*requests)
+        assert sorted(response.status_code for response in responses) == [200, 200, 503, 503]
+
+
 async def test_unauthenticated_requests_do_not_use_all_capacity() -> None:
     app = RequestLimit(_app(), FakeClock(), requests_max=3, by_prefix={"/api/v1/slow": 1})
     async with _client(app) as client:

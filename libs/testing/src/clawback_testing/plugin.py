@@ -5,6 +5,7 @@ The tests of a service define the migrations of its database by overriding the f
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -36,8 +37,12 @@ NAMED_BY_MAX = 100
 
 
 def pytest_configure() -> None:
-    """Silence structlog: its default prints an error with every local variable of every frame, which takes seconds."""
+    """Silence structlog, and raise the rate limits: a test sends many requests from one address.
+
+    Structlog's default prints an error with every local variable of every frame, which takes seconds.
+    """
     _silence_structlog()
+    os.environ.setdefault("RATE_LIMIT_BURST", "100000")
 
 
 def pytest_collection_finish() -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
 from typing_extensions import override
 
-from clawback_common.config.production import needs_file, needs_https, needs_safe_redis
+from clawback_common.config.production import needs_file, needs_https
 from clawback_common.config.settings import ServiceSettings
 from clawback_common.config.values import Pairs
 
@@ -46,6 +46,7 @@ class Settings(ServiceSettings):
     runbooks_url: str = "docs/runbooks"
     """The folder or address of the runbooks, for the text of a notification."""
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6380/0")
+    """As for every service; its health is checked here."""
     services: Pairs[str, AnyHttpUrl] = Field(default_factory=_documented)
     """The addresses that health checks: ``name=address`` of each API, ``name-worker=address`` of each worker.
 
@@ -86,7 +87,6 @@ class Settings(ServiceSettings):
             yield "SMTP_URL with TLS"
         if not encrypts(self.sms_url.get_secret_value()):
             yield "SMS_URL with TLS"
-        yield from needs_safe_redis("REDIS_URL", self.redis_url.get_secret_value())
         for name, address in self.services.items():
             yield from needs_https(f"SERVICES ({name})", address)
         yield from needs_file("SERVICES_API_KEY_FILE", self.services_api_key_file)

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import AnyHttpUrl, Field, SecretStr
+from pydantic import AnyHttpUrl, Field
 from typing_extensions import override
 
-from clawback_common.config.production import needs_file, needs_https, needs_safe_redis
+from clawback_common.config.production import needs_file, needs_https
 from clawback_common.config.settings import ServiceSettings
 
 
@@ -16,8 +16,6 @@ class Settings(ServiceSettings):
     api_port: int = 8003
     probe_port: int = 8103
     """The port of the roles api and worker, unless ``HTTP_PORT`` is set."""
-    redis_url: SecretStr | None = None
-    """``redis://host:port/database`` of the cache. None: every answer is computed."""
     redis_cache_ttl: float = Field(3_600, ge=1, le=30 * 86_400)
     """Time to live in seconds of answers that are not requested again.
 
@@ -37,5 +35,3 @@ class Settings(ServiceSettings):
         yield from super().unsafe()
         yield from needs_https("COMPLIANCE_URL", self.compliance_url)
         yield from needs_file("COMPLIANCE_API_KEY_FILE", self.compliance_api_key_file)
-        if self.redis_url is not None:
-            yield from needs_safe_redis("REDIS_URL", self.redis_url.get_secret_value())

@@ -255,7 +255,8 @@ async def test_worker_and_api_become_ready_and_stop_on_request(
 
         await until(answers, what="both are ready")
         health = (await http.get(f"http://127.0.0.1:{ports[1]}/api/v1/analytics/health")).json()
-        assert (health["status"], sorted(health["checks"])) == ("healthy", ["cache", "database", "orders"])
+        checks = ["cache", "database", "orders", "rate limits"]
+        assert (health["status"], sorted(health["checks"])) == ("healthy", checks)
         stopping.set()
         await asyncio.wait_for(asyncio.gather(*tasks), 20)
 

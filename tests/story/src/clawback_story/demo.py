@@ -17,7 +17,7 @@ from clawback_story.inspection import gather
 from clawback_story.output import Printer
 from clawback_story.plan import DEMO, SMALL, Sizes
 from clawback_story.promises import Promise, verify_all
-from clawback_story.world import OWN_SERVERS, QUICK_ENV, Broken, World, opened
+from clawback_story.world import MANY_REQUESTS_ENV, OWN_SERVERS, QUICK_ENV, Broken, World, opened
 
 RUN = DEFAULT_RUN / "demo"
 KEPT, BROKEN, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -66,7 +66,7 @@ def _on_a_stack(printer: Printer, paths: Paths, sizes: Sizes, seed: int, *, prod
     printer.chapter("Kafka, PostgreSQL, the provider's simulator and the services start")
     stack = Stack(
         paths.run,
-        env={**QUICK_ENV, "simulator": {"SIMULATOR_SEED": str(seed)}},
+        env={**MANY_REQUESTS_ENV, **QUICK_ENV, "simulator": {"SIMULATOR_SEED": str(seed)}},
         production=production,
         progress=printer.part,
     )

@@ -57,6 +57,8 @@ two; no notification waits for minutes; a service that is slow on a loaded machi
 """
 
 
+MANY_REQUESTS_ENV = {ANY_PART: {"RATE_LIMIT_BURST": "100000"}}
+"""All clients of the scenario have one address and few keys."""
 AUTHENTICATED_ENV = {ANY_PART: {"ENABLE_AUTH": "true"}}
 """Every request needs a key, and every record of the priority lane a signature."""
 

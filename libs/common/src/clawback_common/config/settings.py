@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from typing_extensions import override
 
-from clawback_common.config.production import needs_file, needs_safe_postgres, needs_secret
-from clawback_common.config.values import Pairs
+from clawback_common.config.production import needs_file, needs_safe_postgres, needs_safe_redis, needs_secret
+from clawback_common.config.values import Listed, Pairs
+from clawback_common.http.rate_limits.limit import WrittenLimit
 
 Environment = Literal["development", "staging", "production"]
+MethodAndPrefix = Annotated[str, Field(pattern=r"^(GET|POST|PUT|PATCH|DELETE) /[A-Za-z0-9/._-]*$")]
 
 
 class BrokerSettings(BaseSettings):
@@ -104,6 +106,22 @@ class CommonSettings(BrokerSettings):
     """Certificate chain and key, PEM, for HTTPS of APIs and probes; reloaded when the files are replaced."""
     http_tls_terminated: bool = False
     """TLS ends at a proxy, which alone can reach this process. It serves plain HTTP, also outside development."""
+    redis_url: SecretStr | None = None
+    """``redis://host:port/database``: the rate limits of all replicas. None: each process limits alone."""
+    trusted_proxies: Listed[IPvAnyNetwork] = ()
+    """Networks of the proxies whose ``X-Forwarded-For`` is believed."""
+    rate_limit_global_rps: float = Field(16.67, gt=0, le=1e6)
+    """Ordinary reads of all clients together, per second: 1,000 per minute."""
+    rate_limit_per_ip_rps: float = Field(1.67, gt=0, le=1e6)
+    """Ordinary requests of one client, per second: 100 per minute. A client is a key's subject, else an address."""
+    rate_limit_burst: int = Field(10, ge=1, le=1_000_000)
+    """Requests that every limit allows at once, at least; a higher one allows a tenth of its requests per minute."""
+    rate_limit_paths: Pairs[MethodAndPrefix, WrittenLimit] = Field(default_factory=dict)
+    """Limits by method and path prefix, such as ``POST /api/v1/submissions=webhook``: a preset, or requests per
+    minute. Each has buckets of its own."""
+    rate_limit_subjects: Pairs[str, WrittenLimit] = Field(default_factory=dict)
+    """Limits by subject of an API key, such as ``acme=lenient,bench=60000``. The ordinary reads of these subjects do
+    not count in the limit of all clients."""
     sweep_age_min_d: Pairs[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     """Days by data class, such as ``articles=30,alerts=7``. Younger records are never deleted, whoever requests it. A
     class that is not listed has its own minimum, 30 days for most."""
@@ -123,6 +141,7 @@ class CommonSettings(BrokerSettings):
         if not self.check_topics:
             yield "CHECK_TOPICS=true"
         yield from needs_safe_postgres("DATABASE_URL", self.database_url.get_secret_value())
+        yield from needs_safe_redis("REDIS_URL", self.redis_url.get_secret_value() if self.redis_url else "")
         if self.http_tls_certfile is None and not self.http_tls_terminated:
             yield "HTTP_TLS_CERTFILE and HTTP_TLS_KEYFILE, or HTTP_TLS_TERMINATED=true"
         for name in ("http_tls_certfile", "http_tls_keyfile"):

@@ -17,6 +17,7 @@ from clawback_common.http.middleware import BodyLimit, RequestContext, RequestLi
 from clawback_common.http.probe_app import probe_routes
 from clawback_common.http.probes import Probes
 from clawback_common.http.problems import MEDIA_TYPE, add_handlers
+from clawback_common.http.rate_limits.middleware import RateLimit, RateLimits
 from clawback_common.http.routing import Router
 
 PREFIX = "/api/v1"
@@ -49,6 +50,7 @@ def create_app(
     lifespan: Lifespan | None = None,
     body_bytes_max: Mapping[str, int] | None = None,
     requests_max: Mapping[str, int] | None = None,
+    limits: RateLimits | None = None,
     clock: Clock | None = None,
 ) -> FastAPI:
     """Create an API with its routers under `/api/v1`, and the endpoints of every service.
@@ -62,6 +64,7 @@ def create_app(
         lifespan: started before and stopped after serving.
         body_bytes_max: size limits in bytes by path prefix, where 64 KB is not right.
         requests_max: limits on concurrent requests by path prefix, for endpoints that anonymous clients can occupy.
+        limits: limits on the rate of requests; None: there are none.
         clock: for the time in problems.
 
     Raises:
@@ -80,6 +83,7 @@ def create_app(
         telemetry=_NO_TELEMETRY,
         middleware=[
             Middleware(RequestContext, clock=time),
+            *([] if limits is None else [Middleware(RateLimit, clock=time, limits=limits)]),
             Middleware(RequestLimit, clock=time, by_prefix=requests_max),
             Middleware(BodyLimit, clock=time, by_prefix=body_bytes_max or {}),
         ],

@@ -24,6 +24,8 @@ BODY_BYTES_MAX = 65_536
 """For paths without their own limit; no command is longer."""
 REQUESTS_MAX = 200
 """Concurrent requests in one process; further ones are answered 503 at once instead of being queued."""
+READS_MAX = 150
+"""Concurrent reads within that: however slow they are, a command is not answered 503 because of them."""
 QUIET_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 """Requested every few seconds: logged at debug, without a span."""
 
@@ -33,6 +35,8 @@ _DURATION = histogram(
     ("method", "route", "status"),
 )
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_READS = "GET"
+"""In the place of a path prefix; no path begins with it."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _SERVER_ERROR = 500
 _log = structlog.stdlib.get_logger(__name__)
@@ -119,8 +123,8 @@ class _Exchange:
 class RequestLimit:
     """Answers 503 while `requests_max` requests are running. Probes and metrics are always answered.
 
-    `by_prefix` maps path prefixes to their own limits within that. Where a body is read before the caller is
-    authenticated, slow clients must not occupy all of the capacity.
+    `reads_max` limits reads within that, and `by_prefix` maps path prefixes to their own limits. Where a body is read
+    before the caller is authenticated, slow clients must not occupy all of the capacity.
     """
 
     def __init__(
@@ -128,10 +132,11 @@ class RequestLimit:
         app: ASGIApp,
         clock: Clock,
         requests_max: int = REQUESTS_MAX,
+        reads_max: int = READS_MAX,
         by_prefix: Mapping[str, int] | None = None,
     ) -> None:
         self._app, self._clock = app, clock
-        self._limits = {"": requests_max, **(by_prefix or {})}
+        self._limits = {"": requests_max, _READS: reads_max, **(by_prefix or {})}
         self._in_work = dict.fromkeys(self._limits, 0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -140,6 +145,8 @@ class RequestLimit:
             await self._app(scope, receive, send)
             return
         counted = [prefix for prefix in self._limits if scope["path"].startswith(prefix)]
+        if scope["method"] == "GET":
+            counted.append(_READS)
         if any(self._in_work[prefix] >= self._limits[prefix] for prefix in counted):
             problem = Problem(503, "Too many concurrent requests.", retry_after_s=1.0)
             await respond(problem, instance=scope["path"], clock=self._clock)(scope, receive, send)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from clawback_common.http.app import Lifespan
     from clawback_common.http.holdings import Held
     from clawback_common.http.probes import Probes
+    from clawback_common.http.rate_limits.limit import Preset
     from clawback_common.http.routing import Router
 
 
@@ -65,6 +66,8 @@ class Api:
     """By path prefix."""
     requests_max: Mapping[str, int] = field(default_factory=dict)
     """Limits on concurrent requests, by path prefix."""
+    rate_limits: "Mapping[str, Preset]" = field(default_factory=dict)
+    """Limits on the rate of requests that are not the ordinary ones, by method and path prefix."""
     lifespan: "Lifespan | None" = None
     """What it starts before and stops after serving."""
 

@@ -250,6 +250,7 @@ def _server(app: "Starlette", tls: "ServerCertificate | None", grace_s: int) -> 
         limit_concurrency=CONNECTIONS_MAX,
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # it believes everybody on loopback; `client_address` knows whom to believe
         lifespan="off",
         ws="none",
         server_header=False,

@@ -51,5 +51,10 @@ def api(service: Service, _: Probes) -> Api:
         routers=[*commands(service), *queries(service), health_of_all(service, neighbours)],
         details=details,
         body_bytes_max={"/api/v1/webhooks/alertmanager": PUSHED_BYTES_MAX},
+        rate_limits={
+            "GET /api/v1/health": "lenient",
+            "GET /api/v1/admin/health": "lenient",
+            "POST /api/v1/webhooks": "webhook",
+        },
         lifespan=lifespan,
     )

@@ -45,4 +45,9 @@ def api(service: Service, probes: Probes) -> Api:
             "/api/v1/compliance/notices": NOTICES_BYTES_MAX,
             "/api/v1/compliance/receipts": RECEIPTS_BYTES_MAX,
         },
+        rate_limits={
+            "POST /api/v1/compliance/notices": "lenient",
+            "POST /api/v1/compliance/receipts": "webhook",
+            "GET /api/v1/compliance/revocations": "internal",  # read by services that missed orders
+        },
     )

@@ -34,4 +34,14 @@ def api(service: Service, probes: Probes) -> Api:
             "/api/v1/webhooks": WEBHOOK_BYTES_MAX,
         },
         requests_max={"/api/v1/webhooks": WEBHOOKS_AT_ONCE_MAX},
+        rate_limits={
+            "GET /api/v1/articles/search": "search",
+            "POST /api/v1/webhooks": "webhook",
+            "POST /api/v1/submissions": "lenient",
+            # Called by compliance, which polls feeds and needs articles to compare a store with, and by health checks.
+            "GET /api/v1/feeds": "internal",
+            "POST /api/v1/feeds": "internal",
+            "GET /api/v1/articles/sample": "internal",
+            "GET /api/v1/admin/articles/stats": "internal",
+        },
     )
