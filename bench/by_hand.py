@@ -17,6 +17,7 @@ from clawback_common.messaging.outbox import bulk
 from clawback_common.service.process import tune_gc
 from clawback_contracts.article.v1 import ArticleSubmitted
 from ingester.domain.article import hash_of
+from ingester.domain.terms import SEPARATOR, terms_of
 from ingester.storage import articles, contents, submitted
 
 KAFKA = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
@@ -74,19 +75,32 @@ async def _keep(
     documents: Mapping[str, bytes],
     now: datetime,
 ) -> None:
-    await connection.execute(
-        contents.SQL["save"],
-        [row["retention_date"] for row in stored],
-        [row["article_id"] for row in stored],
-        [row["version"] for row in stored],
-        [documents[row["article_id"]].decode() for row in stored],
-    )
+    kept = [by_id[row["article_id"]].article for row in stored]
+    await keep_documents(connection, stored, kept, [documents[one.article_id].decode() for one in kept])
     await connection.execute(
         bulk.SQL["put"],
         [row["article_id"] for row in stored],
         [row["version"] for row in stored],
         [by_id[row["article_id"]].traceparent for row in stored],
         now,
+    )
+
+
+async def keep_documents(
+    connection: Any, rows: Sequence[Any], kept: Sequence[ArticleSubmitted], documents: Sequence[str]
+) -> None:
+    """Stores the documents of these articles, which are in the order of their rows."""
+    await connection.execute(
+        contents.SQL["save"],
+        [row["retention_date"] for row in rows],
+        [row["article_id"] for row in rows],
+        [row["version"] for row in rows],
+        documents,
+        [article.published_at for article in kept],
+        [article.sentiment for article in kept],
+        [article.word_count for article in kept],
+        [SEPARATOR.join(terms_of(article)) for article in kept],
+        SEPARATOR,
     )
 
 

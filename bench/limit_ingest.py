@@ -23,7 +23,7 @@ from clawback_contracts.article.v1 import ArticlePublished
 from clawback_contracts.envelope import event_id
 from ingester.gateways.providers.metabase.values import Page
 from ingester.gateways.providers.metabase.wire import parse_articles
-from ingester.storage import articles, contents
+from ingester.storage import articles
 from ingester.storage.contents import Months
 
 URL = os.environ.get("METABASE_URL", "")
@@ -90,14 +90,9 @@ async def _store(connection: Any, page: Page, now: datetime) -> Sequence[dict[st
             [None] * len(taking),
             [0] * len(taking),
         )
-        documents = [by_hand.document(by_id[row["article_id"]]).decode() for row in rows]
-        await connection.execute(
-            contents.SQL["save"],
-            [row["retention_date"] for row in rows],
-            [row["article_id"] for row in rows],
-            [row["version"] for row in rows],
-            documents,
-        )
+        kept = [by_id[row["article_id"]] for row in rows]
+        documents = [by_hand.document(article).decode() for article in kept]
+        await by_hand.keep_documents(connection, rows, kept, documents)
     return [
         _message(row, document, by_id[row["article_id"]].source_order, now)
         for row, document in zip(rows, documents, strict=True)

@@ -15,6 +15,7 @@ ROWS = """
     SELECT md5(string_agg(md5(s::text), '' ORDER BY article_id))
     FROM (
         SELECT a.article_id, a.retention_date, a.source_order, a.source_position, a.state, a.document_hash, c.document,
+               c.published_at, c.sentiment, c.word_count, c.terms,
                s.source, s.event_id, s.outcome, o.traceparent
         FROM article AS a
         JOIN article_content AS c USING (article_id)

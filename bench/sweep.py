@@ -36,8 +36,8 @@ IDENTITIES = """
     FROM generate_series($3::int, $4::int) AS n
 """
 CONTENTS = """
-    INSERT INTO article_content (retention_date, article_id, version, document)
-    SELECT retention_date, article_id, 1, repeat(md5(article_id), 128) FROM article WHERE retention_date >= $1
+    INSERT INTO article_content (retention_date, article_id, version, search, document)
+    SELECT retention_date, article_id, 1, '', repeat(md5(article_id), 128) FROM article WHERE retention_date >= $1
 """
 """Documents of 4 KB, which PostgreSQL does not compress."""
 DELETE = "DELETE FROM article_content WHERE retention_date < $1"

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from clawback_contracts.article.v1 import Company, Entity, Licence, Place, Source, Topic
+from ingester.domain.backlog import LINGERS, MANY
 from ingester.storage import search
 from ingester.use_cases import indexing
 from services.ingester.tests.integration.world import CANARY, World
@@ -249,6 +250,29 @@ async def test_a_filtered_list_has_articles_that_are_not_searchable_yet(
 async def test_no_text_stops_the_index(http: httpx.AsyncClient, world: World, body: str) -> None:
     await stored(world, world.article(A, title="whale", body=body), world.article(B, title="whale"))
     assert sorted(await ids(http, "whale", fields="article_id")) == [A, B]
+
+
+async def test_an_article_without_a_possible_vector_stops_no_other(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    names = [f"up:{n}" for n in range(5)]
+    await world.submit(*(world.article(one, title="whale") for one in names))
+    await world.db.execute("UPDATE article_content SET document = '{' WHERE article_id = 'up:1'")
+    for _ in range(4):
+        await indexing.index(world.service)
+    await world.db.execute("UPDATE article_content SET document = '{}' WHERE article_id = 'up:1'")
+    assert sorted(await ids(http, "whale", fields="article_id")) == [one for one in names if one != "up:1"]
+
+
+async def test_storing_comes_before_the_index(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexing, "BATCH_BESIDE_BACKLOG", 2)
+    await world.submit(*(world.article(f"up:{n}") for n in range(MANY)))
+    await indexing.index(world.service)
+    waiting = "SELECT count(*) FROM article_content WHERE search IS NULL"
+    assert await world.db.fetchval(waiting) == MANY - 2
+    world.clock.advance(seconds=2 * LINGERS.total_seconds())
+    await indexing.index(world.service)
+    assert await world.db.fetchval(waiting) == 0
 
 
 async def test_every_batch_is_indexed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,9 @@ FEED_AGE = gauge(
 FEED_BEHIND = gauge("ingester_feed_behind_state", "1 while consecutive pages are full.", ("feed",))
 NOTICES_OPEN = gauge("ingester_notices_open_items", "Notices whose order has not arrived yet.")
 ARTICLES = gauge("ingester_articles_items", "Articles by state.", ("state",))
+UNSEARCHABLE = counter(
+    "ingester_unsearchable_articles_total", "Articles of which PostgreSQL makes no search vector."
+)
 SEARCH_LAG = gauge(
     "ingester_search_lag_seconds", "Time since the oldest article that is not searchable yet was stored."
 )

@@ -23,6 +23,12 @@ async def index(db: Querier, limit: int) -> int:
     return int((await db.execute(SQL["index"], limit)).rpartition(" ")[2])
 
 
+async def leave_out(db: Querier) -> str | None:
+    """Makes the oldest document that is not searchable yet one that is never found. Returns its id."""
+    found: str | None = await db.fetchval(SQL["leave_out"])
+    return found
+
+
 async def oldest_waiting(db: Querier) -> int | None:
     """Returns when the oldest document that is not searchable yet was stored, in milliseconds since 1970."""
     found: int | None = await db.fetchval(SQL["oldest_waiting"])

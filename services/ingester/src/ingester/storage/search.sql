@@ -12,6 +12,14 @@ FROM (
 ) AS n
 WHERE c.retention_date = n.retention_date AND c.article_id = n.article_id
 
+-- name: leave_out
+-- Gives the oldest document without a search vector an empty one: no query finds it.
+UPDATE article_content AS c
+SET search = ''
+FROM (SELECT retention_date, article_id FROM article_content WHERE search IS NULL ORDER BY version LIMIT 1) AS n
+WHERE c.retention_date = n.retention_date AND c.article_id = n.article_id
+RETURNING c.article_id
+
 -- name: oldest_waiting
 -- The version of the oldest document without a search vector.
 SELECT version FROM article_content WHERE search IS NULL ORDER BY version LIMIT 1

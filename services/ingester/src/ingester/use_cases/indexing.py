@@ -2,7 +2,11 @@
 
 from datetime import timedelta
 
+import structlog
+
+from clawback_common.errors import Poison
 from ingester.domain.article import EPOCH
+from ingester.gateways import metrics
 from ingester.storage import search
 from ingester.use_cases.service import Service
 
@@ -10,13 +14,36 @@ BATCH_MAX = 100
 """Articles per statement: half a second, so that a sweep gets its lock between two of them."""
 BATCHES_MAX = 20
 """Batches per call, so that a loop can end."""
+BATCH_BESIDE_BACKLOG = 20
+"""Articles per call while many others wait to be stored: a tenth of a second, twice a second at most."""
+
+_log = structlog.stdlib.get_logger(__name__)
 
 
 async def index(service: Service) -> None:
-    """Makes the oldest articles searchable that are not; several workers share them."""
+    """Makes the oldest articles searchable that are not; several workers share them.
+
+    Storing comes first: vectors take longer than all else that is done for an article.
+    """
+    if service.backlog.exists(service.clock.now()):
+        await _index(service, BATCH_BESIDE_BACKLOG)
+        return
     for _ in range(BATCHES_MAX):
-        if await search.index(service.db, BATCH_MAX) < BATCH_MAX:
+        if await _index(service, BATCH_MAX) < BATCH_MAX:
             return
+
+
+async def _index(service: Service, limit: int) -> int:
+    """Makes the oldest articles searchable; one of which PostgreSQL makes no vector stops no other."""
+    try:
+        return await search.index(service.db, limit)
+    except Poison:
+        if limit > 1:
+            return await _index(service, limit // 2)
+    article_id = await search.leave_out(service.db)
+    metrics.UNSEARCHABLE.inc()
+    _log.error("an article cannot be searched: PostgreSQL makes no vector of it", article_id=article_id)
+    return 0
 
 
 async def lag(service: Service) -> timedelta:

@@ -1,12 +1,13 @@
 """The objects that every use case needs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from clawback_common.alerts.publisher import AlertPublisher
 from clawback_common.http.probes import Check
 from clawback_common.messaging.outbox.bulk import BulkOutbox
 from clawback_common.service.objects import ServiceObjects
+from ingester.domain.backlog import Backlog
 from ingester.gateways.providers.port import Feed
 from ingester.settings import Settings
 from ingester.storage.contents import Months
@@ -23,5 +24,6 @@ class Service(ServiceObjects[Settings]):
     alert_publisher: AlertPublisher
     feeds: Mapping[str, Feed]
     """The configured feeds by name."""
+    backlog: Backlog = field(default_factory=Backlog)
     orders_applied: Check
     """Raises a `Transient` until the orders from the start are applied, in all partitions."""

@@ -90,6 +90,7 @@ async def store(
             await quarantine.put(tx, service.outbox, bad, now, forbidden_ids(providers))
         for step in steps:
             await step(tx)
+    service.backlog.stored(result.stored, now)
     if not incoming and not bad:
         return result
     metrics.DELIVERED.labels(source, "stored").inc(result.stored)
