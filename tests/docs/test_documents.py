@@ -25,14 +25,15 @@ ALERT = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+")
 
 @cache
 def _alerts(service: str = "*") -> set[str]:
-    """CamelCase names that stand quoted in a service's code: these are alerts, and nothing else is."""
+    """CamelCase names that stand quoted in a service's code: these are alerts, but for a word of GeoJSON."""
     sources = [path.read_text() for path in ROOT.glob(f"services/{service}/src/**/*.py")]
     sources += [path.read_text() for path in Path(alerts.__path__[0]).glob("*.py")]
     if any(f"from {retention.__name__}" in source for source in sources):
         sources += [path.read_text() for path in Path(retention.__path__[0]).glob("*.py")]
     if any("unconfirmed.confirm" in source for source in sources):
         sources += [Path(str(one.__file__)).read_text() for one in (answers, unconfirmed)]
-    return {word for source in sources for word in _quoted(ast.parse(source)) if ALERT.fullmatch(word)}
+    words = {word for source in sources for word in _quoted(ast.parse(source)) if ALERT.fullmatch(word)}
+    return words - {"FeatureCollection"}
 
 
 def _quoted(tree: ast.AST) -> Iterator[str]:
