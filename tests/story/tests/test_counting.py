@@ -21,7 +21,7 @@ def article(number: int, **facts: object) -> Counted:
 ONE = article(
     1, licenses=["Web Crawl"], topics=["Energy", "Banking"], author="Ada", sentiment="0.255", tags=["x", "x"]
 )
-TWO = article(2, published="2026-11-02T10:00:00Z", language_code="de", topics=["Energy"], sentiment="-0.1")
+TWO = article(2, published="2026-11-02T10:00:00Z", language_code="de", topics=["Energy"], sentiment="-0.005")
 THREE = submitted(
     "upstream:3",
     {
@@ -46,7 +46,7 @@ def test_articles_are_counted_by_source_day_and_topic() -> None:
     assert Question("authors", {}).answer(ALL) == {"Ada": 2}
     assert Question("tags", {}).answer(ALL) == {"x": 1}
     assert Question("recent", {}).answer(ALL) == {"metabase:2": 1, "metabase:1": 1, "upstream:3": 1}
-    assert Question("sentiment", {}).answer(ALL) == {"articles": 2, "hundredths": 16}
+    assert Question("sentiment", {}).answer(ALL) == {"articles": 2, "hundredths": 25}
     assert Question("sentiment", {}).answer([THREE]) == {}
 
 

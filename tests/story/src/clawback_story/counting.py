@@ -78,7 +78,8 @@ class Question:
                 newest = sorted(((one.published, one.article_id) for one in fitting), reverse=True)
                 return {article_id: 1 for _, article_id in newest}
             case "sentiment":
-                hundredths = [round(100 * one.sentiment) for one in fitting if one.sentiment is not None]
+                scores = [one.sentiment for one in fitting if one.sentiment is not None]
+                hundredths = [round(100 * round(score, 2)) for score in scores]
                 return {"articles": len(hundredths), "hundredths": sum(hundredths)} if hundredths else {}
             case path:
                 counts: Counter[str] = Counter()
