@@ -175,6 +175,7 @@ entered = asyncio.Event()
 async def slow(_):
     entered.set()
     await asyncio.sleep(0.3)
+    print("done", flush=True)
     return PlainTextResponse("served")
 @asynccontextmanager
 async def lifespan(_):
@@ -197,8 +198,8 @@ async def main(stopping):
         asking = asyncio.create_task(client.get("/slow"))
         await entered.wait()
         stopping.set()
-        print((await asking).text, probes.draining)
-    await serving
+        await asyncio.gather(asking, serving)
+        print(asking.result().text, probes.draining)
 
 def _free():
     import socket
@@ -208,7 +209,7 @@ def _free():
 """
     )
     code, out, _ = _play(body)
-    assert (code, out) == (0, "up\nserved True\ndown\n")
+    assert (code, out) == (0, "up\ndone\ndown\nserved True\n")
 
 
 async def test_a_connection_outlives_the_idle_timeout_of_clients(unused_tcp_port: int) -> None:
