@@ -24,14 +24,18 @@ def test_the_mean_of_rounded_numbers_comes_from_their_exact_sum() -> None:
     assert distribution([(1_200, 2)], [], total=2_499).mean == 1_249.5
 
 
+def test_a_quantile_at_a_whole_number_of_articles_is_exact() -> None:
+    assert distribution([(number, 1) for number in range(70)], []).quantiles[0] == 6
+
+
 numbers = st.lists(st.integers(-1_000, 1_000), min_size=1, max_size=50)
 
 
 @given(numbers)
 def test_a_quantile_is_the_smallest_number_that_enough_articles_do_not_exceed(some: list[int]) -> None:
     found = distribution([(number, some.count(number)) for number in set(some)], [])
-    for share, quantile in zip(QUANTILES, found.quantiles, strict=True):
-        enough = Fraction(str(share)) * len(some)
+    for percent, quantile in zip(QUANTILES, found.quantiles, strict=True):
+        enough = Fraction(percent, 100) * len(some)
         assert sum(number <= quantile for number in some) >= enough
         assert sum(number < quantile for number in some) < enough
     assert found.mean == pytest.approx(sum(some) / len(some))

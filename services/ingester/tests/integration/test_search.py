@@ -1,5 +1,6 @@
 """The search: what a query finds, in which order, and that nothing is found that must not be read."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -262,6 +263,20 @@ async def test_an_article_without_a_possible_vector_stops_no_other(
         await indexing.index(world.service)
     await world.db.execute("UPDATE article_content SET document = '{}' WHERE article_id = 'up:1'")
     assert sorted(await ids(http, "whale", fields="article_id")) == [one for one in names if one != "up:1"]
+
+
+async def test_an_article_that_another_worker_holds_is_not_left_out(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    for name in (A, B):  # A is older
+        await world.submit(world.article(name, title="whale"))
+    await world.db.execute("UPDATE article_content SET document = '{' WHERE article_id = $1", B)
+    async with world.db.transaction() as tx:
+        await tx.execute("SELECT FROM article_content WHERE article_id = $1 FOR UPDATE", A)
+        waiting = asyncio.create_task(indexing.index(world.service))
+        await asyncio.sleep(0.5)
+    await waiting
+    assert await ids(http, "whale", fields="article_id") == [A]
 
 
 async def test_storing_comes_before_the_index(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,7 +135,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "batch that gives the text of a withheld article",
+        "batch with the text of a withheld article",
         (Change(f"{STORAGE}/listing.sql", ") AS d ON a.state = 'live'", ") AS d ON true"),),
         at(
             "services/ingester/tests/integration/test_article_batch.py",

@@ -3,7 +3,15 @@
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field, PlainValidator, TypeAdapter, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    Field,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -31,16 +39,19 @@ Moment = Annotated[
 
 
 def _day_or_moment(given: object) -> date | datetime:
-    if isinstance(given, str) and len(given) <= len("2026-01-31"):
-        day = _DAY.validate_python(given)
-        if not EARLIEST.date() <= day <= LATEST.date():
-            raise ValueError("a day between 1900 and 2200 is expected")
-        return day
-    return _MOMENT.validate_python(given)
+    is_day = isinstance(given, str) and len(given) <= len("2026-01-31")
+    try:
+        found: date | datetime = (_DAY if is_day else _MOMENT).validate_python(given)
+    except ValidationError:
+        raise ValueError(_EXPECTED) from None
+    if is_day and not EARLIEST.date() <= found <= LATEST.date():
+        raise ValueError(_EXPECTED)
+    return found
 
 
-_DAY = TypeAdapter(date)
-_MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
+_EXPECTED = "a day or an instant between 1900 and 2200 is expected"
+_DAY: TypeAdapter[date] = TypeAdapter(date)
+_MOMENT: TypeAdapter[date] = TypeAdapter(Moment)
 DayOrMoment = Annotated[
     date | datetime,
     PlainValidator(_day_or_moment),

@@ -212,7 +212,8 @@ class Subscriber:
             await asyncio.sleep(min(0.5 * 2**self._failures, BACK_OFF_S_MAX))
             raise
         self._failures = 0
-        self._gathering = len(records) < self.subscription.records_max
+        small = len(records) < self.subscription.records_max
+        self._gathering = small and self.subscription.gather_s > 0
         if self._behind:
             for record in records:
                 self._reached(record.topic, record.partition, record.offset + 1)

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+QUANTILES = (10, 25, 50, 75, 90)
+"""In percent: whole numbers, because 0.1 * 70 is more than 7."""
 
 
 class Bucket(NamedTuple):
@@ -43,7 +44,7 @@ def distribution(
     count = reached[-1]
     if total is None:
         total = sum(number * articles for number, articles in ascending)
-    quantiles = [ascending[bisect_left(reached, share * count)][0] for share in QUANTILES]
+    quantiles = [ascending[bisect_left(reached, -(-percent * count // 100))][0] for percent in QUANTILES]
     return Distribution(count, total / count, quantiles, _buckets(ascending, bounds))
 
 

@@ -1,4 +1,4 @@
-"""A cache of answers in Valkey (or Redis). It contains ids of values and counts, never text.
+"""A cache of answers in Valkey (or Redis). It contains counts, ids of values, keys of sources, never content.
 
 An answer is cached under the version of the counts that it was computed from. Each change of a count creates a new
 version, so a stale answer is never found; unused answers expire by their time to live. No guarantee depends on the

@@ -23,10 +23,23 @@ async def index(db: Querier, limit: int) -> int:
     return int((await db.execute(SQL["index"], limit)).rpartition(" ")[2])
 
 
-async def leave_out(db: Querier) -> str | None:
-    """Makes the oldest document that is not searchable yet one that is never found. Returns its id."""
-    found: str | None = await db.fetchval(SQL["leave_out"])
-    return found
+async def oldest(db: Querier) -> Row | None:
+    """Returns the key of the oldest document that is not searchable yet."""
+    return await db.fetchrow(SQL["oldest"])
+
+
+async def index_one(db: Querier, key: Row) -> None:
+    """Makes one document searchable.
+
+    Raises:
+        Poison: PostgreSQL makes no vector of it.
+    """
+    await db.execute(SQL["index_one"], *key)
+
+
+async def leave_out(db: Querier, key: Row) -> None:
+    """Makes a document one that no query finds."""
+    await db.execute(SQL["leave_out"], *key)
 
 
 async def oldest_waiting(db: Querier) -> int | None:

@@ -12,13 +12,17 @@ FROM (
 ) AS n
 WHERE c.retention_date = n.retention_date AND c.article_id = n.article_id
 
+-- name: oldest
+-- The oldest document without a search vector.
+SELECT retention_date, article_id FROM article_content WHERE search IS NULL ORDER BY version LIMIT 1
+
+-- name: index_one
+UPDATE article_content SET search = search_vector(document::jsonb, terms)
+WHERE retention_date = $1 AND article_id = $2 AND search IS NULL
+
 -- name: leave_out
--- Gives the oldest document without a search vector an empty one: no query finds it.
-UPDATE article_content AS c
-SET search = ''
-FROM (SELECT retention_date, article_id FROM article_content WHERE search IS NULL ORDER BY version LIMIT 1) AS n
-WHERE c.retention_date = n.retention_date AND c.article_id = n.article_id
-RETURNING c.article_id
+-- Sets an empty vector: no query finds the document.
+UPDATE article_content SET search = '' WHERE retention_date = $1 AND article_id = $2 AND search IS NULL
 
 -- name: oldest_waiting
 -- The version of the oldest document without a search vector.

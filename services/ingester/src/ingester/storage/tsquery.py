@@ -6,7 +6,7 @@ from typing import assert_never
 from ingester.domain.query import And, Node, Not, Or, Part, Range, Term, Words
 
 _WEIGHTS = {Part.TITLE: "A", Part.SUMMARY: "B", Part.AUTHOR: "C", Part.CONTENT: "D"}
-"""The weights that ``search_vector`` gives to the words of each part."""
+"""The weights that ``search_vector`` assigns to the words of each part."""
 _WITHOUT_QUOTES = str.maketrans("'\\\0", "   ")
 
 

@@ -5,17 +5,18 @@ from datetime import timedelta
 import structlog
 
 from clawback_common.errors import Poison
+from clawback_common.postgres.pool import Row
 from ingester.domain.article import EPOCH
 from ingester.gateways import metrics
 from ingester.storage import search
 from ingester.use_cases.service import Service
 
 BATCH_MAX = 100
-"""Articles per statement: half a second, so that a sweep gets its lock between two of them."""
+"""Articles per statement: a quarter of a second on a busy machine, so that a sweep gets its lock between two."""
 BATCHES_MAX = 20
 """Batches per call, so that a loop can end."""
 BATCH_BESIDE_BACKLOG = 20
-"""Articles per call while many others wait to be stored: a tenth of a second, twice a second at most."""
+"""Articles per call, twice a second at most, while many others wait to be stored."""
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -40,10 +41,19 @@ async def _index(service: Service, limit: int) -> int:
     except Poison:
         if limit > 1:
             return await _index(service, limit // 2)
-    article_id = await search.leave_out(service.db)
-    metrics.UNSEARCHABLE.inc()
-    _log.error("an article cannot be searched: PostgreSQL makes no vector of it", article_id=article_id)
+    if (key := await search.oldest(service.db)) is not None:
+        await _index_one(service, key)
     return 0
+
+
+async def _index_one(service: Service, key: Row) -> None:
+    """Makes one article searchable, or leaves it out for ever if PostgreSQL makes no vector of it."""
+    try:
+        await search.index_one(service.db, key)
+    except Poison as error:
+        await search.leave_out(service.db, key)
+        metrics.UNSEARCHABLE.inc()
+        _log.warning("an article cannot be searched", article_id=key["article_id"], error=error)
 
 
 async def lag(service: Service) -> timedelta:
